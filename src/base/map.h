@@ -1,0 +1,34 @@
+/* Hash map from byte-string keys to objects that contain their key. Open addressing, SipHash with a key of
+ * its own per map, since peers choose room and session names. 16 bytes a slot, at most 3/4 full. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include "sio_val.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef sio_str map_key_fn(const void *object);
+
+typedef struct map_slot {
+    void    *object; /* NULL = free */
+    uint32_t hash;
+} map_slot;
+
+typedef struct map {
+    map_slot    *slots;
+    uint32_t     cap; /* 0 or a power of two */
+    uint32_t     n;
+    map_key_fn  *key_of;
+    uint64_t     seed[2];
+} map;
+
+void map_init(map *m, map_key_fn *key_of);
+void map_fini(map *m);                    /* frees the table, never the objects */
+void *map_get(const map *m, sio_str key); /* NULL when absent */
+int   map_put(map *m, void *object);      /* 0, SIO_EEXIST when the key is taken, SIO_ENOMEM */
+void *map_del(map *m, sio_str key);       /* the removed object or NULL */
+/* Walks all objects: start with *at = 0; NULL at the end. The map must not change meanwhile. */
+void *map_next(const map *m, uint32_t *at);
+
+#endif

@@ -1,0 +1,12 @@
+/* Random bytes from the kernel, and ids made of them. */
+#ifndef BASE_RAND_H
+#define BASE_RAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void rand_bytes(void *p, size_t n);      /* cannot fail: aborts if the kernel has no randomness */
+/* n characters of [A-Za-z0-9_-], 6 random bits each; no 0 byte. */
+void rand_id(char *out, size_t n);
+
+#endif

@@ -1,0 +1,74 @@
+/* HTTP/1.1 server on one loop: connections, routes, replies, hand-over to another loop. */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/buf.h"
+#include "codec/http1.h"
+#include "net/net.h"
+
+typedef struct http_server http_server;
+
+/* One request until its reply. `head` and the views in it are valid inside on_request, and until the reply after
+ * http_hold. A connection has at most one; what the peer pipelines waits (bounded). */
+typedef struct http_req {
+    const http1_request *head;
+    http_server         *server;
+    void                *user;        /* yours, NULL at first */
+    /* Set it to learn that the peer went away before the reply; the request is gone when it returns. */
+    void               (*on_abort)(struct http_req *r);
+} http_req;
+
+typedef struct http_route {
+    const char *path;                 /* raw path */
+    bool        exact;                /* else: every raw target that starts with it */
+    void      (*on_request)(void *ctx, http_req *r);
+    void       *ctx;
+} http_route;
+
+typedef struct http_options {
+    uint32_t head_timeout_ms;         /* first byte to complete head, 0 = default 20 s */
+    uint32_t idle_timeout_ms;         /* keep-alive without a request, default 65 s */
+    uint32_t body_timeout_ms;         /* body complete after its head, default 30 s */
+} http_options;
+
+int  http_server_new(http_server **out, net *n, const http_options *o);
+void http_server_free(http_server *s);
+/* First match in the order added; before the server runs. The strings must outlive the server. Without a match a plain
+ * request gets 404 with an empty body, an upgrade request is closed without a byte after 1 s. */
+int  http_server_route(http_server *s, http_route route);
+int  http_server_listen(http_server *s, const char *host, int *port);
+/* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
+void http_server_drain(http_server *s);
+net *http_server_net(http_server *s);
+size_t http_server_connections(const http_server *s);
+
+/* Copies the head so that the request can wait. 0 or SIO_ENOMEM (a 500 was sent, the request is gone). */
+int  http_hold(http_req *r);
+/* Collects the body, at most max bytes, then calls fn once: err 0 with the bytes (valid and changeable inside
+ * the call), SIO_ETOOBIG (the rest is drained and dropped; reply as you like), SIO_EPARSE for malformed chunks (400 was
+ * sent, r is gone and must not be touched). Implies nothing about http_hold: the head is held. */
+void http_body(http_req *r, size_t max, void (*fn)(http_req *r, int err, char *p, size_t n));
+/* True while http_body is under way for r. */
+bool http_in_body(const http_req *r);
+/* Text of the peer's address. */
+void http_peer(http_req *r, char *out, size_t n);
+
+/* Replies and ends the request. `headers` are complete lines "Name: value\r\n"; Content-Length, Date-free, and
+ * Connection are added. HEAD gets no body. Bytes are copied. */
+void http_reply(http_req *r, int status, sio_str headers, sio_str body);
+/* Ends the request by dropping the connection, without a byte. */
+void http_drop(http_req *r);
+
+/* Moves the connection, with the request unanswered, to the server of another loop, which sees the request anew.
+ * Only inside on_request, before anything else was done. `to` belongs to another thread: its loop is posted to. */
+void http_handoff(http_req *r, http_server *to);
+
+/* Accepts an upgrade: writes status 101 with the given header lines and hands the stream over (net_give was
+ * done). Bytes that came behind the head are passed to ops->on_data before this returns; the owner must be ready. The
+ * request is gone. NULL when the connection had died. */
+net_stream *http_upgrade(http_req *r, sio_str headers, const net_ops *ops, void *owner);
+
+/* gzip (or zlib-wrapped deflate) of body, appended to out: 0 or an error. */
+int  http_compress(sio_str body, bool gzip, buf *out);
+
+#endif

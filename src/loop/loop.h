@@ -1,0 +1,85 @@
+/* The event loop: sockets, timers, tasks. One loop is one thread; every object above belongs to exactly one.
+ *
+ * Two implementations stand behind this face: epoll, and sim, where time is virtual and sockets are in memory
+ * (loop/sim.h). Nothing above this floor reads a clock or makes a system call on a socket by itself.
+ *
+ * A turn: wait, socket events, due timers, posted tasks, then the turn-end hooks (in the order in which they were added).
+ * All functions are for the loop's own thread unless said otherwise. */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+typedef struct loop loop;
+
+/* ---- life ---- */
+int   loop_new(loop **out);            /* an epoll loop: 0, SIO_ENOMEM, SIO_EIO */
+void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun */
+void  loop_run(loop *l);               /* until loop_stop; finishes the turn it is in */
+void  loop_stop(loop *l);              /* any thread, async-signal-safe */
+/* The loop whose turn this thread is running, or NULL. */
+loop *loop_current(void);
+
+/* ---- time ---- */
+uint64_t loop_now(const loop *l);      /* monotonic milliseconds, taken once a turn */
+int64_t  loop_wall(const loop *l);     /* milliseconds since 1970-01-01 UTC, taken once a turn */
+
+typedef struct loop_timer {
+    list     link;                     /* private */
+    uint64_t due;                      /* private: loop_now of expiry; 0 = not set */
+    void   (*fn)(struct loop_timer *t);
+} loop_timer;
+void loop_timer_init(loop_timer *t, void (*fn)(loop_timer *t));
+/* (Re)arms: fn runs once, in ms milliseconds or up to 4 ms later. O(1). */
+void loop_timer_set(loop *l, loop_timer *t, uint64_t ms);
+void loop_timer_cancel(loop *l, loop_timer *t); /* no effect when not armed */
+bool loop_timer_is_set(const loop_timer *t);
+
+/* ---- tasks ---- */
+/* Embed it in what you post; the loop never allocates. It may be freed or posted again from inside fn. */
+typedef struct loop_task {
+    struct loop_task *next;            /* private */
+    void            (*fn)(struct loop_task *t);
+} loop_task;
+/* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. */
+void loop_post(loop *l, loop_task *t);
+/* Called at the end of every turn; may be added only before the loop runs. */
+typedef struct loop_hook {
+    struct loop_hook *next;            /* private */
+    void            (*fn)(struct loop_hook *h);
+} loop_hook;
+void loop_add_hook(loop *l, loop_hook *h);
+
+/* ---- sockets ---- */
+#define LOOP_READ  1u
+#define LOOP_WRITE 2u
+#define LOOP_ERROR 4u                  /* hang-up or error; always reported */
+typedef struct loop_io {
+    int       fd;
+    unsigned  want;                    /* LOOP_READ | LOOP_WRITE */
+    void    (*fn)(struct loop_io *io, unsigned events);
+} loop_io;
+int  loop_watch(loop *l, loop_io *io); /* level-triggered; 0 or SIO_EIO */
+int  loop_rewatch(loop *l, loop_io *io, unsigned want);
+void loop_unwatch(loop *l, loop_io *io); /* no event of this turn is delivered for it any more */
+
+/* As the system calls: bytes or count, 0 = end of file, -EAGAIN when it would block, else -errno. */
+ssize_t loop_read(loop *l, int fd, void *p, size_t n);
+ssize_t loop_write(loop *l, int fd, const void *p, size_t n);
+ssize_t loop_writev(loop *l, int fd, const struct iovec *v, int n);
+void    loop_close(loop *l, int fd);
+/* A listening TCP socket (SO_REUSEPORT, so that every loop has its own). host may be NULL for all addresses;
+ * port 0 picks one: *port is updated. Returns the descriptor, SIO_EADDR or SIO_EIO. */
+int     loop_listen(loop *l, const char *host, int *port, int backlog);
+/* A new connection, non-blocking with TCP_NODELAY; -EAGAIN, -EMFILE, -errno. */
+int     loop_accept(loop *l, int listener);
+/* Text of the peer's address ("127.0.0.1", "::1"); empty when unknown. */
+void    loop_peer(loop *l, int fd, char *out, size_t n);
+
+#endif
