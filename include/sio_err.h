@@ -26,10 +26,18 @@ enum sio_error {
 #undef SIO_ERR_ENUM_
 };
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 /* The sentence for an error, "unknown error" for anything else. Static storage, any thread. */
 const char *sio_strerror(int err);
 
 /* The short machine code for an error, as it appears in acks: "timeout". Static storage, any thread. */
 const char *sio_errcode(int err);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif

@@ -167,6 +167,10 @@ static inline sio_val sio_members(const sio_val *item, size_t n)
 
 /* ---- reading (any thread; O(size of the text)) ------------------------------------------------------ */
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 /* What the value is, with JSON text resolved: never SIO_JSON. A placeholder of an attachment is SIO_BINARY. */
 sio_kind sio_kind_of(sio_val v);
 /* The member of an object; undefined when absent or v is no object. The last of duplicate keys wins. */
@@ -189,5 +193,9 @@ bool     sio_binary(sio_val v, sio_str *out); /* a view of the bytes */
  * have room for the raw length (sio_text_max). False when v is no string. */
 bool     sio_text(sio_val v, char *scratch, sio_str *out);
 size_t   sio_text_max(sio_val v);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif
