@@ -8,8 +8,8 @@
 /* Decimal digits, no 0 byte; out has room for 20 (u64) or 21 (i64). Returns the length. */
 size_t num_u64(uint64_t v, char *out);
 size_t num_i64(int64_t v, char *out);
-/* As JSON.stringify: shortest text that reads back, "null" for NaN and infinities, -0 as 0, exponent form from
- * 1e21 and below 1e-6. out has room for 32. Independent of the locale. */
+/* As JSON.stringify: shortest text that reads back, "null" for NaN and infinities, -0 as 0, exponent form
+ * from 1e21 and below 1e-6. No 0 byte; out has room for 32. Independent of the locale. Returns the length. */
 size_t num_double(double v, char *out);
 
 #endif
