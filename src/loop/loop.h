@@ -3,7 +3,8 @@
  * Two implementations stand behind this face: epoll, and sim, where time is virtual and sockets are in memory
  * (loop/sim.h). Nothing above this floor reads a clock or makes a system call on a socket by itself.
  *
- * A turn: wait, socket events, due timers, posted tasks, then the turn-end hooks (in the order in which they were added).
+ * A turn: wait, socket events, due timers, posted tasks, then the turn-end hooks. Hooks run in the reverse
+ * order of their adding: upper floors, made later, say what they have to say before the net below them flushes.
  * All functions are for the loop's own thread unless said otherwise. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
@@ -21,7 +22,8 @@ typedef struct loop loop;
 /* ---- life ---- */
 int   loop_new(loop **out);            /* an epoll loop: 0, SIO_ENOMEM, SIO_EIO */
 void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun */
-void  loop_run(loop *l);               /* until loop_stop; finishes the turn it is in */
+/* Until loop_stop; finishes the turn it is in. A sim loop runs virtual time, and returns too when nothing is left. */
+void  loop_run(loop *l);
 void  loop_stop(loop *l);              /* any thread, async-signal-safe */
 /* The loop whose turn this thread is running, or NULL. */
 loop *loop_current(void);
@@ -47,7 +49,8 @@ typedef struct loop_task {
     struct loop_task *next;            /* private */
     void            (*fn)(struct loop_task *t);
 } loop_task;
-/* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. */
+/* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What a task posts to
+ * its own loop runs in the next turn. */
 void loop_post(loop *l, loop_task *t);
 /* Called at the end of every turn; may be added only before the loop runs. */
 typedef struct loop_hook {
@@ -55,6 +58,9 @@ typedef struct loop_hook {
     void            (*fn)(struct loop_hook *h);
 } loop_hook;
 void loop_add_hook(loop *l, loop_hook *h);
+/* There is work for the hooks: they run (again) before the loop sleeps. Needed when the work may come from a hook
+ * or from outside a turn; harmless otherwise. The loop's own thread. */
+void loop_kick(loop *l);
 
 /* ---- sockets ---- */
 #define LOOP_READ  1u
@@ -73,6 +79,8 @@ void loop_unwatch(loop *l, loop_io *io); /* no event of this turn is delivered f
 ssize_t loop_read(loop *l, int fd, void *p, size_t n);
 ssize_t loop_write(loop *l, int fd, const void *p, size_t n);
 ssize_t loop_writev(loop *l, int fd, const struct iovec *v, int n);
+/* Ends the sending direction: the peer reads end of file after what was written. */
+void    loop_shutdown(loop *l, int fd);
 void    loop_close(loop *l, int fd);
 /* A listening TCP socket (SO_REUSEPORT, so that every loop has its own). host may be NULL for all addresses;
  * port 0 picks one: *port is updated. Returns the descriptor, SIO_EADDR or SIO_EIO. */

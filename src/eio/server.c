@@ -1,0 +1,251 @@
+/* Requests on the engine path: the checks of the protocol in their order, then the session concerned. */
+#include "eio/eio_int.h"
+
+#include <stdlib.h>
+
+/* ---- what is asked for ---- */
+
+static bool query_text(sio_str query, const char *key, char *out, size_t n)
+{
+    buf b;
+    bool found;
+
+    buf_init(&b, n - 1);
+    found = http1_query_get(query, key, &b) != 0; /* too long counts as present: it matches nothing */
+    if (b.n)
+        memcpy(out, b.p, b.n);
+    out[b.n] = 0;
+    buf_fini(&b);
+    return found;
+}
+
+void eio_query_parse(eio_query *q, sio_str query)
+{
+    char eio[8], b64[8];
+
+    query_text(query, "transport", q->transport, sizeof q->transport);
+    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) && q->sid[0];
+    q->is_jsonp = query_text(query, "j", q->jsonp, sizeof q->jsonp);
+    q->protocol4 = query_text(query, "EIO", eio, sizeof eio) && strcmp(eio, "4") == 0;
+    q->base64 = query_text(query, "b64", b64, sizeof b64) && b64[0];
+}
+
+static unsigned transport_bit(const char *name)
+{
+    if (strcmp(name, "polling") == 0)
+        return EIO_POLLING;
+    return strcmp(name, "websocket") == 0 ? EIO_WEBSOCKET : 0;
+}
+
+static bool has_control_characters(sio_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t')
+            return true;
+    return false;
+}
+
+/* ---- sessions of other loops ---- */
+
+static int sid_digit(char c)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *at = c ? strchr(alphabet, c) : NULL;
+
+    return at ? (int)(at - alphabet) : -1;
+}
+
+/* The session id names its loop: a request that came to another one moves there with its connection. */
+static bool hand_over(eio_server *e, http_req *r, const eio_query *q)
+{
+    int home = q->has_sid ? sid_digit(q->sid[0]) : -1;
+
+    if (home < 0 || (unsigned)home >= e->npeers || (unsigned)home == e->index)
+        return false;
+    http_handoff(r, e->peers[home]);
+    return true;
+}
+
+/* ---- new sessions ---- */
+
+static void open_session(eio_server *e, http_req *r)
+{
+    eio_query q;
+    eio_session *s;
+
+    eio_query_parse(&q, r->head->query);
+    if (!q.protocol4) {
+        eio_reply_error(e, r, EIO_ERR_PROTOCOL, NULL);
+    } else if (transport_bit(q.transport) == EIO_WEBSOCKET) {
+        eio_ws_open(e, r, &q);
+    } else if (r->head->upgrade) {
+        /* A WebSocket that asks for polling: the reference accepts and closes it. */
+        ws_conn *c = ws_accept_upgrade(r, (sio_str){0}, &e->ws_limits, NULL, NULL);
+
+        if (c)
+            ws_release(c, 0);
+    } else if (!(s = eio_session_new(e, &q, r))) {
+        http_drop(r);
+    } else if (eio_poll_open(s, r) < 0) {
+        eio_session_lost(s, EIO_TRANSPORT_ERROR);
+    }
+}
+
+void eio_allow(eio_server *e, http_req *r)
+{
+    open_session(e, r);
+}
+
+void eio_refuse(eio_server *e, http_req *r, const char *message)
+{
+    eio_reply_error(e, r, EIO_ERR_FORBIDDEN, message);
+}
+
+static void handshake(eio_server *e, http_req *r, const eio_query *q)
+{
+    const eio_config *c = e->config;
+    bool websocket = transport_bit(q->transport) == EIO_WEBSOCKET;
+
+    if (!sio_str_eq(r->head->method, sio_lit("GET")))
+        eio_reply_error(e, r, EIO_ERR_METHOD, NULL);
+    else if (websocket && !r->head->upgrade)
+        eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
+    else if (c->max_sessions && e->sessions.n >= c->max_sessions)
+        eio_reply_error(e, r, EIO_ERR_FORBIDDEN, "Too many connections");
+    else if (c->on_allow)
+        c->on_allow(e->ctx, r);
+    else
+        open_session(e, r);
+}
+
+/* ---- known sessions ---- */
+
+static void known_session(eio_session *s, http_req *r, const eio_query *q)
+{
+    eio_server *e = s->server;
+    bool websocket = transport_bit(q->transport) == EIO_WEBSOCKET;
+
+    if (!q->protocol4 || (!r->head->upgrade && (websocket || !s->poll)))
+        eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
+    else if (r->head->upgrade)
+        eio_upgrade_request(s, r);
+    else
+        eio_poll_request(s, r);
+}
+
+/* ---- the route ---- */
+
+/* A transport this server does not offer, and an upgrade while WebSocket is off, are both "Transport unknown". */
+static void check_and_serve(eio_server *e, http_req *r)
+{
+    eio_query q;
+    eio_session *s;
+
+    eio_query_parse(&q, r->head->query);
+    if (!(transport_bit(q.transport) & e->config->transports)) {
+        eio_reply_error(e, r, EIO_ERR_TRANSPORT, NULL);
+    } else if (has_control_characters(http1_header_get(r->head, "origin"))) {
+        eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
+    } else if (q.has_sid) {
+        if (hand_over(e, r, &q))
+            return;
+        if ((s = eio_session_find(e, q.sid)))
+            known_session(s, r, &q);
+        else
+            eio_reply_error(e, r, EIO_ERR_SID, NULL);
+    } else {
+        handshake(e, r, &q);
+    }
+}
+
+static void on_request(void *ctx, http_req *r)
+{
+    eio_server *e = ctx;
+    const eio_config *c = e->config;
+    sio_str refusal = {0};
+    int err = c->on_request ? c->on_request(e->ctx, r) : 0;
+
+    if (err == SIO_ESTATE)
+        return;
+    if (err < 0)
+        eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
+    else if (c->cors.enabled && sio_str_eq(r->head->method, sio_lit("OPTIONS")))
+        eio_reply_preflight(e, r);
+    else if (r->head->upgrade && (c->transports & EIO_WEBSOCKET) && ws_upgrade_check(r->head, &refusal))
+        http_reply(r, 400, refusal.n ? refusal : sio_lit("Connection: close\r\n"), (sio_str){0});
+    else
+        check_and_serve(e, r);
+}
+
+/* ---- life ---- */
+
+static sio_str session_key(const void *object)
+{
+    return (sio_str){((const eio_session *)object)->sid, EIO_SID_LEN};
+}
+
+static void flush_polls(loop_hook *h)
+{
+    eio_server *e = container_of(h, eio_server, flush);
+
+    list_each(it, &e->dirty) {
+        list_del(it);
+        eio_poll_flush(container_of(it, eio_session, dirty));
+    }
+}
+
+int eio_server_new(eio_server **out, http_server *http, const eio_config *config, void *ctx, unsigned loop_index,
+                   http_server *const *peers, unsigned npeers)
+{
+    eio_server *e = calloc(1, sizeof *e);
+    http_route route = {config->path, false, on_request, e};
+
+    if (!e)
+        return SIO_ENOMEM;
+    e->config = config;
+    e->http = http;
+    e->loop = net_loop(http_server_net(http));
+    e->ctx = ctx;
+    e->index = loop_index;
+    e->peers = peers;
+    e->npeers = npeers;
+    e->ws_limits = (ws_limits){.max_message = config->max_payload, .max_fragments = 16384};
+    e->flush.fn = flush_polls;
+    map_init(&e->sessions, session_key);
+    list_init(&e->dirty);
+    loop_add_hook(e->loop, &e->flush);
+    *out = e;
+    return http_server_route(http, route);
+}
+
+void eio_server_close_all(eio_server *e)
+{
+    uint32_t at = 0;
+    eio_session *s;
+
+    /* Closing changes the map, so each step starts anew; sessions that only wait for their last poll are dropped. */
+    while ((s = map_next(&e->sessions, &at))) {
+        if (s->state == EIO_CLOSED)
+            continue;
+        eio_close(s, EIO_SHUTDOWN);
+        at = 0;
+    }
+}
+
+void eio_server_free(eio_server *e)
+{
+    uint32_t at = 0;
+    eio_session *s;
+
+    while ((s = map_next(&e->sessions, &at))) {
+        eio_session_free(s);
+        at = 0;
+    }
+    map_fini(&e->sessions);
+    free(e);
+}
+
+size_t eio_server_sessions(const eio_server *e)
+{
+    return e->sessions.n;
+}
