@@ -1,0 +1,18 @@
+// Socket.IO on Node with `ws`, as most teams run it: echo with ack, rooms, broadcast to a room.
+// examples/bench-server.c does the same on libsio.
+import { createServer } from 'node:http';
+import { Server } from 'socket.io';
+
+const http = createServer();
+const io = new Server(http);
+
+io.on('connection', (socket) => {
+  socket.on('echo', (value, ack) => ack(value));
+  socket.on('join', ({ room }, ack) => {
+    socket.join(room);
+    ack();
+  });
+  socket.on('say', (room, text) => io.to(room).emit('say', text));
+});
+
+http.listen({ port: Number(process.env.PORT ?? 3000), host: '127.0.0.1', backlog: 4096 });
