@@ -1,0 +1,43 @@
+# Short names for what people do here; the work is in meson.build and tools/.
+BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+.PHONY: build web run test bench fuzz lint install clean
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@tools/deps build
+	@meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=false >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+
+# The demo page's client library.
+web:
+	@tools/deps build web
+	@tools/npm web
+
+run: web build
+	@$(BUILD)/partyline serve --demo
+
+# Everything: two compilers, three sanitizers, house rules, fuzz corpora, real clients. tools/test NAME... runs a part.
+test:
+	@tools/deps build web test
+	@tools/test
+
+bench: build
+	@bench/run $(BUILD)
+
+fuzz:
+	@tools/deps build test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tools/fuzz
+
+lint:
+	@tools/floors
+	@tools/top-length
+
+install: web build
+	@meson install -C $(BUILD) --no-rebuild --quiet
+
+clean:
+	@rm -rf build build-* build.log
