@@ -1,0 +1,126 @@
+/* The database: one face, jobs on threads of its own.
+ *
+ * What crosses threads is a job, not an SQL string: a struct of the caller with a db_job inside. A job's `run` is
+ * called on a database thread and may use the statement calls below as often as it likes.
+ *
+ *   db_write: one writer thread takes everything that waits into ONE transaction (group commit), each job inside a
+ *             savepoint of its own, commits, then calls `committed` for each job that succeeded, in commit order,
+ *             then hands every job back through `done` on the loop it came from.
+ *   db_read:  a few threads with read-only connections; every job sees one snapshot, never older than the last
+ *             commit before db_read was called.
+ *
+ * A loop is never held up: db_write and db_read take a mutex under which nobody does more than move pointers.
+ *
+ * Times are milliseconds since 1970-01-01 UTC. On SQLite they are stored as that integer and not as ISO text: it is
+ * what timestamp(3) on PostgreSQL means exactly, it takes 8 bytes where text takes 24, it sorts without a collation,
+ * and nothing has to be parsed on the way out. */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include "loop/loop.h"
+#include "sio_err.h"
+#include "sio_val.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct db      db;
+typedef struct db_conn db_conn; /* a connection, inside run() only */
+typedef struct db_row  db_row;  /* a row, inside a row callback only */
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+typedef struct db_options {
+    const char *url;        /* "sqlite:PATH" (also "sqlite:///PATH"); copied */
+    unsigned    readers;    /* reader threads, 1 to 16 */
+    unsigned    max_queued; /* jobs that may wait, for writes and for reads */
+    unsigned    max_batch;  /* write jobs in one transaction */
+    unsigned    busy_ms;    /* how long to wait for another process that holds the database */
+    bool        migrate;    /* bring the schema up to date; else an old schema is an error */
+} db_options;
+
+/* The defaults: 2 readers, 16384 jobs, batches of 256, 5000 ms, migrate; no url. */
+void db_options_init(db_options *o);
+
+/* Opens, migrates, starts the threads. 0; SIO_EINVAL for options, SIO_EIO for the database, SIO_ENOMEM. On failure
+ * err has one line that names the problem (nerr bytes, always terminated). A file that is made here is readable by
+ * its owner only. sqlite::memory: is refused: readers are connections of their own and need a file. */
+int  db_open(db **out, const db_options *o, char *err, size_t nerr);
+
+/* Finishes everything queued, folds the log back into the file, ends the threads and frees. Blocks; not from a
+ * database thread. No db_write or db_read may be called at the same time or later; jobs whose loop no longer runs
+ * never see `done`. NULL is allowed. */
+void db_close(db *d);
+
+/* ---- jobs ------------------------------------------------------------------------------------------ */
+
+typedef struct db_job {
+    struct db_job *next;                     /* private */
+    /* Database thread: reads its input from the caller's struct and leaves results in it. 0 or more is success; a
+     * negative SIO_E* undoes what this job wrote, and only that. It may be called a second time, from the start,
+     * when the database dropped the whole transaction under it (a full disk does that): it must not count on being
+     * called once. It must not block on anything but the database. */
+    int          (*run)(struct db_job *j, db_conn *c);
+    /* Writer thread, optional: after the commit, in commit order over all jobs. The place to publish: everybody
+     * sees one order. Not called for reads. */
+    void         (*committed)(struct db_job *j);
+    /* The loop's thread (or the database thread when home is NULL), optional: the last thing that happens to a job;
+     * it may be freed here. Without it, nothing touches the job after `committed`, or after run(). */
+    void         (*done)(struct db_job *j);
+    loop          *home;                     /* where done runs */
+    loop_task      task;                     /* private */
+    int            err;                      /* for committed and done: 0 or the SIO_E* that befell the job */
+} db_job;
+
+/* Inside a loop's turn: done is to run on this loop. */
+static inline void db_job_here(db_job *j) { j->home = loop_current(); }
+
+/* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours and nothing will
+ * be called), SIO_ECLOSED while closing. */
+int db_write(db *d, db_job *j);
+int db_read(db *d, db_job *j);
+
+/* ---- statements: inside run() only ----------------------------------------------------------------- */
+
+typedef enum db_kind { DB_NULL, DB_INT, DB_BOOL, DB_TIME, DB_TEXT } db_kind;
+typedef struct db_val {
+    db_kind kind;
+    union {
+        int64_t i; /* DB_INT, DB_BOOL, DB_TIME (milliseconds) */
+        sio_str s; /* DB_TEXT */
+    };
+} db_val;
+
+static inline db_val db_null(void) { return (db_val){.kind = DB_NULL}; }
+static inline db_val db_int(int64_t i) { return (db_val){.kind = DB_INT, .i = i}; }
+static inline db_val db_bool(bool b) { return (db_val){.kind = DB_BOOL, .i = b}; }
+static inline db_val db_time(int64_t ms) { return (db_val){.kind = DB_TIME, .i = ms}; }
+/* UTF-8; a NULL pointer is NULL, an empty string is an empty string. */
+static inline db_val db_text(sio_str s) { return s.p ? (db_val){.kind = DB_TEXT, .s = s} : db_null(); }
+
+/* The two last arguments of db_exec and db_query's list: db_exec(c, SQL, db_args(db_text(id), db_int(7))). */
+#define db_args(...) (const db_val[]){__VA_ARGS__}, sizeof((const db_val[]){__VA_ARGS__}) / sizeof(db_val)
+#define db_no_args   NULL, 0
+
+/* Called for each row; not 0 ends the query, and a negative value becomes its result. Views of the row's text live
+ * until it returns. It may run other statements. */
+typedef int db_row_fn(void *ctx, const db_row *r);
+
+/* One statement in SQL that SQLite and PostgreSQL share, parameters ?1, ?2, ... Prepared once a connection. Returns
+ * 0; SIO_EEXIST when a unique key is taken, SIO_ENOENT when a row referred to does not exist, SIO_EINVAL for another
+ * constraint or a wrong number of arguments, SIO_ETIMEOUT when another process holds the database, SIO_ENOMEM, and
+ * SIO_EIO for the rest (disk full, damage, wrong SQL; logged). */
+int     db_exec(db_conn *c, const char *sql, const db_val *args, unsigned n);
+/* The same with rows. Returns also what `row` returned if that was negative. */
+int     db_query(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx);
+/* Rows that the last INSERT, UPDATE or DELETE of this connection touched. */
+int64_t db_changes(db_conn *c);
+
+/* Columns from 0; NULL reads as 0 or as a sio_str with p NULL. */
+int64_t db_col_int(const db_row *r, unsigned i);
+bool    db_col_bool(const db_row *r, unsigned i);
+int64_t db_col_time(const db_row *r, unsigned i); /* milliseconds */
+sio_str db_col_text(const db_row *r, unsigned i);
+
+#endif

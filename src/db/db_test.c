@@ -1,0 +1,635 @@
+#include "base/testing.h"
+
+#include "base/list.h"
+#include "db/db.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a database in a directory of its own, and jobs that can be waited for -------------------------- */
+
+typedef struct fixture {
+    char       dir[32], url[64], path[48];
+    db_options o;
+    db        *d;
+} fixture;
+
+static void fixture_open(fixture *f)
+{
+    char err[200] = "";
+
+    if (db_open(&f->d, &f->o, err, sizeof(err)) < 0)
+        fail_msg("%s", err);
+}
+
+static int setup(void **state)
+{
+    fixture *f = calloc(1, sizeof(*f));
+
+    strcpy(f->dir, "/tmp/db_test_XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    snprintf(f->path, sizeof(f->path), "%s/p.db", f->dir);
+    snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
+    db_options_init(&f->o);
+    f->o.url = f->url;
+    fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    char name[80];
+
+    db_close(f->d);
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s%s", f->path, (const char *[]){"", "-wal", "-shm"}[i]);
+        unlink(name);
+    }
+    rmdir(f->dir);
+    free(f);
+    return 0;
+}
+
+/* Counts down to zero; jobs are done on database threads. */
+typedef struct latch {
+    pthread_mutex_t lock;
+    pthread_cond_t  wake;
+    int             left;
+} latch;
+
+static void latch_init(latch *l, int n)
+{
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->wake, NULL);
+    l->left = n;
+}
+
+static void latch_down(latch *l)
+{
+    pthread_mutex_lock(&l->lock);
+    l->left--;
+    pthread_cond_broadcast(&l->wake);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void latch_wait(latch *l)
+{
+    pthread_mutex_lock(&l->lock);
+    while (l->left > 0)
+        pthread_cond_wait(&l->wake, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+}
+
+typedef struct job {
+    db_job      base;
+    const char *sql; /* with ?1 when n >= 0 */
+    int64_t     n;
+    int64_t     result;
+    int         runs;
+    int         fail;      /* what run returns after the statement */
+    latch      *gate;      /* run waits for it first */
+    latch      *done;
+    int        *committed; /* list of n in commit order */
+    int        *ncommitted;
+} job;
+
+static job *job_of(db_job *j) { return container_of(j, job, base); }
+
+static int on_result(void *ctx, const db_row *r)
+{
+    *(int64_t *)ctx = db_col_int(r, 0);
+    return 0;
+}
+
+static int job_run(db_job *base, db_conn *c)
+{
+    job *j = job_of(base);
+    db_val n = db_int(j->n);
+    int err;
+
+    j->runs++;
+    if (j->gate)
+        latch_wait(j->gate);
+    err = db_query(c, j->sql, &n, j->n >= 0, on_result, &j->result);
+    return err < 0 ? err : j->fail;
+}
+
+static void job_committed(db_job *base)
+{
+    job *j = job_of(base);
+
+    j->committed[(*j->ncommitted)++] = (int)j->n;
+}
+
+static void job_done(db_job *base) { latch_down(job_of(base)->done); }
+
+static job job_make(const char *sql, int64_t n, latch *done)
+{
+    return (job){.base = {.run = job_run, .done = job_done}, .sql = sql, .n = n, .done = done};
+}
+
+/* One job from start to end. */
+static int run_sql(db *d, int (*how)(db *, db_job *), const char *sql, int64_t n, int64_t *result)
+{
+    latch done;
+    job j = job_make(sql, n, &done);
+
+    latch_init(&done, 1);
+    assert_int_equal(how(d, &j.base), 0);
+    latch_wait(&done);
+    if (result)
+        *result = j.result;
+    return j.base.err;
+}
+
+static int64_t read_int(db *d, const char *sql)
+{
+    int64_t v = -1;
+
+    assert_int_equal(run_sql(d, db_read, sql, -1, &v), 0);
+    return v;
+}
+
+static void write_ok(db *d, const char *sql) { assert_int_equal(run_sql(d, db_write, sql, -1, NULL), 0); }
+
+static const char insert_sql[] = "INSERT INTO t (n) VALUES (?1)";
+
+/* ---- opening ---------------------------------------------------------------------------------------- */
+
+static void test_bad_urls(void **state)
+{
+    static const struct { const char *url, *says; } bad[] = {
+        {NULL, "sqlite:PATH"},
+        {"", "sqlite:PATH"},
+        {"postgresql://localhost/x", "sqlite:PATH"},
+        {"sqlite:", "no path"},
+        {"sqlite::memory:", "not supported"},
+        {"sqlite:/nowhere/at/all.db", "/nowhere/at/all.db"},
+        {"sqlite:/etc/passwd", "not a database"},
+    };
+    db_options o;
+    char err[200];
+    db *d = NULL;
+
+    (void)state;
+    db_options_init(&o);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        o.url = bad[i].url;
+        err[0] = '\0';
+        assert_true(db_open(&d, &o, err, sizeof(err)) < 0);
+        if (!strstr(err, bad[i].says))
+            fail_msg("%s: %s", bad[i].url, err);
+        assert_null(d);
+    }
+}
+
+static void test_settings(void **state)
+{
+    fixture *f = *state;
+    struct stat st;
+
+    int64_t v = 0;
+    assert_int_equal(run_sql(f->d, db_write, "PRAGMA synchronous", -1, &v), 0);
+    assert_int_equal(v, 2);
+    assert_int_equal(run_sql(f->d, db_write, "PRAGMA foreign_keys", -1, &v), 0);
+    assert_int_equal(v, 1);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void test_url_forms(void **state)
+{
+    fixture *f = *state;
+    char url[80];
+
+    write_ok(f->d, "CREATE TABLE here (n INTEGER)");
+    db_close(f->d);
+    snprintf(url, sizeof(url), "sqlite://%s", f->path);
+    f->o.url = url;
+    fixture_open(f);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM here"), 0);
+}
+
+static void test_migrations(void **state)
+{
+    fixture *f = *state;
+    char err[200] = "";
+
+    assert_int_equal(read_int(f->d, "SELECT max(version) FROM partyline_migrations"),
+                     read_int(f->d, "SELECT count(*) FROM partyline_migrations"));
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
+                                    "'users', 'user_follows', 'party_events', 'party_cohosts', 'party_attendees',"
+                                    "'media_content', 'chat_rooms', 'chat_messages', 'device_tokens',"
+                                    "'notifications', 'partyline_rooms', 'partyline_messages')"), 12);
+    db_close(f->d); /* again: nothing left to do */
+    fixture_open(f);
+    write_ok(f->d, "INSERT INTO partyline_migrations VALUES (1000, 'of the future', 0)");
+    db_close(f->d);
+    f->d = NULL;
+    assert_int_equal(db_open(&f->d, &f->o, err, sizeof(err)), SIO_ESTATE);
+    assert_non_null(strstr(err, "newer"));
+}
+
+static void test_migrate_off(void **state)
+{
+    fixture *f = *state;
+    char err[200] = "";
+
+    f->o.migrate = false;
+    db_close(f->d); /* complete: opens */
+    fixture_open(f);
+    write_ok(f->d, "DELETE FROM partyline_migrations WHERE version > 1");
+    db_close(f->d);
+    f->d = NULL;
+    assert_int_equal(db_open(&f->d, &f->o, err, sizeof(err)), SIO_ESTATE);
+    assert_non_null(strstr(err, "partyline migrate"));
+    unlink(f->path); /* an empty one */
+    assert_int_equal(db_open(&f->d, &f->o, err, sizeof(err)), SIO_ESTATE);
+    assert_non_null(strstr(err, "version is 0"));
+}
+
+/* The two walks that the chat lives on must use the order in which the table is stored. */
+static int on_plan(void *ctx, const db_row *r)
+{
+    sio_str text = db_col_text(r, 3);
+    char *out = ctx;
+
+    snprintf(out + strlen(out), 300 - strlen(out), "%.*s; ", (int)text.n, text.p);
+    return 0;
+}
+
+static int plan_run(db_job *base, db_conn *c)
+{
+    job *j = job_of(base);
+
+    return db_query(c, j->sql, db_args(db_text(sio_lit("r")), db_int(7)), on_plan, (char *)(intptr_t)j->result);
+}
+
+static void test_index_walks(void **state)
+{
+    fixture *f = *state;
+    char plan[300] = "";
+    latch done;
+    job j = job_make("EXPLAIN QUERY PLAN SELECT message_id FROM partyline_messages"
+                     " WHERE room_id = ?1 AND seq > ?2 ORDER BY seq LIMIT 50", 0, &done);
+
+    j.base.run = plan_run;
+    j.result = (intptr_t)plan;
+    latch_init(&done, 1);
+    assert_int_equal(db_read(f->d, &j.base), 0);
+    latch_wait(&done);
+    assert_non_null(strstr(plan, "USING PRIMARY KEY"));
+    assert_null(strstr(plan, "TEMP B-TREE"));
+}
+
+/* ---- writes ----------------------------------------------------------------------------------------- */
+
+/* Holds the writer inside a job until the rest is queued, so that the rest is one batch. */
+typedef struct herd {
+    latch open, done;
+    job   first, *all;
+    int  *order, norder, n;
+} herd;
+
+static void herd_start(herd *h, db *d, int n)
+{
+    memset(h, 0, sizeof(*h));
+    h->n = n;
+    h->all = calloc((size_t)n, sizeof(job));
+    h->order = calloc((size_t)n, sizeof(int));
+    latch_init(&h->open, 1);
+    latch_init(&h->done, n + 1);
+    h->first = job_make("SELECT 1", -1, &h->done);
+    h->first.gate = &h->open;
+    assert_int_equal(db_write(d, &h->first.base), 0);
+    for (int i = 0; i < n; i++) {
+        h->all[i] = job_make(insert_sql, i, &h->done);
+        h->all[i].base.committed = job_committed;
+        h->all[i].committed = h->order;
+        h->all[i].ncommitted = &h->norder;
+    }
+}
+
+static void herd_finish(herd *h, db *d)
+{
+    for (int i = 0; i < h->n; i++)
+        assert_int_equal(db_write(d, &h->all[i].base), 0);
+    latch_down(&h->open);
+    latch_wait(&h->done);
+}
+
+static void herd_free(herd *h)
+{
+    free(h->all);
+    free(h->order);
+}
+
+static void test_commit_order(void **state)
+{
+    fixture *f = *state;
+    herd h;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER PRIMARY KEY)");
+    herd_start(&h, f->d, 1000);
+    herd_finish(&h, f->d);
+    assert_int_equal(h.norder, 1000);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(h.order[i], i);
+        assert_int_equal(h.all[i].base.err, 0);
+    }
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 1000);
+    herd_free(&h);
+}
+
+/* Jobs that fail, by themselves or by the database, roll back only themselves. */
+static void test_failing_jobs(void **state)
+{
+    fixture *f = *state;
+    herd h;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER PRIMARY KEY)");
+    write_ok(f->d, "INSERT INTO t VALUES (7)");
+    herd_start(&h, f->d, 20);
+    h.all[3].fail = SIO_ENOENT; /* after its insert */
+    h.all[5].sql = "INSERT INTO nowhere VALUES (?1)";
+    herd_finish(&h, f->d);
+    for (int i = 0; i < 20; i++) {
+        int want = i == 3 ? SIO_ENOENT : i == 5 ? SIO_EIO : i == 7 ? SIO_EEXIST : 0;
+
+        assert_int_equal(h.all[i].base.err, want);
+        assert_int_equal(h.all[i].runs, 1);
+    }
+    assert_int_equal(h.norder, 17);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 18);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t WHERE n IN (3, 5)"), 0);
+    herd_free(&h);
+}
+
+static void test_error_kinds(void **state)
+{
+    fixture *f = *state;
+
+    assert_int_equal(run_sql(f->d, db_write, "INSERT INTO chat_rooms VALUES ('r', 'no such party', 0)", -1, NULL),
+                     SIO_ENOENT);
+    assert_int_equal(run_sql(f->d, db_write, "INSERT INTO users (id) VALUES ('a')", -1, NULL), SIO_EINVAL);
+    assert_int_equal(run_sql(f->d, db_write, "SELECT 1", 5, NULL), SIO_EINVAL); /* an argument too many */
+    assert_int_equal(run_sql(f->d, db_read, "CREATE TABLE x (n)", -1, NULL), SIO_EIO);
+    assert_int_equal(read_int(f->d, "SELECT 5"), 5); /* and the threads go on */
+}
+
+/* A full disk drops the whole transaction: those who fit are saved all the same, each once. */
+static void test_disk_full(void **state)
+{
+    fixture *f = *state;
+    int64_t saved;
+    herd h;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER PRIMARY KEY, fill TEXT)");
+    herd_start(&h, f->d, 40);
+    h.all[0].sql = "PRAGMA max_page_count = 100";
+    h.all[0].n = -1;
+    for (int i = 1; i < 40; i++) /* 10 KB, but 1 MB for every tenth */
+        h.all[i].sql = i % 10 == 0 ? "INSERT INTO t VALUES (?1, hex(zeroblob(500000)))"
+                                   : "INSERT INTO t VALUES (?1, hex(zeroblob(500)))";
+    herd_finish(&h, f->d);
+    for (int i = 1; i < 40; i++)
+        assert_int_equal(h.all[i].base.err, i % 10 == 0 ? SIO_EIO : 0);
+    saved = read_int(f->d, "SELECT count(*) FROM t");
+    assert_int_equal(saved, 36);
+    assert_int_equal(h.norder, 37); /* with the pragma */
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    herd_free(&h);
+}
+
+/* Another process that holds the database makes a write wait, then fail with a timeout; later ones work. */
+static void test_locked_out(void **state)
+{
+    fixture *f = *state;
+    db *other;
+    char err[200];
+    latch open, done;
+    job holder = job_make("CREATE TABLE t (n)", -1, &done);
+
+    db_close(f->d);
+    f->o.busy_ms = 50;
+    fixture_open(f);
+    assert_int_equal(db_open(&other, &f->o, err, sizeof(err)), 0);
+    latch_init(&open, 1);
+    latch_init(&done, 1);
+    holder.gate = &open;
+    assert_int_equal(db_write(other, &holder.base), 0);
+    while (run_sql(f->d, db_write, "SELECT 1", -1, NULL) == 0)
+        ; /* until the other has begun */
+    assert_int_equal(run_sql(f->d, db_write, "CREATE TABLE u (n)", -1, NULL), SIO_ETIMEOUT);
+    latch_down(&open);
+    latch_wait(&done);
+    write_ok(f->d, "CREATE TABLE u (n)");
+    db_close(other);
+}
+
+/* ---- reads ------------------------------------------------------------------------------------------ */
+
+static void test_read_your_writes(void **state)
+{
+    fixture *f = *state;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER)");
+    for (int i = 1; i <= 200; i++) {
+        assert_int_equal(run_sql(f->d, db_write, insert_sql, i, NULL), 0);
+        assert_int_equal(read_int(f->d, "SELECT max(n) FROM t"), i);
+    }
+}
+
+/* Two statements of one job see the same moment, whatever is committed between them. */
+typedef struct twice {
+    db_job  base;
+    db     *d;
+    latch  *done;
+    int64_t first, second;
+} twice;
+
+static int twice_run(db_job *base, db_conn *c)
+{
+    twice *t = container_of(base, twice, base);
+    int err = db_query(c, "SELECT count(*) FROM t", db_no_args, on_result, &t->first);
+
+    if (err == 0)
+        err = run_sql(t->d, db_write, insert_sql, 1, NULL);
+    return err < 0 ? err : db_query(c, "SELECT count(*) FROM t", db_no_args, on_result, &t->second);
+}
+
+static void twice_done(db_job *base) { latch_down(container_of(base, twice, base)->done); }
+
+static void test_snapshot(void **state)
+{
+    fixture *f = *state;
+    latch done;
+    twice t = {.base = {.run = twice_run, .done = twice_done}, .d = f->d, .done = &done};
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER)");
+    latch_init(&done, 1);
+    assert_int_equal(db_read(f->d, &t.base), 0);
+    latch_wait(&done);
+    assert_int_equal(t.base.err, 0);
+    assert_int_equal(t.first, t.second);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 1);
+}
+
+/* Values of every kind come back as they went in; a statement may be used inside its own rows. */
+typedef struct values {
+    db_job   base;
+    latch   *done;
+    db_conn *c;
+    int      rows;
+} values;
+
+static const char values_sql[] = "SELECT n, b, at, s, z, e FROM v WHERE n < ?1 ORDER BY n";
+
+static int on_value(void *ctx, const db_row *r)
+{
+    values *v = ctx;
+
+    assert_int_equal(db_col_int(r, 0), v->rows == 2 ? 2 : -9007199254740993);
+    assert_true(db_col_bool(r, 1));
+    assert_int_equal(db_col_time(r, 2), 1700000000123);
+    assert_true(sio_str_eq(db_col_text(r, 3), (sio_str){"a\0\xc3\xb1", 4}));
+    assert_null(db_col_text(r, 4).p);
+    assert_non_null(db_col_text(r, 5).p);
+    assert_int_equal(db_col_text(r, 5).n, 0);
+    if (v->rows++ == 0)
+        return db_query(v->c, values_sql, db_args(db_int(3)), on_value, v);
+    return v->rows == 3 ? SIO_ECANCELED : v->rows == 2;
+}
+
+static int values_run(db_job *base, db_conn *c)
+{
+    values *v = container_of(base, values, base);
+    int err = db_exec(c, "CREATE TABLE v (n INTEGER, b INTEGER, at INTEGER, s TEXT, z TEXT, e TEXT)", db_no_args);
+
+    v->c = c;
+    for (int i = 0; i < 2 && err == 0; i++)
+        err = db_exec(c, "INSERT INTO v VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                      db_args(db_int(i ? 2 : -9007199254740993), db_bool(true), db_time(1700000000123),
+                              db_text((sio_str){"a\0\xc3\xb1", 4}), db_null(), db_text(sio_lit(""))));
+    assert_int_equal(db_changes(c), 1);
+    return err < 0 ? err : db_query(c, values_sql, db_args(db_int(3)), on_value, v);
+}
+
+static void values_done(db_job *base) { latch_down(container_of(base, values, base)->done); }
+
+static void test_values(void **state)
+{
+    fixture *f = *state;
+    latch done;
+    values v = {.base = {.run = values_run, .done = values_done}, .done = &done};
+
+    latch_init(&done, 1);
+    assert_int_equal(db_write(f->d, &v.base), 0);
+    latch_wait(&done);
+    /* The nested query stopped (1) at its first row, a quiet end; then the outer one at its second, with an error. */
+    assert_int_equal(v.rows, 3);
+    assert_int_equal(v.base.err, SIO_ECANCELED);
+}
+
+/* ---- queues and the end ----------------------------------------------------------------------------- */
+
+static void test_queue_limit(void **state)
+{
+    fixture *f = *state;
+    herd h;
+    job extra;
+
+    db_close(f->d);
+    f->o.max_queued = 10;
+    fixture_open(f);
+    write_ok(f->d, "CREATE TABLE t (n INTEGER)");
+    herd_start(&h, f->d, 9);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(db_write(f->d, &h.all[i].base), 0);
+    extra = job_make("SELECT 1", -1, &h.done);
+    assert_int_equal(db_write(f->d, &extra.base), SIO_ELIMIT);
+    assert_int_equal(read_int(f->d, "SELECT 3"), 3); /* reads have a queue of their own */
+    latch_down(&h.open);
+    latch_wait(&h.done);
+    assert_int_equal(extra.runs, 0);
+    write_ok(f->d, "DELETE FROM t");
+    herd_free(&h);
+}
+
+static void test_close_drains(void **state)
+{
+    fixture *f = *state;
+    herd h;
+    job reads[50];
+    latch rdone;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER)");
+    herd_start(&h, f->d, 2000);
+    latch_init(&rdone, 50);
+    for (int i = 0; i < 50; i++) {
+        reads[i] = job_make("SELECT count(*) FROM t", -1, &rdone);
+        assert_int_equal(db_read(f->d, &reads[i].base), 0);
+    }
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(db_write(f->d, &h.all[i].base), 0);
+    latch_down(&h.open);
+    db_close(f->d);
+    assert_int_equal(h.done.left, 0);
+    assert_int_equal(rdone.left, 0);
+    assert_int_equal(h.norder, 2000);
+    fixture_open(f);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 2000);
+    herd_free(&h);
+}
+
+/* The log is folded back when the writer is idle and when it closes, so that it cannot grow for ever. */
+static void test_checkpoint(void **state)
+{
+    fixture *f = *state;
+    char wal[80];
+    struct stat st;
+
+    write_ok(f->d, "CREATE TABLE t (n INTEGER, fill BLOB)");
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(run_sql(f->d, db_write, "INSERT INTO t VALUES (?1, zeroblob(1000000))", i, NULL), 0);
+    snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    assert_int_equal(stat(wal, &st), 0);
+    assert_true(st.st_size < 20000000);
+    db_close(f->d);
+    assert_int_equal(stat(wal, &st), -1);
+    fixture_open(f);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 40);
+}
+
+#define with_db(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_urls),
+        with_db(test_settings),
+        with_db(test_url_forms),
+        with_db(test_migrations),
+        with_db(test_migrate_off),
+        with_db(test_index_walks),
+        with_db(test_commit_order),
+        with_db(test_failing_jobs),
+        with_db(test_error_kinds),
+        with_db(test_disk_full),
+        with_db(test_locked_out),
+        with_db(test_read_your_writes),
+        with_db(test_snapshot),
+        with_db(test_values),
+        with_db(test_queue_limit),
+        with_db(test_close_drains),
+        with_db(test_checkpoint),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+/* The schema for SQLite, where there is no backend that made it before us.
+ *
+ * Step 1 has the tables of Party Gallery under the names that Prisma gives them on PostgreSQL (its counters, which only
+ * the REST backend reads, are left out). Step 2 has what partyline needs beyond them, in tables of its own with the
+ * prefix partyline_ (on PostgreSQL: a schema of its own), so that the others stay as they are.
+ *
+ * A step is never changed once it was released: add another one. */
+#include "db/db_int.h"
+
+static const char party_gallery[] =
+    "CREATE TABLE users ("
+    " id TEXT PRIMARY KEY NOT NULL, firebase_id TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE,"
+    " username TEXT UNIQUE, first_name TEXT, last_name TEXT, bio TEXT, avatar_url TEXT,"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE user_follows ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " follower_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " following_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " created_at INTEGER NOT NULL, UNIQUE (follower_id, following_id)) STRICT;"
+    "CREATE INDEX user_follows_following ON user_follows (following_id);"
+
+    "CREATE TABLE party_events ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " host_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " title TEXT NOT NULL, description TEXT,"
+    " status TEXT NOT NULL DEFAULT 'PLANNED' CHECK (status IN ('PLANNED', 'LIVE', 'ENDED', 'CANCELLED')),"
+    " is_private INTEGER NOT NULL DEFAULT 0 CHECK (is_private IN (0, 1)), max_attendees INTEGER,"
+    " created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX party_events_host ON party_events (host_id);"
+
+    "CREATE TABLE party_cohosts ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " party_id TEXT NOT NULL REFERENCES party_events (id) ON DELETE CASCADE,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " role TEXT NOT NULL DEFAULT 'COHOST' CHECK (role IN ('COHOST', 'MODERATOR')),"
+    " UNIQUE (party_id, user_id)) STRICT;"
+
+    "CREATE TABLE party_attendees ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " party_id TEXT NOT NULL REFERENCES party_events (id) ON DELETE CASCADE,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " status TEXT NOT NULL CHECK (status IN ('GOING', 'MAYBE', 'NOT_GOING')),"
+    " UNIQUE (party_id, user_id)) STRICT;"
+
+    "CREATE TABLE media_content ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " party_id TEXT NOT NULL REFERENCES party_events (id) ON DELETE CASCADE,"
+    " uploader_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " type TEXT NOT NULL CHECK (type IN ('PHOTO', 'VIDEO', 'AUDIO')),"
+    " url TEXT NOT NULL, thumbnail_url TEXT, width INTEGER, height INTEGER, duration_ms INTEGER, mood TEXT,"
+    " created_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX media_content_party ON media_content (party_id, created_at);"
+
+    "CREATE TABLE chat_rooms ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " party_id TEXT NOT NULL UNIQUE REFERENCES party_events (id) ON DELETE CASCADE,"
+    " created_at INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE chat_messages ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " sender_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " content TEXT NOT NULL,"
+    " type TEXT NOT NULL DEFAULT 'TEXT' CHECK (type IN ('TEXT', 'IMAGE', 'VIDEO', 'SYSTEM')),"
+    " media_url TEXT, created_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX chat_messages_room ON chat_messages (room_id, created_at);"
+    "CREATE INDEX chat_messages_sender ON chat_messages (sender_id);"
+
+    "CREATE TABLE device_tokens ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " token TEXT NOT NULL UNIQUE,"
+    " platform TEXT NOT NULL CHECK (platform IN ('IOS', 'ANDROID', 'WEB')),"
+    " created_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX device_tokens_user ON device_tokens (user_id);"
+
+    "CREATE TABLE notifications ("
+    " id TEXT PRIMARY KEY NOT NULL,"
+    " user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
+    " type TEXT NOT NULL CHECK (type IN ('NEW_FOLLOWER', 'NEW_RSVP', 'PARTY_REMINDER', 'NEW_MESSAGE',"
+    "  'PARTY_LIVE', 'TAGGED_IN_MEDIA')),"
+    " title TEXT NOT NULL, body TEXT NOT NULL, data TEXT,"
+    " is_read INTEGER NOT NULL DEFAULT 0 CHECK (is_read IN (0, 1)),"
+    " created_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX notifications_user ON notifications (user_id, is_read, created_at);";
+
+/* The primary key of partyline_messages is the order of a room, and the table is stored in it: "the last 50" and
+ * "after seq 17" walk neighbours. sender_id is repeated here for the key that makes a client id unique. */
+static const char chat_order[] =
+    "CREATE TABLE partyline_rooms ("
+    " room_id TEXT PRIMARY KEY NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " last_seq INTEGER NOT NULL, last_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE partyline_messages ("
+    " room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL,"
+    " message_id TEXT NOT NULL UNIQUE REFERENCES chat_messages (id) ON DELETE CASCADE,"
+    " sender_id TEXT NOT NULL, client_id TEXT,"
+    " PRIMARY KEY (room_id, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX partyline_messages_client ON partyline_messages (room_id, sender_id, client_id)"
+    " WHERE client_id IS NOT NULL;";
+
+const db_step db_sqlite_steps[] = {
+    {"party gallery", party_gallery},
+    {"chat order", chat_order},
+};
+const unsigned db_sqlite_steps_n = sizeof(db_sqlite_steps) / sizeof(db_sqlite_steps[0]);
