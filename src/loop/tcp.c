@@ -1,0 +1,105 @@
+#include "loop/loop_int.h"
+#include "sio_err.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int port_of(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)a)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)a)->sin_port);
+}
+
+/* TCP_NODELAY is inherited by accepted sockets on Linux: one call here instead of one per connection. */
+static int listen_on(const struct addrinfo *ai, bool dual, int *port, int backlog)
+{
+    int on = 1, off = 0;
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+
+    if (fd < 0)
+        return SIO_EIO;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (dual)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, backlog) < 0 ||
+        getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
+        close(fd);
+        return SIO_EADDR;
+    }
+    *port = port_of(&addr);
+    return fd;
+}
+
+/* All addresses: one IPv6 socket that takes IPv4 too, or IPv4 alone on a host without IPv6. */
+static int listen_everywhere(int *port, int backlog)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)*port)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
+    struct addrinfo a = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&six, .ai_addrlen = sizeof(six)};
+    struct addrinfo b = {.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&four, .ai_addrlen = sizeof(four)};
+    int fd = listen_on(&a, true, port, backlog);
+
+    return fd >= 0 ? fd : listen_on(&b, false, port, backlog);
+}
+
+int tcp_listen(const char *host, int *port, int backlog)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
+    char service[8];
+    int fd = SIO_EADDR;
+
+    if (*port < 0 || *port > 65535)
+        return SIO_EADDR;
+    if (!host)
+        return listen_everywhere(port, backlog);
+    snprintf(service, sizeof(service), "%d", *port);
+    if (getaddrinfo(host, service, &hints, &found) != 0)
+        return SIO_EADDR;
+    for (struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
+        fd = listen_on(ai, false, port, backlog);
+    freeaddrinfo(found);
+    return fd;
+}
+
+int tcp_accept(int listener)
+{
+    int fd;
+
+    do
+        fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+    return fd < 0 ? -errno : fd;
+}
+
+void tcp_peer(int fd, char *out, size_t n)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+
+    if (n == 0)
+        return;
+    out[0] = '\0';
+    if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0)
+        return;
+    if (addr.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, out, (socklen_t)n);
+    } else if (addr.ss_family == AF_INET6) {
+        const struct in6_addr *a = &((struct sockaddr_in6 *)&addr)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(a))
+            inet_ntop(AF_INET, a->s6_addr + 12, out, (socklen_t)n);
+        else
+            inet_ntop(AF_INET6, a, out, (socklen_t)n);
+    }
+}
