@@ -64,10 +64,11 @@ static sio_str trim(const char *p, const char *end)
 /* Cuts the next element off a comma-separated list. */
 static bool next_element(sio_str *list, sio_str *element)
 {
-    const char *end = list->p + list->n, *comma;
+    const char *end, *comma;
 
     if (list->n == 0)
         return false;
+    end = list->p + list->n;
     comma = memchr(list->p, ',', list->n);
     *element = trim(list->p, comma ? comma : end);
     *list = comma ? (sio_str){comma + 1, (size_t)(end - comma - 1)} : (sio_str){end, 0};

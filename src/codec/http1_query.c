@@ -74,10 +74,9 @@ static int add_decoded(buf *out, sio_str raw)
 /* Cuts the next pair, still encoded; empty ones, as in a&&b, are skipped. */
 static bool next_raw(sio_str query, size_t *at, sio_str *key, sio_str *value)
 {
-    const char *end = query.p + query.n;
-
     while (*at < query.n) {
-        const char *p = query.p + *at, *amp = memchr(p, '&', (size_t)(end - p)), *stop = amp ? amp : end;
+        const char *p = query.p + *at, *end = query.p + query.n;
+        const char *amp = memchr(p, '&', (size_t)(end - p)), *stop = amp ? amp : end;
         const char *eq = memchr(p, '=', (size_t)(stop - p));
 
         *at = (size_t)(stop - query.p) + (amp ? 1 : 0);
