@@ -1,0 +1,129 @@
+/* Starts the programs under test, waits until they listen, stops them by their process id. */
+
+import { execFile, execFileSync, spawn } from "node:child_process";
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { DEADLINE_MS, once, until, within } from "./wait.mjs";
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+export const ROOT = path.resolve(HERE, "../../..");
+export const BUILD = path.resolve(process.env.PARTYLINE_BUILD || path.join(ROOT, "build"));
+export const PARTYLINE = process.env.PARTYLINE_BIN || path.join(BUILD, "partyline");
+export const CLIENT_DIR = process.env.PARTYLINE_CLIENT_DIR
+    || path.join(ROOT, "tests/interop/node_modules/socket.io-client/dist");
+export const WEB_DIR = path.join(ROOT, "web/public");
+export const SECRET = "interop-secret-of-more-than-32-bytes-0123456789";
+
+export const example = (name) => path.join(BUILD, "examples", name);
+
+/* A directory that is gone when the test process ends. */
+export function tempDir() {
+    const dir = mkdtempSync(path.join(os.tmpdir(), "partyline-interop-"));
+    process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+    return dir;
+}
+
+/* A port nobody listens on right now. */
+export async function freePort() {
+    const probe = net.createServer();
+    probe.listen(0, "127.0.0.1");
+    await once(probe, "listening");
+    const { port } = probe.address();
+    probe.close();
+    await once(probe, "close");
+    return port;
+}
+
+const accepts = (port) => new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1");
+    socket.once("connect", () => { socket.destroy(); resolve(true); });
+    socket.once("error", () => resolve(false));
+});
+
+/* Only what a program needs from ours: settings of the developer's shell must not leak into a test. */
+const baseEnv = () => Object.fromEntries(
+    ["PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"]
+        .filter((k) => process.env[k] !== undefined).map((k) => [k, process.env[k]]));
+
+const running = new Set();
+process.once("exit", () => {
+    for (const child of running)
+        child.kill("SIGKILL");
+});
+
+export class Program {
+    /* Starts it on a free port, or again on the one given. env.PORT is set. */
+    static async start(file, args = [], env = {}, port = 0) {
+        const program = new Program(file, args, env, port || await freePort());
+        await program.ready();
+        return program;
+    }
+
+    constructor(file, args, env, port) {
+        Object.assign(this, { file, args, env, port, log: "" });
+        this.url = `http://127.0.0.1:${port}`;
+        this.child = spawn(file, args, {
+            cwd: env.CWD || os.tmpdir(),
+            env: { ...baseEnv(), HOST: "127.0.0.1", ...env, PORT: String(port) },
+            stdio: ["ignore", "pipe", "pipe"],
+        });
+        running.add(this.child);
+        for (const stream of [this.child.stdout, this.child.stderr])
+            stream.on("data", (bytes) => { this.log += bytes; });
+        this.exit = new Promise((resolve) => {
+            this.child.once("error", (error) => resolve({ error }));
+            this.child.once("close", (code, signal) => {
+                running.delete(this.child);
+                resolve({ code, signal });
+            });
+        });
+        this.exit.then((result) => { this.ended = result; });
+    }
+
+    async ready() {
+        await until(async () => {
+            if (this.ended)
+                throw this.ended.error || new Error(`${this.file} ended with ${JSON.stringify(this.ended)}:\n${this.log}`);
+            return accepts(this.port);
+        }, `${this.file} to listen on ${this.port}; its log:\n${this.log}`);
+    }
+
+    /* Asks it to stop, and expects that it does so cleanly. */
+    async stop() {
+        this.child.kill("SIGTERM");
+        const result = await within(this.exit, `${this.file} to stop; its log:\n${this.log}`, 2 * DEADLINE_MS);
+        assert.deepEqual(result, { code: 0, signal: null }, `unclean end of ${this.file}:\n${this.log}`);
+    }
+
+    /* Kills it in the middle of whatever it does. */
+    async crash() {
+        this.child.kill("SIGKILL");
+        await within(this.exit, "the killed process to be gone");
+    }
+}
+
+/* partyline serve on a database of its own. Options: demo (default true), env, args, port, db. */
+export function partyline({ demo = true, env = {}, args = [], port = 0, db } = {}) {
+    const database = db || path.join(tempDir(), "chat.db");
+    const all = { DATABASE_URL: `sqlite:${database}`, JWT_SECRET: SECRET, WEB_DIR, CLIENT_DIR, ...env };
+    return Program.start(PARTYLINE, ["serve", ...(demo ? ["--demo"] : []), ...args], all, port)
+        .then((server) => Object.assign(server, { db: database }));
+}
+
+/* Runs a command of partyline to its end: {code, out, err}. */
+export function run(args, env = {}) {
+    return new Promise((resolve) => {
+        execFile(PARTYLINE, args, { cwd: env.CWD || os.tmpdir(), env: { ...baseEnv(), ...env }, timeout: DEADLINE_MS },
+            (error, out, err) => resolve({ code: error ? error.code ?? error.signal : 0, out, err }));
+    });
+}
+
+/* Rows of an SQL query, by the command line tool: another process, so it sees only what was committed. */
+export function sql(db, text) {
+    const out = execFileSync("sqlite3", ["-json", "-cmd", ".timeout 10000", db, text], { encoding: "utf8" });
+    return out.trim() ? JSON.parse(out) : [];
+}

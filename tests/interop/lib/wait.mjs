@@ -1,0 +1,76 @@
+/* Waiting for events, never for time: everything has a deadline and says what it was waiting for. */
+
+export const DEADLINE_MS = Number(process.env.INTEROP_DEADLINE_MS || 10000);
+
+/* Resolves like `promise`, or rejects with `what` in the message after ms. */
+export function within(promise, what, ms = DEADLINE_MS) {
+    let timer;
+    const late = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`timed out after ${ms} ms waiting for ${what}`)), ms);
+    });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/* The next `event` of an emitter, with its arguments as an array. */
+export function once(emitter, event, what = event, ms = DEADLINE_MS) {
+    return within(new Promise((resolve) => emitter.once(event, (...args) => resolve(args))), what, ms);
+}
+
+/* Tries `fn` again until it gives something truthy: for what has no event of its own (a port that opens, a file). */
+export async function until(fn, what, ms = DEADLINE_MS) {
+    const end = Date.now() + ms;
+    for (;;) {
+        const value = await fn();
+        if (value)
+            return value;
+        if (Date.now() > end)
+            throw new Error(`timed out after ${ms} ms waiting for ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+}
+
+/* Remembers what arrived until somebody asks for it, so that nothing is missed between two awaits. */
+export class Inbox {
+    constructor(name) {
+        this.name = name;
+        this.items = []; /* [event, ...args] */
+        this.waiters = [];
+    }
+
+    push(item) {
+        const i = this.waiters.findIndex((w) => w.wants(item));
+        if (i < 0)
+            this.items.push(item);
+        else
+            this.waiters.splice(i, 1)[0].resolve(item);
+    }
+
+    /* Takes the first item of that event for which `match(...args)` holds; its first argument. */
+    async next(event, match = () => true, ms = DEADLINE_MS) {
+        const wants = ([name, ...args]) => name === event && match(...args);
+        const i = this.items.findIndex(wants);
+        if (i >= 0)
+            return this.items.splice(i, 1)[0][1];
+        const waiter = { wants };
+        const arrival = new Promise((resolve) => { waiter.resolve = resolve; });
+        this.waiters.push(waiter);
+        try {
+            return (await within(arrival, `"${event}" at ${this.name}`, ms))[1];
+        } finally {
+            this.waiters = this.waiters.filter((w) => w !== waiter);
+        }
+    }
+
+    /* First arguments of what has arrived of that event and was not taken. */
+    all(event) {
+        return this.items.filter(([name]) => name === event).map(([, arg]) => arg);
+    }
+
+    /* Waits for n of that event and takes them. */
+    async take(event, n, match) {
+        const list = [];
+        while (list.length < n)
+            list.push(await this.next(event, match));
+        return list;
+    }
+}
