@@ -95,8 +95,7 @@ unsigned utf8_put(uint32_t cp, char out[4])
     return 4;
 }
 
-/* One character at p: its length, or 0 - k when the k bytes at p are a maximal ill-formed part. */
-static int utf8_char(const char *p, const char *end)
+int utf8_char(const char *p, const char *end)
 {
     utf8_state state = UTF8_ACCEPT;
     int n = 0;

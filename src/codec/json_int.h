@@ -1,0 +1,58 @@
+/* What the validating scanner and the readers of JSON share. */
+#ifndef CODEC_JSON_INT_H
+#define CODEC_JSON_INT_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define JSON_ONES 0x0101010101010101ull
+#define JSON_HIGH 0x8080808080808080ull
+
+static inline bool json_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static inline const char *json_skip_space(const char *p, const char *end)
+{
+    while (p < end && json_is_space(*p))
+        p++;
+    return p;
+}
+
+/* The high bit of the lowest byte of w that is a quote, a backslash or a control character (bits above that
+ * one mean nothing). */
+static inline uint64_t json_special(uint64_t w)
+{
+    uint64_t quote = w ^ JSON_ONES * '"', slash = w ^ JSON_ONES * '\\';
+
+    return (((quote - JSON_ONES) & ~quote) | ((slash - JSON_ONES) & ~slash) | ((w - JSON_ONES * 0x20) & ~w)) &
+           JSON_HIGH;
+}
+
+/* First quote, backslash or control character at or after p. *seen collects the bytes passed over, so that
+ * *seen & JSON_HIGH tells whether there was anything but ASCII. */
+static inline const char *json_plain_run(const char *p, const char *end, uint64_t *seen)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t w, hit;
+
+        memcpy(&w, p, 8);
+        w = le64toh(w);
+        hit = json_special(w);
+        if (hit) {
+            unsigned plain = (unsigned)__builtin_ctzll(hit) & ~7u;
+
+            *seen |= w & ((1ull << plain) - 1);
+            return p + plain / 8;
+        }
+        *seen |= w;
+    }
+    for (; p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20; p++)
+        *seen |= (unsigned char)*p;
+    return p;
+}
+
+#endif
