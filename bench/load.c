@@ -1,4 +1,4 @@
-/* Command line of the load generator: one test a run, one line of JSON on stdout. README.md explains the tests. */
+/* Command line of the load generator: one test a run, one line of JSON on stdout. README.md has the tests. */
 #include <getopt.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,7 +13,9 @@ typedef struct flag {
     const char *help;
 } flag;
 
-#define FLAG(name, kind, field, help) { name, kind, offsetof(options, field), help }
+/* clang-format off */
+#define FLAG(name, kind, field, help) {name, kind, offsetof(options, field), help}
+/* clang-format on */
 
 static const flag flags[] = {
     FLAG("mode", 's', mode, "connect, churn, idle, echo, fanout or chat"),
@@ -75,12 +77,12 @@ static void flag_set(options *o, const flag *f, const char *text)
 static void options_parse(options *o, int argc, char **argv)
 {
     enum { COUNT = sizeof(flags) / sizeof(flags[0]) };
-    struct option table[COUNT + 2] = { 0 };
+    struct option table[COUNT + 2] = {0};
     int i, at;
 
     for (i = 0; i < COUNT; i++)
-        table[i] = (struct option){ .name = flags[i].name, .has_arg = required_argument };
-    table[COUNT] = (struct option){ .name = "help", .has_arg = no_argument };
+        table[i] = (struct option){.name = flags[i].name, .has_arg = required_argument};
+    table[COUNT] = (struct option){.name = "help", .has_arg = no_argument};
     while ((i = getopt_long(argc, argv, "", table, &at)) != -1) {
         if (i != 0)
             usage_exit(2);
@@ -101,17 +103,29 @@ static void options_check(const options *o)
         usage_exit(2);
 }
 
+/* The inside of a JSON string. */
+static void text_print(const char *p)
+{
+    for (; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20)
+            printf("\\u%04x", (unsigned)*p);
+        else
+            printf("%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
+    }
+}
+
 void result_print(gen *g, const result *r, const char *extra)
 {
     printf("{\"server\":\"%s\",\"test\":\"%s\",\"unit\":\"%s\",\"clients\":%d,\"ops\":%ju,\"seconds\":%.3f,"
-           "\"per_second\":%.0f,\"cpu_us\":%.3f,\"server_busy\":%.3f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"lost\":%ju,"
+           "\"per_second\":%.0f,\"cpu_us\":%.3f,\"server_busy\":%.3f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+           "\"lost\":%ju,"
            "\"failures\":%ju,\"generator_busy\":%.3f%s,\"error\":\"",
            g->o->label, g->o->mode, r->unit, g->o->clients, (uintmax_t)r->ops, r->seconds,
-           (double)r->ops / r->seconds, r->ops > 0 ? r->cpu_us / (double)r->ops : 0, r->cpu_us / (r->seconds * 1e6),
-           (double)hist_quantile(&g->lat, 0.50) / 1e3, (double)hist_quantile(&g->lat, 0.99) / 1e3,
-           (uintmax_t)r->lost, (uintmax_t)g->failures, gen_busy(g), extra);
-    for (const char *p = g->error; *p != '\0'; p++)
-        printf((unsigned char)*p < 0x20 ? "\\u%04x" : *p == '"' || *p == '\\' ? "\\%c" : "%c", (unsigned char)*p);
+           (double)r->ops / r->seconds, r->ops > 0 ? r->cpu_us / (double)r->ops : 0,
+           r->cpu_us / (r->seconds * 1e6), (double)hist_quantile(&g->lat, 0.50) / 1e3,
+           (double)hist_quantile(&g->lat, 0.99) / 1e3, (uintmax_t)r->lost, (uintmax_t)g->failures,
+           gen_busy(g), extra);
+    text_print(g->error);
     printf("\"}\n");
     fflush(stdout);
 }
@@ -149,10 +163,25 @@ static void run(const options *o)
 int main(int argc, char **argv)
 {
     options o = {
-        .host = "127.0.0.1", .path = "/socket.io/", .label = "", .cpu = -1, .sources = 16, .clients = 100,
-        .window = 64, .outstanding = 1, .seconds = 3, .warmup = 1, .payload = 100, .idle_from = 2000,
-        .settle_ms = 2000, .ev_echo = "echo", .ev_join = "join", .ev_say = "say", .ev_heard = "say",
-        .room_key = "room", .room_prefix = "bench-",
+        .host = "127.0.0.1",
+        .path = "/socket.io/",
+        .label = "",
+        .cpu = -1,
+        .sources = 16,
+        .clients = 100,
+        .window = 64,
+        .outstanding = 1,
+        .seconds = 3,
+        .warmup = 1,
+        .payload = 100,
+        .idle_from = 2000,
+        .settle_ms = 2000,
+        .ev_echo = "echo",
+        .ev_join = "join",
+        .ev_say = "say",
+        .ev_heard = "say",
+        .room_key = "room",
+        .room_prefix = "bench-",
     };
 
     options_parse(&o, argc, argv);

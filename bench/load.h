@@ -1,10 +1,11 @@
 /*
  * The load generator: many Socket.IO clients over WebSocket in one thread that never sleeps.
  *
- * A generator that blocks in epoll_wait makes the server pay for waking the other core with every write, and slow
- * servers pay most. This one polls with timeout 0, so the server's CPU is the server's own work. One `gen` owns all
- * clients; a mode (connect, churn, idle, echo, rooms) is a table of callbacks over it and a loop of gen_turn().
- * Nothing here is shared with the code under test, so that a mistake there cannot hide itself.
+ * A generator that blocks in epoll_wait makes the server pay for waking the other core with every write, and
+ * slow servers pay most. This one polls with timeout 0, so the server's CPU is the server's own work. One
+ * `gen` owns all clients; a mode (connect, churn, idle, echo, rooms) is a table of callbacks over it and a
+ * loop of gen_turn(). Nothing here is shared with the code under test, so that a mistake there cannot hide
+ * itself.
  */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
@@ -24,9 +25,9 @@ typedef struct hist {
 
 /* CPU time and memory of the server, children included. */
 typedef struct usage {
-    double cpu_us;       /* user + system since the process began */
-    uint64_t rss_bytes;  /* resident, shared pages counted whole */
-    uint64_t pss_bytes;  /* resident, shared pages counted by their share */
+    double cpu_us;      /* user + system since the process began */
+    uint64_t rss_bytes; /* resident, shared pages counted whole */
+    uint64_t pss_bytes; /* resident, shared pages counted by their share */
 } usage;
 
 typedef struct options {
@@ -37,46 +38,53 @@ typedef struct options {
     double rate, seconds, warmup;
 } options;
 
-typedef enum conn_state { CONN_FREE, CONN_DIALING, CONN_UPGRADING, CONN_OPENING, CONN_JOINING, CONN_UP } conn_state;
+typedef enum conn_state {
+    CONN_FREE,
+    CONN_DIALING,
+    CONN_UPGRADING,
+    CONN_OPENING,
+    CONN_JOINING,
+    CONN_UP
+} conn_state;
 
 typedef struct conn {
     int fd;
     conn_state state;
-    uint32_t index;      /* place in gen.conns; the user number in its token */
+    uint32_t index; /* place in gen.conns; the user number in its token */
     uint32_t room;
-    bool queued;         /* on the list of connections with bytes to write */
-    bool blocked;        /* the kernel took less than everything: waits for EPOLLOUT */
-    char *tail;          /* bytes of a frame that has not arrived whole */
+    bool queued;  /* on the list of connections with bytes to write */
+    bool blocked; /* the kernel took less than everything: waits for EPOLLOUT */
+    char *tail;   /* bytes of a frame that has not arrived whole */
     size_t tail_len, tail_cap;
-    char *out;           /* frames to write at the end of this step */
+    char *out; /* frames to write at the end of this step */
     size_t out_len, out_cap;
     uint64_t opened_ns;
     uint64_t next_id, got, outstanding;
-    uint64_t *sent_ns;   /* echo: when the message with ack id i left, at i mod outstanding */
+    uint64_t *sent_ns; /* echo: when the message with ack id i left, at i mod outstanding */
 } conn;
 
 typedef struct gen gen;
 
-/* What a mode does with its clients. Text is the Engine.IO packet, not NUL-terminated, gone after the call. */
+/* What a mode does with its clients. `text` is the Engine.IO packet, not NUL-terminated. */
 typedef struct mode_ops {
-    void (*on_connected)(gen *g, conn *c);                                 /* `40{...}` arrived */
-    void (*on_ack)(gen *g, conn *c, uint64_t id);                          /* `43<id>[...]` arrived */
-    void (*on_event)(gen *g, conn *c, const char *text, size_t len);       /* `42[...]` arrived */
-    void (*on_closed)(gen *g, conn *c);                                    /* fd is closed; the slot is free */
+    void (*on_connected)(gen *g, conn *c);                           /* `40{...}` arrived */
+    void (*on_ack)(gen *g, conn *c, uint64_t id);                    /* `43<id>[...]` arrived */
+    void (*on_event)(gen *g, conn *c, const char *text, size_t len); /* `42[...]` arrived */
+    void (*on_closed)(gen *g, conn *c);                              /* fd is closed; the slot is free */
 } mode_ops;
 
 struct gen {
     const options *o;
     const mode_ops *ops;
-    void *mode;               /* the mode's own state */
+    void *mode; /* the mode's own state */
     int epoll;
     conn *conns;
-    int opened, pending;      /* clients ever opened; those between dial and `40{...}` */
-    conn *queue[EVENTS_MAX];  /* connections with bytes to write */
+    int opened, pending;     /* clients ever opened; those between dial and `40{...}` */
+    conn *queue[EVENTS_MAX]; /* connections with bytes to write */
     int queue_len;
-    uint64_t now_ns;          /* read once per received chunk */
+    uint64_t now_ns; /* read once per received chunk */
     uint64_t rng;
-    bool worked;              /* this turn did something */
+    bool worked; /* this turn did something */
     uint64_t busy_ns, watch_ns;
     hist lat;
     uint64_t failures;        /* connections refused, closed by the server or answered with an error */
@@ -142,9 +150,9 @@ void mode_rooms(const options *o, bool chat);
 /* ---- load.c ---- */
 
 typedef struct result {
-    const char *unit;              /* what one operation is */
+    const char *unit; /* what one operation is */
     uint64_t ops;
-    double seconds, cpu_us;        /* cpu_us: of the server during the measured part */
+    double seconds, cpu_us; /* cpu_us: of the server during the measured part */
     uint64_t lost;
 } result;
 

@@ -43,7 +43,7 @@ static void on_event(gen *g, conn *c, const char *text, size_t len)
     (void)g, (void)c, (void)text, (void)len;
 }
 
-static const mode_ops ops = { on_connected, on_ack, on_event, on_closed };
+static const mode_ops ops = {on_connected, on_ack, on_event, on_closed};
 
 static gen *gen_new(const options *o, conn_mode *m)
 {
@@ -63,9 +63,9 @@ static void gen_free(gen *g)
 
 void mode_connect(const options *o)
 {
-    conn_mode m = { 0 };
+    conn_mode m = {0};
     gen *g = gen_new(o, &m);
-    result r = { .unit = "connection" };
+    result r = {.unit = "connection"};
     usage before, after;
     uint64_t began;
 
@@ -93,9 +93,9 @@ static void turn_for(gen *g, double seconds)
 
 void mode_churn(const options *o)
 {
-    conn_mode m = { .churn = true };
+    conn_mode m = {.churn = true};
     gen *g = gen_new(o, &m);
-    result r = { .unit = "connection" };
+    result r = {.unit = "connection"};
     usage before, after;
     uint64_t began;
 
@@ -104,7 +104,7 @@ void mode_churn(const options *o)
     turn_for(g, o->warmup);
     usage_read(&before, o->pids, false);
     m.closed = 0;
-    g->lat = (hist){ 0 };
+    g->lat = (hist){0};
     gen_watch(g);
     began = now_ns();
     turn_for(g, o->seconds);
@@ -119,9 +119,9 @@ void mode_churn(const options *o)
 
 void mode_idle(const options *o)
 {
-    conn_mode m = { 0 };
+    conn_mode m = {0};
     gen *g = gen_new(o, &m);
-    result r = { .unit = "connection held", .seconds = 1 };
+    result r = {.unit = "connection held", .seconds = 1};
     usage first, last;
     char extra[256];
     double more = o->clients - o->idle_from;
@@ -138,7 +138,8 @@ void mode_idle(const options *o)
     usage_read(&last, o->pids, true);
     r.ops = m.connected;
     r.lost = (uint64_t)o->clients - m.connected;
-    snprintf(extra, sizeof(extra), ",\"rss_bytes\":%.0f,\"pss_bytes\":%.0f,\"rss_first\":%ju,\"rss_last\":%ju",
+    snprintf(extra, sizeof(extra),
+             ",\"rss_bytes\":%.0f,\"pss_bytes\":%.0f,\"rss_first\":%ju,\"rss_last\":%ju",
              ((double)last.rss_bytes - (double)first.rss_bytes) / more,
              ((double)last.pss_bytes - (double)first.pss_bytes) / more, (uintmax_t)first.rss_bytes,
              (uintmax_t)last.rss_bytes);

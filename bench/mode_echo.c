@@ -8,9 +8,9 @@ enum { PACED_RING = 64 };
 
 typedef struct echo_mode {
     uint64_t answered, skipped;
-    uint32_t ring;           /* send times kept per client */
+    uint32_t ring; /* send times kept per client */
     bool running;
-    char *text;              /* `["echo","xxx..."]` */
+    char *text; /* `["echo","xxx..."]` */
     size_t text_len;
 } echo_mode;
 
@@ -62,7 +62,7 @@ static void on_closed(gen *g, conn *c)
     gen_fail(g, "the server closed a connection");
 }
 
-static const mode_ops ops = { on_connected, on_ack, on_event, on_closed };
+static const mode_ops ops = {on_connected, on_ack, on_event, on_closed};
 
 static void echo_text_make(echo_mode *m, const options *o)
 {
@@ -139,7 +139,7 @@ static void echo_measure(gen *g, result *r)
     echo_drive(g, g->o->warmup);
     usage_read(&before, g->o->pids, false);
     m->answered = m->skipped = 0;
-    g->lat = (hist){ 0 };
+    g->lat = (hist){0};
     gen_watch(g);
     began = now_ns();
     echo_drive(g, g->o->seconds);
@@ -151,9 +151,9 @@ static void echo_measure(gen *g, result *r)
 
 void mode_echo(const options *o)
 {
-    echo_mode m = { .ring = o->rate > 0 ? PACED_RING : (uint32_t)o->outstanding };
+    echo_mode m = {.ring = o->rate > 0 ? PACED_RING : (uint32_t)o->outstanding};
     gen *g = malloc(sizeof(*g));
-    result r = { .unit = "echo" };
+    result r = {.unit = "echo"};
     char extra[64];
 
     if (!g)

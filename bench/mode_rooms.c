@@ -1,10 +1,10 @@
 /*
  * Messages to rooms, counted at every member.
  *
- * Both tests are one: clients join rooms, then either a fixed number of messages is kept under way or a rate is kept.
- * A message carries its number as `#` and eight hexadecimal digits at the start of its text, so whatever the server
- * wraps around it, the arrival can be counted and timed. `fanout` lets the first member of the room speak; `chat`
- * takes rooms and members in turn, as conversations do.
+ * Both tests are one: clients join rooms, then either a fixed number of messages is kept under way or a rate
+ * is kept. A message carries its number as `#` and eight hexadecimal digits at the start of its text, so
+ * whatever the server wraps around it, the arrival can be counted and timed. `fanout` lets the first member
+ * of the room speak; `chat` takes rooms and members in turn, as conversations do.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ typedef struct rooms_mode {
     int ready, under_way;
     uint32_t next_number, next_room, room_count;
     uint64_t delivered, completed, overruns, strays;
-    uint64_t moved_ns;       /* when something last arrived */
+    uint64_t moved_ns; /* when something last arrived */
     room *rooms;
     char heard[HEARD_MAX], joined[HEARD_MAX], failed[16];
     size_t heard_len, joined_len;
@@ -47,8 +47,8 @@ static void on_connected(gen *g, conn *c)
     c->room = c->index / m->rooms[0].members;
     if (c->room >= m->room_count)
         c->room = m->room_count - 1;
-    n = snprintf(text, sizeof(text), "42%s[\"%s\",{\"%s\":\"%s%u\"}]", m->joined_len > 0 ? "" : "0", g->o->ev_join,
-                 g->o->room_key, g->o->room_prefix, c->room);
+    n = snprintf(text, sizeof(text), "42%s[\"%s\",{\"%s\":\"%s%u\"}]", m->joined_len > 0 ? "" : "0",
+                 g->o->ev_join, g->o->room_key, g->o->room_prefix, c->room);
     conn_send(g, c, text, (size_t)n);
 }
 
@@ -84,14 +84,15 @@ static void room_say(gen *g, uint64_t at_ns)
         r->next_speaker = (r->next_speaker + 1) % r->members;
     if (s->left > 0)
         m->overruns++;
-    *s = (slot){ .number = number, .left = r->members, .sent_ns = at_ns };
+    *s = (slot){.number = number, .left = r->members, .sent_ns = at_ns};
     r->said++;
     m->under_way++;
     if (m->chat)
-        n = snprintf(m->text, 256, "42[\"%s\",{\"%s\":\"%s%u\",\"content\":\"#%08x", g->o->ev_say, g->o->room_key,
-                     g->o->room_prefix, which, number);
+        n = snprintf(m->text, 256, "42[\"%s\",{\"%s\":\"%s%u\",\"content\":\"#%08x", g->o->ev_say,
+                     g->o->room_key, g->o->room_prefix, which, number);
     else
-        n = snprintf(m->text, 256, "42[\"%s\",\"%s%u\",\"#%08x", g->o->ev_say, g->o->room_prefix, which, number);
+        n = snprintf(m->text, 256, "42[\"%s\",\"%s%u\",\"#%08x", g->o->ev_say, g->o->room_prefix, which,
+                     number);
     memset(m->text + n, 'x', (size_t)g->o->payload - 9);
     n += g->o->payload - 9;
     memcpy(m->text + n, m->chat ? "\"}]" : "\"]", 3);
@@ -120,7 +121,8 @@ static void room_heard(gen *g, conn *c, const char *text, size_t len)
     uint32_t number;
     slot *s;
 
-    if (!number_read(text, len, &number) || (s = &m->slots[number % SLOTS])->number != number || s->left == 0) {
+    if (!number_read(text, len, &number) || (s = &m->slots[number % SLOTS])->number != number ||
+        s->left == 0) {
         m->strays++;
         return;
     }
@@ -154,7 +156,7 @@ static void on_closed(gen *g, conn *c)
     gen_fail(g, "the server closed a connection");
 }
 
-static const mode_ops ops = { on_connected, on_ack, on_event, on_closed };
+static const mode_ops ops = {on_connected, on_ack, on_event, on_closed};
 
 /* ---- the test ---- */
 
@@ -167,7 +169,7 @@ static void rooms_make(rooms_mode *m, const options *o)
     if (!m->rooms)
         abort();
     for (uint32_t i = 0; i < m->room_count; i++)
-        m->rooms[i] = (room){ .first = i * size, .members = size };
+        m->rooms[i] = (room){.first = i * size, .members = size};
     m->rooms[m->room_count - 1].members = all - (m->room_count - 1) * size;
     m->heard_len = (size_t)snprintf(m->heard, HEARD_MAX, "42[\"%.64s\"", o->ev_heard);
     if (o->ev_ready)
@@ -222,7 +224,7 @@ static void rooms_measure(gen *g, result *r)
     rooms_drive(g, g->o->warmup);
     usage_read(&before, g->o->pids, false);
     m->delivered = m->completed = 0;
-    g->lat = (hist){ 0 };
+    g->lat = (hist){0};
     gen_watch(g);
     began = now_ns();
     rooms_drive(g, g->o->seconds);
@@ -254,7 +256,7 @@ void mode_rooms(const options *o, bool chat)
 {
     rooms_mode *m = calloc(1, sizeof(*m));
     gen *g = malloc(sizeof(*g));
-    result r = { .unit = "delivery", .seconds = 1 };
+    result r = {.unit = "delivery", .seconds = 1};
     char extra[128];
 
     if (!g || !m)

@@ -35,9 +35,10 @@ char *token_make(const options *o, uint32_t n)
 
     if (!out)
         abort();
-    m = snprintf(claims, sizeof(claims),
-                 "{\"sub\":\"bench-user-%u\",\"username\":\"user%u\",\"avatarUrl\":null,\"iat\":%lld,\"exp\":%lld",
-                 n, n, now, now + 86400);
+    m = snprintf(
+        claims, sizeof(claims),
+        "{\"sub\":\"bench-user-%u\",\"username\":\"user%u\",\"avatarUrl\":null,\"iat\":%lld,\"exp\":%lld", n,
+        n, now, now + 86400);
     if (o->jwt_issuer)
         m += snprintf(claims + m, sizeof(claims) - (size_t)m, ",\"iss\":\"%.64s\"", o->jwt_issuer);
     if (o->jwt_audience)

@@ -1,4 +1,5 @@
-/* Socket.IO clients over WebSocket, as many as there are descriptors, on one epoll that is only ever polled. */
+/* Socket.IO clients over WebSocket, as many as there are descriptors, on one epoll that is only ever polled.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -98,7 +99,7 @@ void conn_send_close(gen *g, conn *c)
 
 static void conn_watch(gen *g, conn *c, int op, uint32_t events)
 {
-    struct epoll_event ev = { .events = events, .data.ptr = c };
+    struct epoll_event ev = {.events = events, .data.ptr = c};
 
     if (epoll_ctl(g->epoll, op, c->fd, &ev) < 0)
         die("epoll_ctl");
@@ -152,7 +153,7 @@ void conn_flush_queue(gen *g)
 /* Source addresses 127.0.0.1, .2 ... in turn: one pair of addresses has only some 28,000 ports. */
 static void conn_bind(const gen *g, const conn *c, int fd)
 {
-    struct sockaddr_in from = { .sin_family = AF_INET };
+    struct sockaddr_in from = {.sin_family = AF_INET};
     int on = 1;
 
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + c->index % (uint32_t)g->o->sources);
@@ -163,7 +164,7 @@ static void conn_bind(const gen *g, const conn *c, int fd)
 
 void gen_open(gen *g, uint32_t index)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)g->o->port) };
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)g->o->port)};
     conn *c = &g->conns[index];
     int on = 1;
 
@@ -426,7 +427,8 @@ static void gen_raise_limit(const options *o)
     r.rlim_cur = r.rlim_max;
     setrlimit(RLIMIT_NOFILE, &r);
     if ((rlim_t)o->clients + SPARE_FDS > r.rlim_cur) {
-        fprintf(stderr, "load: %d clients do not fit into %ju descriptors\n", o->clients, (uintmax_t)r.rlim_cur);
+        fprintf(stderr, "load: %d clients do not fit into %ju descriptors\n", o->clients,
+                (uintmax_t)r.rlim_cur);
         exit(1);
     }
 }

@@ -1,31 +1,42 @@
-// The chat and presence flow of Party Gallery as a Node team deploys it on one machine: socket.io, HS256 tokens checked
-// with a key object, SQLite with synchronous=FULL through better-sqlite3. With REDIS_URL the Redis adapter and presence
-// keys are used; without it presence is a map in memory, which is the fair peer of a partyline server without Redis.
+// The chat and presence flow of Party Gallery as a Node team deploys it on one machine: socket.io, HS256 tokens
+// checked with a key object, SQLite with synchronous=FULL through better-sqlite3 (or node:sqlite, where the former
+// cannot be built). With REDIS_URL the Redis adapter and presence keys are used; without it presence is a map in
+// memory, which is the fair peer of a partyline server without Redis.
 import { randomUUID, createSecretKey } from 'node:crypto';
 import { createServer } from 'node:http';
-import Database from 'better-sqlite3';
 import jwt from 'jsonwebtoken';
 import { Server } from 'socket.io';
 
 const key = createSecretKey(Buffer.from(process.env.JWT_SECRET ?? 'bench-secret-of-thirty-two-bytes!'));
-const db = openStore(process.env.DATABASE ?? ':memory:');
+const db = openStore(await openDatabase(process.env.DATABASE ?? ':memory:'));
 const http = createServer();
 const io = new Server(http, { pingInterval: 25000, pingTimeout: 60000 });
 const presence = process.env.REDIS_URL ? await redisPresence(process.env.REDIS_URL) : memoryPresence();
 
-function openStore(file) {
-  const store = new Database(file);
-  store.pragma('journal_mode = WAL');
-  store.pragma('synchronous = FULL');
-  store.exec(`CREATE TABLE IF NOT EXISTS chat_messages (id TEXT PRIMARY KEY, room_id TEXT NOT NULL,
-    sender_id TEXT NOT NULL, content TEXT NOT NULL, type TEXT NOT NULL, media_url TEXT, created_at INTEGER NOT NULL);
+async function openDatabase(file) {
+  try {
+    const { default: Database } = await import('better-sqlite3');
+    return new Database(file);
+  } catch {
+    const { DatabaseSync } = await import('node:sqlite');
+    console.error('node-mission: better-sqlite3 is not there, using node:sqlite');
+    return new DatabaseSync(file);
+  }
+}
+
+function openStore(store) {
+  store.exec(`PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    CREATE TABLE IF NOT EXISTS chat_messages (id TEXT PRIMARY KEY, room_id TEXT NOT NULL, sender_id TEXT NOT NULL,
+      content TEXT NOT NULL, type TEXT NOT NULL, media_url TEXT, created_at INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS chat_messages_room ON chat_messages (room_id, created_at);
-    CREATE TABLE IF NOT EXISTS room_access (room_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (room_id, user_id))`);
+    CREATE TABLE IF NOT EXISTS room_access (room_id TEXT NOT NULL, user_id TEXT NOT NULL,
+      PRIMARY KEY (room_id, user_id))`);
   return {
     access: store.prepare('SELECT 1 FROM room_access WHERE room_id = ? AND user_id = ?'),
     grant: store.prepare('INSERT OR IGNORE INTO room_access (room_id, user_id) VALUES (?, ?)'),
-    save: store.prepare(`INSERT INTO chat_messages (id, room_id, sender_id, content, type, media_url, created_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?)`),
+    save: store.prepare(`INSERT INTO chat_messages
+      (id, room_id, sender_id, content, type, media_url, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`),
     recent: store.prepare('SELECT * FROM chat_messages WHERE room_id = ? ORDER BY created_at DESC LIMIT 50'),
   };
 }
@@ -52,10 +63,13 @@ async function redisPresence(url) {
   const sub = pub.duplicate();
   await Promise.all([pub.connect(), sub.connect()]);
   io.adapter(createAdapter(pub, sub));
-  const status = (user, value) => pub.hSet(`user:status:${user}`, { status: value, lastSeen: new Date().toISOString() });
+  const now = () => new Date().toISOString();
+  const status = (user, value) => pub.hSet(`user:status:${user}`, { status: value, lastSeen: now() });
   return {
     async on(user, socket) {
-      await Promise.all([pub.sAdd('online_users', user), pub.sAdd(`user_sockets:${user}`, socket), status(user, 'online')]);
+      await Promise.all([
+        pub.sAdd('online_users', user), pub.sAdd(`user_sockets:${user}`, socket), status(user, 'online'),
+      ]);
     },
     async off(user, socket) {
       await pub.sRem(`user_sockets:${user}`, socket);
@@ -65,7 +79,7 @@ async function redisPresence(url) {
   };
 }
 
-// The benchmark's users may enter every room: the row is made on the first visit, so the access check is a real query.
+// The benchmark's users may enter every room; the row is made on the first visit, so that the check is a real query.
 function mayEnter(user, room) {
   if (db.access.get(room, user)) return true;
   return room.startsWith('bench-') && db.grant.run(room, user).changes > 0;
@@ -87,7 +101,8 @@ function onJoin(socket, { roomId }) {
   const userId = socket.data.user.id;
   if (!mayEnter(userId, roomId)) return socket.emit('error', { message: 'Cannot access this room' });
   socket.join(`room:${roomId}`);
-  socket.to(`room:${roomId}`).emit('chat:user_joined', { userId, roomId, timestamp: new Date().toISOString() });
+  const timestamp = new Date().toISOString();
+  socket.to(`room:${roomId}`).emit('chat:user_joined', { userId, roomId, timestamp });
   socket.emit('chat:history', { roomId, messages: db.recent.all(roomId) });
 }
 

@@ -1,11 +1,13 @@
-// The `ws` package alone, answering just enough Socket.IO by hand: what Node's sockets cost without socket.io.
+// The `ws` package alone, answering just enough Socket.IO by hand: Node's sockets without socket.io.
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
 const http = createServer();
 const wss = new WebSocketServer({ server: http, perMessageDeflate: false });
 const rooms = new Map();
-const open = '0{"sid":"00000000000000000000","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
+const open = `0${JSON.stringify({
+  sid: '00000000000000000000', upgrades: [], pingInterval: 25000, pingTimeout: 20000, maxPayload: 1000000,
+})}`;
 const asText = { binary: false };
 
 function roomOf(name) {
