@@ -222,33 +222,33 @@ static ssize_t on_read(loop *l, int fd, void *p, size_t n)
     return c ? sim_conn_read(c, p, n) : -EBADF;
 }
 
-static ssize_t on_write(loop *l, int fd, const void *p, size_t n)
-{
-    sim_conn *c = conn_at(l, fd);
-
-    return c ? sim_conn_write(c, p, n) : -EBADF;
-}
-
 /* One call, one limit: what the vectors hold together counts as one write. */
 static ssize_t on_writev(loop *l, int fd, const struct iovec *v, int n)
 {
     sim_conn *c = conn_at(l, fd);
     size_t left = c && c->write_max ? c->write_max : SIZE_MAX;
-    ssize_t sum = 0;
+    ssize_t sum = 0, r = 0;
 
     if (!c)
         return -EBADF;
     for (int i = 0; i < n && left; i++) {
-        size_t want = v[i].iov_len < left ? v[i].iov_len : left;
-        ssize_t r = sim_conn_write(c, v[i].iov_base, want);
+        r = sim_conn_write(c, v[i].iov_base, v[i].iov_len < left ? v[i].iov_len : left);
         if (r < 0)
-            return sum ? sum : r;
+            break;
         sum += r;
         left -= (size_t)r;
         if ((size_t)r < v[i].iov_len)
             break;
     }
-    return sum;
+    c->writes += sum > 0;
+    return sum ? sum : r;
+}
+
+static ssize_t on_write(loop *l, int fd, const void *p, size_t n)
+{
+    struct iovec v = {(void *)p, n};
+
+    return on_writev(l, fd, &v, 1);
 }
 
 static void on_shutdown(loop *l, int fd)

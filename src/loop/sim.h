@@ -34,6 +34,8 @@ void   sim_limit(sim *s, int fd, size_t write_max, size_t window);
 void   sim_chunk(sim *s, int fd, size_t n);
 /* Accepting fails with EMFILE while the servers have this many connections; 0 = no limit. */
 void   sim_fd_limit(sim *s, size_t max);
+/* Write calls of the server on this connection that took bytes: what one turn produces should be one. */
+size_t sim_writes(sim *s, int fd);
 /* Connections that the servers have open. */
 size_t sim_server_fds(const sim *s);
 

@@ -287,4 +287,5 @@ void sim_limit(sim *s, int fd, size_t write_max, size_t window)
 
 void sim_chunk(sim *s, int fd, size_t n) { client(s, fd)->chunk = n; }
 void sim_fd_limit(sim *s, size_t max) { s->fd_limit = max; }
+size_t sim_writes(sim *s, int fd) { return client(s, fd)->writes; }
 size_t sim_server_fds(const sim *s) { return s->accepted_fds; }

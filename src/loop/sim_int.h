@@ -16,6 +16,7 @@ typedef struct sim_conn {
     struct sim_sock *server;      /* NULL when the server has closed its end */
     sim_pipe in, out;             /* client to server, server to client */
     size_t   write_max, window, chunk; /* 0 = no limit */
+    size_t   writes;
     bool     client_end, client_gone, server_end;
     bool     broken;              /* sim_reset */
     bool     was_reset;

@@ -12,11 +12,11 @@ typedef struct net        net;        /* one loop's streams */
 typedef struct net_stream net_stream;
 
 typedef struct net_limits {
-    size_t max_unsent;                /* bytes queued on one stream before it is closed as SIO_ELIMIT */
+    size_t max_unsent;                /* bytes queued on one stream before it is closed as SIO_ELIMIT; at most 2 GB */
 } net_limits;
 
 int  net_new(net **out, loop *l, const net_limits *limits);
-/* Closes every stream (on_close with SIO_ECANCELED) and frees. */
+/* Closes every stream (on_close with SIO_ECANCELED) and frees. The loop must not run any more. */
 void net_free(net *n);
 loop *net_loop(net *n);
 
@@ -30,16 +30,17 @@ typedef struct net_ops {
     void (*on_close)(net_stream *s, int err);
 } net_ops;
 
+/* 72 bytes, and no buffer while idle. */
 struct net_stream {
-    loop_io        io;
-    net           *net;
-    const net_ops *ops;
-    void          *owner;             /* yours */
-    struct net_chunk *head, *tail;    /* private from here on: the write queue */
-    net_stream    *dirty_next;
-    list           link;
-    uint32_t       unsent;
-    uint8_t        flags;
+    loop_io           io;
+    net              *net;
+    const net_ops    *ops;
+    void             *owner;          /* yours */
+    struct net_chunk *tail;           /* private from here on: the write queue, a ring; NULL when empty */
+    list              link;
+    uint32_t          unsent;
+    int8_t            err;
+    uint8_t           flags;
 };
 
 /* Takes over a connected descriptor. NULL without memory (the descriptor is closed). */
@@ -62,13 +63,16 @@ bool net_is_blocked(const net_stream *s);
 
 void net_pause(net_stream *s);        /* stop reading; the end of the peer is still noticed when resumed */
 void net_resume(net_stream *s);
-void net_close(net_stream *s);        /* no more data in; flush, then close. on_close follows with 0 */
+/* No more data in; flush, then close. on_close follows with 0 once the kernel has everything (SIO_EIO when the peer takes
+ * nothing for half a minute). The descriptor itself is kept up to 2 s longer, dropping what still comes in, so that no
+ * reset overtakes the last bytes. */
+void net_close(net_stream *s);
 void net_abort(net_stream *s, int err); /* drop the queue and close; on_close(err) before it returns */
 void net_peer(net_stream *s, char *out, size_t n);
 
 /* ---- listening ---- */
 typedef struct net_listener net_listener;
-/* on_accept owns the descriptor. Out of descriptors: accepting pauses briefly and is logged once. */
+/* on_accept owns the descriptor and may close the listener. Out of descriptors: accepting pauses briefly and is logged once. */
 int  net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd), void *ctx);
 void net_listener_close(net_listener *l);
 

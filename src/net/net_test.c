@@ -1,0 +1,657 @@
+#include "base/testing.h"
+#include "loop/sim.h"
+#include "net/net.h"
+#include "sio_err.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(net_stream) <= 72, "an idle stream must stay small");
+
+/* One server on a simulated loop; the stream of the newest connection and what happened to it. */
+static struct {
+    sim          *s;
+    loop         *l;
+    net          *n;
+    net_listener *listener;
+    int           port;
+    net_stream   *last;
+    char          got[1 << 20];
+    size_t        ngot;
+    unsigned      reads, drains, closes;
+    int           err;
+    void        (*react)(net_stream *s);
+} t;
+
+static void on_data(net_stream *s, char *p, size_t n)
+{
+    assert_true(t.ngot + n <= sizeof(t.got));
+    memcpy(t.got + t.ngot, p, n);
+    memset(p, 0xdd, n); /* it may be changed */
+    t.ngot += n;
+    t.reads++;
+    if (t.react)
+        t.react(s);
+}
+
+static void on_drain(net_stream *s)
+{
+    assert_int_equal(net_unsent(s), 0);
+    assert_false(net_is_blocked(s));
+    t.drains++;
+}
+
+static void on_close(net_stream *s, int err)
+{
+    assert_false(net_is_open(s));
+    net_send_copy(s, "late", 4); /* all ignored */
+    net_close(s);
+    net_abort(s, SIO_EIO);
+    t.closes++;
+    t.err = err;
+}
+
+static const net_ops ops = {on_data, on_drain, on_close};
+
+static void on_accept(void *ctx, int fd)
+{
+    assert_ptr_equal(ctx, &t);
+    t.last = net_adopt(t.n, fd, &ops, &t);
+    assert_non_null(t.last);
+    assert_ptr_equal(t.last->owner, &t);
+}
+
+static int setup_with(size_t max_unsent)
+{
+    net_limits limits = {max_unsent};
+
+    memset(&t, 0, sizeof(t));
+    t.err = 99;
+    t.s = sim_new(0);
+    assert_int_equal(sim_loop_new(t.s, &t.l), 0);
+    assert_int_equal(net_new(&t.n, t.l, &limits), 0);
+    assert_ptr_equal(net_loop(t.n), t.l);
+    assert_int_equal(net_listen(&t.listener, t.n, NULL, &t.port, on_accept, &t), 0);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with(1 << 20);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    net_listener_close(t.listener);
+    net_free(t.n);
+    loop_free(t.l);
+    sim_free(t.s);
+    return 0;
+}
+
+static int connect_one(void)
+{
+    int fd = sim_dial(t.s, t.port);
+
+    assert_true(fd >= 0);
+    sim_settle(t.s);
+    assert_non_null(t.last);
+    return fd;
+}
+
+static char received[4 << 20];
+
+static size_t receive(int fd)
+{
+    return sim_recv(t.s, fd, received, sizeof(received));
+}
+
+static void expect(int fd, const char *text)
+{
+    size_t n = receive(fd);
+
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(received, text, n);
+}
+
+/* ---- sending ---- */
+
+static void a_turn_leaves_in_one_write(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+    blob *b = blob_new(6);
+
+    memcpy(b->p, "shared", 6);
+    net_send_copy(t.last, "one,", 4);
+    net_send(t.last, b, 1, 4);
+    net_send(t.last, b, 0, 6);
+    net_send(t.last, b, 0, 0);
+    net_send_copy(t.last, ".", 1);
+    assert_int_equal(b->refs, 3);
+    assert_int_equal(net_unsent(t.last), 15);
+    assert_int_equal(receive(fd), 0);
+    sim_settle(t.s);
+    expect(fd, "one,hareshared.");
+    assert_int_equal(sim_writes(t.s, fd), 1);
+    assert_int_equal(b->refs, 1);
+    assert_int_equal(t.drains, 0); /* it all left at once */
+    net_send(t.last, b, 0, 6);
+    net_flush(t.last);
+    expect(fd, "shared");
+    blob_drop(b);
+}
+
+static void fill(char *p, size_t n, unsigned seed)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = (char)(seed = seed * 1103515245u + 12345u, seed >> 16);
+}
+
+/* Pieces of all sizes, through writes of all sizes. */
+static void partial_writes_keep_their_place(void **state)
+{
+    static char all[300000], back[300000];
+    const size_t write_max[] = {1, 7, 100, 4096, 33000, 0};
+    const size_t piece[] = {1, 50, 9000, 3, 100, 40000, 2, 8191, 8192};
+
+    (void)state;
+    fill(all, sizeof(all), 1);
+    for (unsigned w = 0; w < sizeof(write_max) / sizeof(write_max[0]); w++) {
+        int fd = connect_one();
+        size_t at = 0, got = 0;
+        sim_limit(t.s, fd, write_max[w], 20000);
+        for (unsigned i = 0; at < sizeof(all); i++) {
+            size_t n = piece[i % 9] < sizeof(all) - at ? piece[i % 9] : sizeof(all) - at;
+            net_send_copy(t.last, all + at, n);
+            at += n;
+        }
+        unsigned drains = t.drains;
+        while (got < sizeof(all)) {
+            sim_settle(t.s);
+            size_t n = sim_recv(t.s, fd, back + got, sizeof(back) - got);
+            assert_true(n > 0);
+            got += n;
+        }
+        assert_memory_equal(all, back, sizeof(all));
+        sim_settle(t.s);
+        assert_int_equal(t.drains, drains + 1);
+        assert_int_equal(net_unsent(t.last), 0);
+    }
+}
+
+static void many_small_pieces(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+    size_t want = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        char b[16];
+        int n = snprintf(b, sizeof(b), "%d,", i);
+        net_send_copy(t.last, b, (size_t)n);
+        want += (size_t)n;
+    }
+    sim_settle(t.s);
+    assert_int_equal(receive(fd), want);
+    assert_int_equal(sim_writes(t.s, fd), (want + 32767) / 32768);
+    assert_memory_equal(received + want - 6, "19999,", 6);
+}
+
+static void a_blocked_stream_says_so(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_limit(t.s, fd, 0, 4);
+    net_send_copy(t.last, "123456", 6);
+    assert_false(net_is_blocked(t.last));
+    sim_settle(t.s);
+    assert_true(net_is_blocked(t.last));
+    assert_int_equal(net_unsent(t.last), 2);
+    net_send_copy(t.last, "78", 2);
+    net_flush(t.last);
+    assert_int_equal(net_unsent(t.last), 4);
+    expect(fd, "1234");
+    sim_settle(t.s);
+    assert_int_equal(net_unsent(t.last), 0);
+    assert_int_equal(t.drains, 1);
+    expect(fd, "5678");
+}
+
+static void too_much_unsent_ends_the_stream(void **state)
+{
+    (void)state;
+    teardown(NULL);
+    setup_with(10);
+    int fd = connect_one();
+
+    /* What the kernel takes does not count. */
+    for (int i = 0; i < 5; i++)
+        net_send_copy(t.last, "0123456789", 10);
+    sim_settle(t.s);
+    assert_int_equal(receive(fd), 50);
+    sim_limit(t.s, fd, 0, 5);
+    net_send_copy(t.last, "0123456789", 10);
+    sim_settle(t.s);
+    net_send_copy(t.last, "01234", 5);
+    assert_true(net_is_open(t.last));
+    net_send_copy(t.last, "x", 1);
+    assert_int_equal(t.closes, 0); /* not inside the call */
+    assert_false(net_is_open(t.last));
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_ELIMIT);
+    assert_int_equal(sim_server_fds(t.s), 0);
+}
+
+/* ---- receiving and ending ---- */
+
+static void one_read_per_event(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_chunk(t.s, fd, 2);
+    sim_send(t.s, fd, "abcde", 5);
+    sim_settle(t.s);
+    assert_int_equal(t.reads, 3);
+    assert_memory_equal(t.got, "abcde", 5);
+}
+
+static void pausing_stops_reading(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    net_pause(t.last);
+    sim_send(t.s, fd, "abc", 3);
+    sim_hangup(t.s, fd);
+    sim_settle(t.s);
+    assert_int_equal(t.ngot, 0);
+    assert_int_equal(t.closes, 0);
+    net_resume(t.last);
+    sim_settle(t.s);
+    assert_int_equal(t.ngot, 3);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, 0);
+}
+
+static void a_reset_is_noticed_even_when_paused(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    net_pause(t.last);
+    sim_reset(t.s, fd);
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_EIO);
+}
+
+static void closing_flushes_first(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_limit(t.s, fd, 0, 4);
+    net_send_copy(t.last, "123456", 6);
+    net_close(t.last);
+    net_close(t.last);
+    net_send_copy(t.last, "no", 2);
+    assert_false(net_is_open(t.last));
+    assert_int_equal(t.closes, 0);
+    sim_send(t.s, fd, "unread", 6);
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 0);
+    assert_int_equal(t.ngot, 0); /* no more data in */
+    expect(fd, "1234");
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, 0);
+    assert_false(sim_eof(t.s, fd));
+    expect(fd, "56");
+    assert_true(sim_eof(t.s, fd));
+    assert_int_equal(sim_server_fds(t.s), 1); /* lingers for the peer's end */
+    sim_send(t.s, fd, "more", 4);
+    sim_hangup(t.s, fd);
+    sim_settle(t.s);
+    assert_int_equal(sim_server_fds(t.s), 0);
+    assert_false(sim_was_reset(t.s, fd));
+    assert_int_equal(t.closes, 1);
+}
+
+static void lingering_is_limited(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        connect_one();
+        net_close(t.last);
+        sim_settle(t.s);
+    }
+    assert_int_equal(t.closes, 3);
+    assert_int_equal(sim_server_fds(t.s), 3);
+    sim_advance(t.s, 900);
+    assert_int_equal(sim_server_fds(t.s), 3);
+    sim_advance(t.s, 1200);
+    assert_int_equal(sim_server_fds(t.s), 0);
+}
+
+static void a_stuck_close_is_given_up(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_limit(t.s, fd, 0, 1);
+    net_send_copy(t.last, "123456", 6);
+    net_close(t.last);
+    sim_settle(t.s);
+    for (int i = 0; i < 4; i++) { /* slow, but it moves */
+        sim_advance(t.s, 15000);
+        assert_int_equal(t.closes, 0);
+        assert_int_equal(receive(fd), 1);
+        sim_settle(t.s);
+    }
+    sim_advance(t.s, 33000);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_EIO);
+    assert_int_equal(sim_server_fds(t.s), 0);
+}
+
+static void send_and_finish(net_stream *s)
+{
+    net_send_copy(s, "answer", 6);
+    t.react = NULL;
+}
+
+static void a_peer_that_ended_gets_the_rest(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    t.react = send_and_finish;
+    sim_limit(t.s, fd, 0, 2);
+    sim_send(t.s, fd, "q", 1);
+    sim_end(t.s, fd);
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1); /* told at once */
+    assert_int_equal(t.err, 0);
+    expect(fd, "an");
+    sim_settle(t.s);
+    expect(fd, "sw");
+    assert_false(sim_eof(t.s, fd));
+    sim_settle(t.s);
+    expect(fd, "er");
+    sim_settle(t.s);
+    assert_true(sim_eof(t.s, fd));
+    assert_int_equal(sim_server_fds(t.s), 0);
+    assert_int_equal(t.closes, 1);
+}
+
+static void writing_to_a_gone_peer_fails_later(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_reset(t.s, fd);
+    net_send_copy(t.last, "x", 1);
+    net_flush(t.last);
+    assert_int_equal(t.closes, 0);
+    assert_false(net_is_open(t.last));
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_EIO);
+}
+
+static void abort_now(net_stream *s)
+{
+    net_send_copy(s, "dropped", 7);
+    net_abort(s, SIO_ETIMEOUT);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_ETIMEOUT);
+    assert_int_equal(net_unsent(s), 0); /* still there in this turn */
+}
+
+static void aborting_inside_a_callback(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    t.react = abort_now;
+    sim_send(t.s, fd, "x", 1);
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(receive(fd), 0);
+    assert_true(sim_eof(t.s, fd));
+}
+
+static int detached = -1;
+
+static void detach_now(net_stream *s)
+{
+    t.react = NULL;
+    detached = net_detach(s);
+}
+
+static void a_detached_descriptor_lives_on(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    t.react = detach_now;
+    sim_send(t.s, fd, "ab", 2);
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 0);
+    sim_send(t.s, fd, "cd", 2);
+    sim_settle(t.s);
+    assert_int_equal(t.ngot, 2);
+    on_accept(&t, detached);
+    sim_settle(t.s);
+    assert_memory_equal(t.got, "abcd", 4);
+}
+
+static void on_other_data(net_stream *s, char *p, size_t n)
+{
+    assert_int_equal(n, 1);
+    *(char *)s->owner = *p;
+}
+
+static void a_stream_changes_hands(void **state)
+{
+    static const net_ops other = {on_other_data, NULL, on_close};
+    char mine = 0, peer[32];
+
+    (void)state;
+    int fd = connect_one();
+    net_give(t.last, &other, &mine);
+    sim_send(t.s, fd, "z", 1);
+    sim_settle(t.s);
+    assert_int_equal(mine, 'z');
+    assert_int_equal(t.reads, 0);
+    net_peer(t.last, peer, sizeof(peer));
+    assert_string_equal(peer, "127.0.0.1");
+}
+
+static void accepting_pauses_without_descriptors(void **state)
+{
+    (void)state;
+    sim_fd_limit(t.s, 2);
+    int a = sim_dial(t.s, t.port);
+    for (int i = 0; i < 3; i++)
+        sim_dial(t.s, t.port);
+    sim_settle(t.s);
+    assert_int_equal(sim_server_fds(t.s), 2);
+    sim_advance(t.s, 500);
+    assert_int_equal(sim_server_fds(t.s), 2);
+    sim_hangup(t.s, a);
+    sim_settle(t.s);
+    assert_int_equal(sim_server_fds(t.s), 1);
+    sim_advance(t.s, 100);
+    assert_int_equal(sim_server_fds(t.s), 2);
+    sim_fd_limit(t.s, 0);
+    sim_advance(t.s, 100);
+    assert_int_equal(sim_server_fds(t.s), 3);
+}
+
+static void freeing_ends_every_stream(void **state)
+{
+    int fd[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fd[i] = connect_one();
+        net_send_copy(t.last, "bye", 3);
+    }
+    net_free(t.n);
+    assert_int_equal(t.closes, 3);
+    assert_int_equal(t.err, SIO_ECANCELED);
+    for (int i = 0; i < 3; i++)
+        expect(fd[i], "bye"); /* last words */
+    net_listener *listener = t.listener;
+    net_limits limits = {100};
+    loop_free(t.l);
+    assert_int_equal(sim_loop_new(t.s, &t.l), 0);
+    assert_int_equal(net_new(&t.n, t.l, &limits), 0);
+    free(listener); /* its loop took the descriptor with it */
+    t.listener = NULL;
+}
+
+/* ---- real sockets ---- */
+
+static int dial_real(int port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+static struct {
+    loop    *l;
+    net     *n;
+    unsigned closes, stop_at;
+    int      errs[4];
+    size_t   got;
+} real;
+
+static void on_real_data(net_stream *s, char *p, size_t n)
+{
+    real.got += n;
+    if (memchr(p, 'q', n)) { /* a big answer, then the end */
+        char *big = calloc(1, 3000000);
+        net_send_copy(s, big, 3000000);
+        free(big);
+        net_close(s);
+    }
+}
+
+static void on_real_close(net_stream *s, int err)
+{
+    (void)s;
+    real.errs[real.closes++] = err;
+    if (real.closes == real.stop_at)
+        loop_stop(real.l);
+}
+
+static void on_real_accept(void *ctx, int fd)
+{
+    static const net_ops real_ops = {on_real_data, NULL, on_real_close};
+
+    (void)ctx;
+    assert_non_null(net_adopt(real.n, fd, &real_ops, NULL));
+}
+
+static void *real_client(void *arg)
+{
+    static char sink[65536];
+    int fd = *(int *)arg;
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = recv(fd, sink, sizeof(sink), 0)) > 0)
+        total += (size_t)n;
+    assert_int_equal(n, 0); /* an end, not a reset */
+    assert_int_equal(total, 3000000);
+    return NULL;
+}
+
+static void real_sockets(void **state)
+{
+    net_limits limits = {4 << 20};
+    net_listener *listener;
+    pthread_t thread;
+    int port = 0;
+
+    (void)state;
+    memset(&real, 0, sizeof(real));
+    real.stop_at = 3;
+    assert_int_equal(loop_new(&real.l), 0);
+    assert_int_equal(net_new(&real.n, real.l, &limits), 0);
+    assert_int_equal(net_listen(&listener, real.n, "127.0.0.1", &port, on_real_accept, NULL), 0);
+
+    int half = dial_real(port), reset = dial_real(port), asks = dial_real(port);
+    struct linger hard = {1, 0};
+    assert_int_equal(send(half, "abc", 3, 0), 3);
+    shutdown(half, SHUT_WR);
+    assert_int_equal(send(reset, "abc", 3, 0), 3);
+    setsockopt(reset, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    close(reset);
+    assert_int_equal(send(asks, "qqqqqq", 6, 0), 6);
+    assert_int_equal(send(asks, "late", 4, 0), 4);
+    assert_int_equal(pthread_create(&thread, NULL, real_client, &asks), 0);
+    loop_run(real.l);
+    pthread_join(thread, NULL);
+
+    unsigned ended = 0, broken = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        ended += real.errs[i] == 0;
+        broken += real.errs[i] == SIO_EIO;
+    }
+    assert_int_equal(ended, 2);
+    assert_int_equal(broken, 1);
+    char c;
+    assert_int_equal(recv(half, &c, 1, 0), 0);
+    close(half);
+    close(asks);
+    net_listener_close(listener);
+    net_free(real.n);
+    loop_free(real.l);
+}
+
+#define SIM_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SIM_TEST(a_turn_leaves_in_one_write),
+        SIM_TEST(partial_writes_keep_their_place),
+        SIM_TEST(many_small_pieces),
+        SIM_TEST(a_blocked_stream_says_so),
+        SIM_TEST(too_much_unsent_ends_the_stream),
+        SIM_TEST(one_read_per_event),
+        SIM_TEST(pausing_stops_reading),
+        SIM_TEST(a_reset_is_noticed_even_when_paused),
+        SIM_TEST(closing_flushes_first),
+        SIM_TEST(lingering_is_limited),
+        SIM_TEST(a_stuck_close_is_given_up),
+        SIM_TEST(a_peer_that_ended_gets_the_rest),
+        SIM_TEST(writing_to_a_gone_peer_fails_later),
+        SIM_TEST(aborting_inside_a_callback),
+        SIM_TEST(a_detached_descriptor_lives_on),
+        SIM_TEST(a_stream_changes_hands),
+        SIM_TEST(accepting_pauses_without_descriptors),
+        SIM_TEST(freeing_ends_every_stream),
+        cmocka_unit_test(real_sockets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

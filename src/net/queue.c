@@ -1,0 +1,204 @@
+#include "net/net_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SPARE 16384      /* chunks kept for reuse: 1 MB */
+#define MAX_IOV   64
+#define LARGE     (8 * 1024) /* from here on a copy costs more than another iovec */
+
+/* ---- chunks ---- */
+
+static net_chunk *chunk_take(net *n)
+{
+    net_chunk *c = n->spare;
+
+    if (c) {
+        n->spare = c->next;
+        n->nspare--;
+    } else {
+        c = malloc(sizeof(*c));
+    }
+    return c;
+}
+
+static void chunk_give(net *n, net_chunk *c)
+{
+    if (n->nspare >= MAX_SPARE) {
+        free(c);
+        return;
+    }
+    c->next = n->spare;
+    n->spare = c;
+    n->nspare++;
+}
+
+void net_spare_free(net *n)
+{
+    while (n->spare) {
+        net_chunk *c = n->spare;
+        n->spare = c->next;
+        free(c);
+    }
+    n->nspare = 0;
+}
+
+/* ---- the queue ---- */
+
+static bool add_chunk(net_stream *s)
+{
+    net_chunk *c = chunk_take(s->net), *tail = s->tail;
+
+    if (!c)
+        return false;
+    c->at = c->n = 0;
+    c->next = tail ? tail->next : c;
+    if (tail)
+        tail->next = c;
+    s->tail = c;
+    return true;
+}
+
+bool net_queue_push(net_stream *s, blob *b, uint32_t from, uint32_t n)
+{
+    if ((!s->tail || s->tail->n == NET_CHUNK_ENTRIES) && !add_chunk(s)) {
+        blob_drop(b);
+        return false;
+    }
+    s->tail->e[s->tail->n++] = (net_entry){b, from, n};
+    s->unsent += n;
+    return true;
+}
+
+static void drop_first_chunk(net_stream *s)
+{
+    net_chunk *first = s->tail->next;
+
+    if (first == s->tail)
+        s->tail = NULL;
+    else
+        s->tail->next = first->next;
+    chunk_give(s->net, first);
+}
+
+static void consume(net_stream *s, size_t n)
+{
+    s->unsent -= (uint32_t)n;
+    while (s->tail) {
+        net_chunk *c = s->tail->next;
+        net_entry *e = &c->e[c->at];
+        if (n < e->n) {
+            e->from += (uint32_t)n;
+            e->n -= (uint32_t)n;
+            return;
+        }
+        n -= e->n;
+        blob_drop(e->b);
+        if (++c->at == c->n)
+            drop_first_chunk(s);
+    }
+}
+
+void net_queue_drop(net_stream *s)
+{
+    if (s->tail)
+        consume(s, s->unsent);
+}
+
+/* ---- sending ---- */
+
+/* A look at the front of the queue: up to MAX_IOV entries. */
+struct front {
+    struct iovec v[MAX_IOV];
+    int          n;
+    size_t       bytes;
+    bool         has_large;
+};
+
+static void look(const net_stream *s, struct front *f)
+{
+    const net_chunk *c = s->tail->next;
+
+    f->n = 0;
+    f->bytes = 0;
+    f->has_large = false;
+    for (;;) {
+        for (unsigned i = c->at; i < c->n; i++) {
+            const net_entry *e = &c->e[i];
+            if (f->n == MAX_IOV)
+                return;
+            f->v[f->n++] = (struct iovec){e->b->p + e->from, e->n};
+            f->bytes += e->n;
+            f->has_large |= e->n >= LARGE;
+        }
+        if (c == s->tail)
+            return;
+        c = c->next;
+    }
+}
+
+/* Copies whole entries from the front of the queue as long as they fit. */
+static size_t put_together(const net_stream *s, char *out)
+{
+    const net_chunk *c = s->tail->next;
+    size_t n = 0;
+
+    for (;;) {
+        for (unsigned i = c->at; i < c->n; i++) {
+            const net_entry *e = &c->e[i];
+            if (e->n > NET_OUT_SIZE - n)
+                return n;
+            memcpy(out + n, e->b->p + e->from, e->n);
+            n += e->n;
+        }
+        if (c == s->tail)
+            return n;
+        c = c->next;
+    }
+}
+
+/* One system call for as much as possible. *tried is what the kernel was offered. */
+static ssize_t send_front(net_stream *s, size_t *tried)
+{
+    const net_chunk *first = s->tail->next;
+    const net_entry *e = &first->e[first->at];
+    loop *l = s->net->loop;
+    struct front f;
+
+    if (e->n == s->unsent) {
+        *tried = e->n;
+        return loop_write(l, s->io.fd, e->b->p + e->from, e->n);
+    }
+    look(s, &f);
+    if (!f.has_large) {
+        *tried = put_together(s, s->net->out);
+        return loop_write(l, s->io.fd, s->net->out, *tried);
+    }
+    *tried = f.bytes;
+    return loop_writev(l, s->io.fd, f.v, f.n);
+}
+
+int net_queue_flush(net_stream *s)
+{
+    while (s->tail) {
+        size_t tried;
+        ssize_t n = send_front(s, &tried);
+        if (n < 0 && n != -EAGAIN)
+            return (int)n;
+        if (n > 0) {
+            s->flags |= NET_PROGRESS;
+            consume(s, (size_t)n);
+        }
+        if (n < 0 || (size_t)n < tried) {
+            s->flags |= NET_BLOCKED;
+            net_stream_want(s);
+            return 0;
+        }
+    }
+    if (s->flags & NET_BLOCKED) {
+        s->flags &= (uint8_t)~NET_BLOCKED;
+        net_stream_want(s);
+    }
+    return 0;
+}
