@@ -171,7 +171,8 @@ static inline sio_val sio_members(const sio_val *item, size_t n)
 #pragma GCC visibility push(default)
 #endif
 
-/* What the value is, with JSON text resolved: never SIO_JSON. A placeholder of an attachment is SIO_BINARY. */
+/* What the value is, with JSON text resolved: never SIO_JSON. A placeholder of an attachment is SIO_BINARY, a
+ * number in JSON is SIO_INT if sio_int can read it. */
 sio_kind sio_kind_of(sio_val v);
 /* The member of an object; undefined when absent or v is no object. The last of duplicate keys wins. */
 sio_val  sio_get(sio_val v, const char *key);

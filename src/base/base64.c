@@ -67,7 +67,7 @@ static char *base64_flush(uint32_t w, unsigned digits, char *out)
 
 size_t base64_decode_lenient(const char *p, size_t n, char *out)
 {
-    const char *end = p + n;
+    const char *end = n > 0 ? p + n : p; /* p may be NULL then */
     char *start = out;
     uint32_t w = 0;
     unsigned digits = 0;

@@ -55,7 +55,7 @@ static const char *utf8_skip_ascii(const char *p, const char *end)
 
 utf8_state utf8_feed(utf8_state state, const char *p, size_t n)
 {
-    const char *end = p + n;
+    const char *end = n > 0 ? p + n : p; /* p may be NULL then */
 
     while (p < end && state != UTF8_REJECT) {
         if (state == UTF8_ACCEPT && !(*p & 0x80))
@@ -111,7 +111,7 @@ int utf8_char(const char *p, const char *end)
 
 size_t utf8_sanitize(const char *p, size_t n, char *out)
 {
-    const char *end = p + n;
+    const char *end = n > 0 ? p + n : p;
     char *start = out;
 
     while (p < end) {

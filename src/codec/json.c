@@ -12,9 +12,12 @@
 
 sio_str json_trim(sio_str text)
 {
-    const char *p = text.p, *end = text.p + text.n;
+    const char *p, *end;
 
-    p = json_skip_space(p, end);
+    if (text.n == 0)
+        return sio_lit("");
+    end = text.p + text.n;
+    p = json_skip_space(text.p, end);
     while (end > p && json_is_space(end[-1]))
         end--;
     return (sio_str){p, (size_t)(end - p)};
@@ -150,6 +153,8 @@ size_t json_len(sio_str container)
 
 void json_walk_init(json_walk *w, sio_str text)
 {
+    if (text.n == 0)
+        text = sio_lit(""); /* not NULL, to which nothing may be added */
     *w = (json_walk){.p_ = text.p, .end_ = text.p + text.n};
 }
 

@@ -66,7 +66,7 @@ bool      json_equals(sio_str raw, sio_str text);
 bool      json_int(sio_str raw, int64_t *out);
 double    json_double(sio_str raw);
 
-/* ---- writing --------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------- */
 
 /* Appends text as a JSON string literal the way JSON.stringify does (WTF-8 surrogates as \udXXX); other bytes
  * that are no UTF-8 become U+FFFD, so that the result is always valid. All or nothing, errors as buf_add. */

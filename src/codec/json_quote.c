@@ -61,7 +61,7 @@ static int json_quote_run(buf *out, const char **p, const char *end)
 
 int json_quote(buf *out, sio_str text)
 {
-    const char *p = text.p, *end = text.p + text.n;
+    const char *p = text.p, *end = text.n > 0 ? p + text.n : p;
     size_t before = out->n;
     int err = buf_putc(out, '"');
 

@@ -179,9 +179,12 @@ static json_step json_step_after(json_scanner *s)
 
 long json_scan(const char *p, size_t n)
 {
-    json_scanner s = {.p = p, .end = p + n};
+    json_scanner s = {.p = p};
     json_step step = STEP_VALUE;
 
+    if (n == 0)
+        return SIO_EPARSE;
+    s.end = p + n;
     do {
         step = step == STEP_VALUE ? json_step_value(&s) : json_step_after(&s);
         if (step == STEP_BAD)
@@ -193,9 +196,12 @@ long json_scan(const char *p, size_t n)
 bool json_valid(sio_str text, sio_str *value)
 {
     long n = json_scan(text.p, text.n);
-    const char *start, *end = text.p + text.n;
+    const char *start, *end;
 
-    if (n < 0 || json_skip_space(text.p + n, end) != end)
+    if (n < 0)
+        return false;
+    end = text.p + text.n;
+    if (json_skip_space(text.p + n, end) != end)
         return false;
     start = json_skip_space(text.p, end);
     *value = (sio_str){start, (size_t)(text.p + n - start)};

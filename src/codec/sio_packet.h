@@ -1,4 +1,5 @@
-/* Socket.IO protocol 5: packets as text with attachments (default parser) or as one msgpack map. */
+/* Socket.IO protocol 5: packets as text with attachments (default parser) or as one msgpack map. Sans-IO; no
+ * function keeps state; any thread. */
 #ifndef CODEC_SIO_PACKET_H
 #define CODEC_SIO_PACKET_H
 
@@ -16,30 +17,44 @@ typedef enum sio_packet_type {
 typedef struct sio_packet {
     sio_packet_type type;    /* as on the wire, 5 and 6 included */
     bool            has_id;
-    uint64_t        id;      /* ids over 2^53 are rounded as a JS number would be; see id_text */
+    uint64_t        id;      /* over 2^53 rounded as a JS number would be; at most 2^64 - 2048 */
     unsigned        attachments;
-    sio_str         nsp;     /* "/" when absent */
+    sio_str         nsp;     /* with its leading slash, "/" when absent */
     sio_str         data;    /* trimmed JSON, validated and of the kind its type demands; n = 0 when absent */
 } sio_packet;
 
+/* ---- default parser ---------------------------------------------------------------------------- */
+
 /* Parses the text of one packet (without Engine.IO's leading 4). Slices point into text. More than
- * max_attachments is an error. Returns 0 or SIO_EPARSE. The empty text is an error. */
+ * max_attachments is an error. Returns 0 or SIO_EPARSE. The empty text is an error. An EVENT or ACK may
+ * have no data at all; if an EVENT has data, its first item is a number or a string that is not reserved. */
 int  sio_packet_parse(sio_str text, unsigned max_attachments, sio_packet *out);
-/* Checks the placeholders in data against the number of attachments: 0 or SIO_EPARSE. */
+/* Checks the placeholders in data (validated JSON or n = 0) against the number of attachments: 0 or
+ * SIO_EPARSE. To be called when the last attachment of a type 5 or 6 has come. */
 int  sio_packet_check_placeholders(sio_str data, unsigned attachments);
-/* True when raw JSON is {"_placeholder":true,"num":k} (any order, extra members allowed); sets *num. */
+/* True when raw JSON is {"_placeholder":true,"num":k}, k whole (any order, extra members allowed); sets
+ * *num. */
 bool sio_packet_is_placeholder(sio_str json, unsigned *num);
-/* Appends everything that stands before the JSON: type, attachments, namespace, ack id. */
+/* Appends everything that stands before the JSON: type, attachments (types 5 and 6 only), namespace, ack
+ * id. All or nothing; errors as buf_add. */
 int  sio_packet_put_head(buf *out, sio_packet_type type, unsigned attachments, sio_str nsp, bool has_id,
                          uint64_t id);
+/* True for the event names that no packet may carry: connect, connect_error, disconnect, disconnecting,
+ * newListener, removeListener. */
 bool sio_packet_is_reserved(sio_str event);
 
-/* The msgpack parser: decodes a whole binary message to the same struct; `data` is JSON appended to json (which
- * must stay untouched while the packet is used), attachments are views stored in bins. Types 0-4 only come out,
- * with attachments = number of bins. Returns 0 or SIO_EPARSE. nsp points into p. */
-int  sio_packet_parse_msgpack(sio_str bytes, unsigned max_attachments, buf *json, sio_str *bins, sio_packet *out);
-/* Appends one whole packet (type 5/6 are written as 2/3). data.n = 0 leaves the member out. */
-int  sio_packet_put_msgpack(buf *out, sio_packet_type type, sio_str nsp, bool has_id, uint64_t id, sio_str data,
-                            const sio_bins *bins);
+/* ---- msgpack parser ---------------------------------------------------------------------------- */
+
+/* Decodes a whole binary message to the same struct; `data` is JSON appended to json (which must stay
+ * untouched while the packet is used), attachments are views stored in bins, which has room for
+ * max_attachments. Types 0-4 only come out, with attachments = number of bins. As in the reference, types 2
+ * and 3 must have an array (maybe an empty one) and nobody looks at the event's name. Returns 0,
+ * SIO_EPARSE, or the error of the json buffer; json is as before then. nsp points into bytes. */
+int  sio_packet_parse_msgpack(sio_str bytes, unsigned max_attachments, buf *json, sio_str *bins,
+                              sio_packet *out);
+/* Appends one whole packet (type 5/6 are written as 2/3). data is validated JSON whose placeholders refer to
+ * bins (may be NULL); data.n = 0 leaves the member out. All or nothing; errors as buf_add. */
+int  sio_packet_put_msgpack(buf *out, sio_packet_type type, sio_str nsp, bool has_id, uint64_t id,
+                            sio_str data, const sio_bins *bins);
 
 #endif
