@@ -1,0 +1,347 @@
+/* Acknowledgements we wait for: of one socket (sio_call) and of many (sio_gather). */
+#include "sio/sio_int.h"
+
+#include <stdlib.h>
+
+typedef struct gather gather;
+
+/* One answer due from one socket. */
+typedef struct ack {
+    list          link;
+    uint64_t      id;
+    sio_socket   *socket;
+    loop_timer    timer;
+    sio_reply_fn *fn;           /* NULL: it belongs to a gather */
+    void         *arg;
+    gather       *gather;
+    unsigned      origin;       /* the shard of the gather */
+} ack;
+
+static void ack_unlink(ack *a)
+{
+    list_del(&a->link);
+    a->socket->nacks--;
+    loop_timer_cancel(a->socket->ns->shard->loop, &a->timer);
+}
+
+static void gather_report(const ack *a, const sio_val *answer);
+
+static void ack_fail(ack *a, int err)
+{
+    sio_in in;
+
+    ack_unlink(a);
+    if (a->fn) {
+        in_init(&in, a->socket, (sio_str){0}, NULL);
+        a->fn(a->arg, err, &in);
+        in_fini(&in);
+    } else {
+        gather_report(a, NULL);
+    }
+    free(a);
+}
+
+static void on_timeout(loop_timer *t)
+{
+    ack *a = container_of(t, ack, timer);
+    sio_socket *s = socket_hold(a->socket);
+
+    ack_fail(a, SIO_ETIMEOUT);
+    socket_drop(s);
+}
+
+static ack *ack_new(sio_socket *s, uint64_t id)
+{
+    ack *a;
+
+    if (s->nacks >= s->ns->ns->io->opt.max_acks || !(a = calloc(1, sizeof *a)))
+        return NULL;
+    a->id = id;
+    a->socket = s;
+    loop_timer_init(&a->timer, on_timeout);
+    list_add_tail(&s->acks, &a->link);
+    s->nacks++;
+    return a;
+}
+
+void ack_cancel_all(sio_socket *s)
+{
+    while (!list_empty(&s->acks))
+        ack_fail(container_of(s->acks.next, ack, link), SIO_ECLOSED);
+}
+
+/* ---- one socket ---- */
+
+int sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_val *args, size_t n)
+{
+    sio_socket *s = t.from;
+    packet_out out;
+    ack *a;
+    int err;
+
+    if (!s || t.n_ || t.nexcept_ || (t.flags_ & OP_BROADCAST))
+        return SIO_EINVAL;
+    if (n == 0 || value_is_reserved_event(args[0]))
+        return SIO_EINVAL;
+    if (s->state != SOCKET_CONNECTED)
+        return SIO_ECLOSED;
+    if (!(a = ack_new(s, atomic_fetch_add(&s->ns->ns->next_ack, 1))))
+        return SIO_ELIMIT;
+    a->fn = fn;
+    a->arg = arg;
+    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = s->ns->ns->name, .has_id = true, .id = a->id,
+                       .args = args, .n = n};
+    if ((err = send_packet(s->client, &out)) < 0) {
+        ack_unlink(a);
+        free(a);
+        return err;
+    }
+    if (ms)
+        loop_timer_set(s->ns->shard->loop, &a->timer, ms);
+    return 0;
+}
+
+/* ---- many sockets: answers meet on the shard that asked ---- */
+
+struct gather {
+    shard         *home;
+    loop_timer     timer;
+    sio_gather_fn *fn;
+    void          *arg;
+    unsigned       shards_due;
+    size_t         due, n, cap;
+    sio_val       *answer;      /* each with text and attachments in one block, see answer_copy */
+    size_t         refs;        /* itself until it ends, a shard until it has counted, an ack until it is over */
+    bool           ended;
+};
+
+/* What a shard tells the gather's home: how many sockets it asked, or how one of them fared. */
+typedef struct report {
+    loop_task task;
+    gather   *g;
+    bool      is_count;
+    size_t    count;
+    bool      answered;
+    sio_val   answer;           /* owned */
+} report;
+
+static void answer_free(sio_val v)
+{
+    free((void *)(uintptr_t)v.bins);
+}
+
+static void gather_drop(gather *g)
+{
+    if (--g->refs)
+        return;
+    for (size_t i = 0; i < g->n; i++)
+        answer_free(g->answer[i]);
+    free(g->answer);
+    free(g);
+}
+
+static void gather_end(gather *g, int err)
+{
+    if (g->ended)
+        return;
+    g->ended = true;
+    loop_timer_cancel(g->home->loop, &g->timer);
+    g->fn(g->arg, err, g->answer, g->n);
+    gather_drop(g);
+}
+
+static void on_gather_timeout(loop_timer *t)
+{
+    gather_end(container_of(t, gather, timer), SIO_ETIMEOUT);
+}
+
+static void gather_check(gather *g)
+{
+    if (g->shards_due == 0 && g->n >= g->due)
+        gather_end(g, 0);
+}
+
+static void gather_add(gather *g, sio_val answer)
+{
+    if (g->n == g->cap) {
+        size_t cap = g->cap ? g->cap * 2 : 8;
+        sio_val *v = realloc(g->answer, cap * sizeof *v);
+
+        if (!v) {
+            answer_free(answer);
+            return;
+        }
+        g->answer = v;
+        g->cap = cap;
+    }
+    g->answer[g->n++] = answer;
+    gather_check(g);
+}
+
+/* On the gather's home. */
+static void gather_take(gather *g, const report *r)
+{
+    if (r->is_count) {
+        g->shards_due--;
+        g->due += r->count;
+        g->refs += r->count;
+        gather_check(g);
+    } else if (r->answered && !g->ended) {
+        gather_add(g, r->answer);
+    } else if (r->answered) {
+        answer_free(r->answer);
+    }
+    gather_drop(g);
+}
+
+static void on_report(loop_task *t)
+{
+    report *r = container_of(t, report, task);
+
+    gather_take(r->g, r);
+    free(r);
+}
+
+static void send_report(const shard *from, unsigned home, report what)
+{
+    report *r;
+
+    if (from->index == home) {
+        gather_take(what.g, &what);
+        return;
+    }
+    if (!(r = malloc(sizeof *r)))
+        abort(); /* a small fixed allocation */
+    *r = what;
+    r->task.fn = on_report;
+    loop_post(from->io->shard[home].loop, &r->task);
+}
+
+/* The value with its text and attachments in one block that starts at its `bins`. */
+static sio_val answer_copy(sio_val v)
+{
+    size_t nbins = v.bins ? v.bins->n : 0, size = sizeof(sio_bins) + nbins * sizeof(sio_str) + v.s.n;
+    sio_bins *b;
+    sio_str *bin;
+    char *p;
+
+    for (size_t i = 0; i < nbins; i++)
+        size += v.bins->bin[i].n;
+    if (!(b = malloc(size)))
+        abort();
+    bin = (sio_str *)(b + 1);
+    p = (char *)(bin + nbins);
+    memcpy(p, v.s.p, v.s.n);
+    v.s.p = p;
+    p += v.s.n;
+    for (size_t i = 0; i < nbins; i++) {
+        memcpy(p, v.bins->bin[i].p, v.bins->bin[i].n);
+        bin[i] = (sio_str){p, v.bins->bin[i].n};
+        p += bin[i].n;
+    }
+    *b = (sio_bins){bin, (unsigned)nbins};
+    v.bins = b;
+    return v;
+}
+
+static void gather_report(const ack *a, const sio_val *answer)
+{
+    report r = {.g = a->gather, .answered = answer != NULL};
+
+    if (answer)
+        r.answer = answer_copy(answer->kind == SIO_UNDEFINED ? sio_json(sio_lit("null")) : *answer);
+    send_report(a->socket->ns->shard, a->origin, r);
+}
+
+typedef struct ask {
+    op     *o;
+    size_t  n;
+} ask;
+
+static void ask_one(sio_socket *s, void *ctx)
+{
+    ask *k = ctx;
+    ack *a = ack_new(s, k->o->ack);
+
+    if (!a)
+        return;
+    a->gather = k->o->collect;
+    a->origin = k->o->origin;
+    loop_timer_set(s->ns->shard->loop, &a->timer, k->o->ms);
+    k->n++;
+    socket_send(s, &k->o->parcel);
+}
+
+void op_gather_run(op *o)
+{
+    shard *sh = o->ns->shard;
+    ask k = {o, 0};
+
+    room_each(o->ns, &o->sel, ask_one, &k);
+    send_report(sh, o->origin, (report){.g = o->collect, .is_count = true, .count = k.n});
+}
+
+/* ---- answers ---- */
+
+static ack *ack_find(sio_socket *s, uint64_t id)
+{
+    list_each(it, &s->acks) {
+        ack *a = container_of(it, ack, link);
+
+        if (a->id == id)
+            return a;
+    }
+    return NULL;
+}
+
+void ack_receive(sio_socket *s, const sio_packet *p, const sio_bins *bins)
+{
+    ack *a = p->has_id ? ack_find(s, p->id) : NULL;
+    sio_in in;
+
+    if (!a)
+        return; /* unknown, repeated or late: ignored */
+    ack_unlink(a);
+    in_init(&in, s, p->data, bins);
+    in_index(&in);
+    if (a->fn) {
+        a->fn(a->arg, 0, &in);
+    } else {
+        sio_val first = sio_arg(&in, 0);
+
+        gather_report(a, &first);
+    }
+    in_fini(&in);
+    free(a);
+}
+
+int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const sio_val *args, size_t n)
+{
+    shard *sh = shard_current(t.ns->io);
+    char id[SIO_ID_LEN];
+    gather *g;
+    op o;
+    packet_out out;
+    int err;
+
+    if (!sh)
+        return SIO_ESTATE;
+    if (n == 0 || value_is_reserved_event(args[0]))
+        return SIO_EINVAL;
+    if ((err = op_from_target(&t, OP_GATHER, &o, id)) < 0)
+        return err;
+    o.ack = atomic_fetch_add(&t.ns->next_ack, 1);
+    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .id = o.ack, .args = args, .n = n};
+    if ((err = parcel_encode(&o.parcel, &t.ns->io->opt, &sh->scratch, &out)) < 0)
+        return err;
+    if (!(g = calloc(1, sizeof *g)))
+        abort();
+    *g = (gather){.home = sh, .fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
+    g->refs = 1 + g->shards_due;
+    loop_timer_init(&g->timer, on_gather_timeout);
+    loop_timer_set(sh->loop, &g->timer, ms ? ms : 1);
+    o.ms = ms ? ms : 1;
+    o.collect = g;
+    o.origin = sh->index;
+    return op_everywhere(t.ns, &o);
+}

@@ -1,0 +1,297 @@
+/* A client: one connection and the namespaces it is in. Turns messages into packets and packets into events. */
+#include "base/log.h"
+#include "sio/sio_int.h"
+
+#include <stdlib.h>
+
+/* ---- packets whose attachments are still to come ---- */
+
+typedef struct partial {
+    sio_packet packet;
+    char      *text;            /* the packet's slices point here */
+    unsigned   n;               /* attachments so far */
+    size_t     bytes;
+    sio_str    bin[];
+} partial;
+
+static void partial_free(client *c)
+{
+    struct partial *w = c->partial;
+
+    if (!w)
+        return;
+    for (unsigned i = 0; i < w->n; i++)
+        free((char *)(uintptr_t)w->bin[i].p);
+    free(w->text);
+    free(w);
+    c->partial = NULL;
+}
+
+static int partial_new(client *c, sio_str text)
+{
+    sio_packet p;
+    struct partial *w;
+    char *copy = malloc(text.n);
+
+    if (!copy)
+        return SIO_ENOMEM;
+    memcpy(copy, text.p, text.n);
+    if (sio_packet_parse((sio_str){copy, text.n}, c->shard->io->opt.max_attachments, &p) < 0 ||
+        !(w = calloc(1, sizeof *w + p.attachments * sizeof *w->bin))) {
+        free(copy);
+        return SIO_EPARSE;
+    }
+    w->text = copy;
+    w->packet = p;
+    w->bytes = text.n;
+    c->partial = w;
+    return 0;
+}
+
+/* ---- life ---- */
+
+client *client_new(shard *sh, const client_ops *ops, void *transport)
+{
+    client *c = calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->ops = ops;
+    c->transport = transport;
+    c->shard = sh;
+    list_add_tail(&sh->clients, &c->link);
+    atomic_fetch_add_explicit(&sh->nclients, 1, memory_order_relaxed);
+    return c;
+}
+
+static void client_free(client *c)
+{
+    free(c->socket);
+    free(c);
+}
+
+static void drop_timer(client *c)
+{
+    if (!c->connect_timer)
+        return;
+    loop_timer_cancel(c->shard->loop, c->connect_timer);
+    free(c->connect_timer);
+    c->connect_timer = NULL;
+}
+
+void client_enter(client *c)
+{
+    c->busy = true;
+}
+
+void client_leave(client *c)
+{
+    c->busy = false;
+    if (c->doomed)
+        client_free(c);
+}
+
+void client_lost(client *c, const char *reason)
+{
+    c->transport = NULL;
+    while (c->nsockets) {
+        sio_socket *s = c->socket[c->nsockets - 1];
+
+        if (s->state == SOCKET_CONNECTING)
+            connect_abandon(s);
+        else
+            socket_gone(s, reason);
+    }
+    list_del(&c->link);
+    atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);
+    drop_timer(c);
+    partial_free(c);
+    handshake_drop(c->handshake);
+    c->handshake = NULL;
+    if (c->busy)
+        c->doomed = true;
+    else
+        client_free(c);
+}
+
+void client_close(client *c, eio_reason why)
+{
+    if (c->transport)
+        c->ops->close(c, why);
+}
+
+/* ---- its namespaces ---- */
+
+int client_add(client *c, sio_socket *s)
+{
+    sio_socket **list;
+
+    if (c->nsockets >= c->shard->io->opt.max_sockets)
+        return SIO_ELIMIT;
+    if (!(list = realloc(c->socket, (c->nsockets + 1u) * sizeof(*list))))
+        return SIO_ENOMEM;
+    c->socket = list;
+    list[c->nsockets++] = s;
+    return 0;
+}
+
+void client_remove(client *c, sio_socket *s)
+{
+    for (unsigned i = 0; i < c->nsockets; i++) {
+        if (c->socket[i] != s)
+            continue;
+        c->socket[i] = c->socket[--c->nsockets];
+        return;
+    }
+}
+
+sio_socket *client_find(const client *c, const sio_ns *ns)
+{
+    for (unsigned i = 0; i < c->nsockets; i++)
+        if (c->socket[i]->ns->ns == ns)
+            return c->socket[i];
+    return NULL;
+}
+
+void client_connected(client *c)
+{
+    drop_timer(c);
+    if (c->shard->io->opt.keep_handshake)
+        return;
+    handshake_drop(c->handshake);
+    c->handshake = NULL;
+}
+
+/* ---- packets ---- */
+
+/* What the peer may not do ends the connection; its sockets hear of it first. */
+static void fail(client *c, const char *what)
+{
+    log_debug("client sent a bad packet: %s", what);
+    for (unsigned i = c->nsockets; i > 0 && i <= c->nsockets; i--) {
+        sio_socket *s = c->socket[i - 1];
+
+        if (s->state == SOCKET_CONNECTED && s->ns->ns->table->on_error)
+            s->ns->ns->table->on_error(s, SIO_EPARSE, what);
+    }
+    client_close(c, EIO_FORCED_CLOSE);
+}
+
+static void on_socket_packet(client *c, sio_socket *s, const sio_packet *p, const sio_bins *bins)
+{
+    socket_hold(s);
+    switch (p->type) {
+    case SIO_PACKET_EVENT:
+    case SIO_PACKET_BINARY_EVENT:
+        event_dispatch(s, p, bins);
+        break;
+    case SIO_PACKET_ACK:
+    case SIO_PACKET_BINARY_ACK:
+        ack_receive(s, p, bins);
+        break;
+    case SIO_PACKET_DISCONNECT:
+        socket_gone(s, "client namespace disconnect");
+        break;
+    default: /* CONNECT of a namespace already joined, CONNECT_ERROR from a client */
+        client_close(c, EIO_FORCED_CLOSE);
+        break;
+    }
+    socket_drop(s);
+}
+
+static void on_packet(client *c, const sio_packet *p, const sio_bins *bins)
+{
+    sio_ns *ns = sio_find_ns(c->shard->io, p->nsp);
+    sio_socket *s = ns ? client_find(c, ns) : NULL;
+
+    if (s && s->state == SOCKET_CONNECTED)
+        on_socket_packet(c, s, p, bins);
+    else if (!s && p->type == SIO_PACKET_CONNECT)
+        connect_request(c, p->nsp, p->data, bins);
+    else
+        client_close(c, EIO_FORCED_CLOSE);
+}
+
+static void on_text(client *c, sio_str text)
+{
+    sio_packet p;
+
+    if (c->partial) {
+        fail(c, "text while attachments are missing");
+    } else if (sio_packet_parse(text, c->shard->io->opt.max_attachments, &p) < 0) {
+        fail(c, "malformed packet");
+    } else if (p.attachments == 0) {
+        on_packet(c, &p, NULL);
+    } else if (partial_new(c, text) < 0) {
+        fail(c, "malformed packet");
+    }
+}
+
+/* The last attachment is here: placeholders are checked, then it is a packet like any other. */
+static void partial_complete(client *c)
+{
+    struct partial *w = c->partial;
+    sio_bins bins = {w->bin, w->n};
+
+    if (w->packet.data.n && sio_packet_check_placeholders(w->packet.data, w->n) < 0) {
+        fail(c, "illegal attachments");
+        return;
+    }
+    c->partial = NULL;
+    on_packet(c, &w->packet, &bins);
+    c->partial = w;
+    partial_free(c);
+}
+
+static void on_attachment(client *c, sio_str bytes)
+{
+    struct partial *w = c->partial;
+    char *copy;
+
+    if (!w) {
+        fail(c, "binary without a packet that announced it");
+        return;
+    }
+    w->bytes += bytes.n;
+    copy = w->bytes <= c->shard->io->opt.max_payload * 2 ? malloc(bytes.n + 1) : NULL;
+    if (!copy) {
+        fail(c, "attachments too large");
+        return;
+    }
+    memcpy(copy, bytes.p, bytes.n);
+    w->bin[w->n++] = (sio_str){copy, bytes.n};
+    if (w->n == w->packet.attachments)
+        partial_complete(c);
+}
+
+static void on_msgpack(client *c, sio_str bytes)
+{
+    sio_str bin[SIO_MAX_BINS];
+    sio_packet p;
+    buf json;
+
+    buf_init(&json, c->shard->io->opt.max_payload * 6 + 1024);
+    if (sio_packet_parse_msgpack(bytes, c->shard->io->opt.max_attachments, &json, bin, &p) < 0)
+        fail(c, "malformed packet");
+    else
+        on_packet(c, &p, &(sio_bins){bin, p.attachments});
+    buf_fini(&json);
+}
+
+void client_message(client *c, bool binary, char *p, size_t n)
+{
+    sio_str bytes = {p, n};
+
+    client_enter(c);
+    if (c->shard->io->opt.parser == SIO_PARSER_MSGPACK) {
+        if (binary)
+            on_msgpack(c, bytes);
+        else
+            fail(c, "text with the msgpack parser");
+    } else if (binary) {
+        on_attachment(c, bytes);
+    } else {
+        on_text(c, bytes);
+    }
+    client_leave(c);
+}

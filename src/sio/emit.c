@@ -1,0 +1,365 @@
+/* Sending: targets, and operations that run on every loop concerned. */
+#include "sio/sio_int.h"
+
+#include <stdlib.h>
+
+/* ---- targets ---- */
+
+sio_target sio_target_socket(sio_socket *s)
+{
+    return (sio_target){.ns = s->ns->ns, .from = s};
+}
+
+sio_target sio_target_ns(sio_ns *ns)
+{
+    return (sio_target){.ns = ns, .flags_ = OP_BROADCAST};
+}
+
+sio_target sio_broadcast_(sio_target t)
+{
+    t.flags_ |= OP_BROADCAST;
+    return t;
+}
+
+sio_target sio_flag_(sio_target t, unsigned flag)
+{
+    t.flags_ |= flag;
+    return t;
+}
+
+sio_target sio_to_(sio_target t, sio_str room)
+{
+    t.flags_ |= OP_BROADCAST;
+    if (t.n_ < SIO_TARGET_ROOMS)
+        t.room_[t.n_++] = room;
+    else
+        t.overflow_ = true;
+    return t;
+}
+
+sio_target sio_except_(sio_target t, sio_str room)
+{
+    t.flags_ |= OP_BROADCAST;
+    if (t.nexcept_ < SIO_TARGET_ROOMS)
+        t.except_[t.nexcept_++] = room;
+    else
+        t.overflow_ = true;
+    return t;
+}
+
+bool value_is_reserved_event(sio_val name)
+{
+    return name.kind == SIO_STRING && sio_packet_is_reserved(name.s);
+}
+
+/* The selection borrows from the target; id receives the excluded socket's id. */
+int op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LEN])
+{
+    if (t->overflow_)
+        return SIO_ELIMIT;
+    *out = (op){.kind = kind, .flags = t->flags_};
+    out->sel = (selection){.room = t->room_, .nrooms = t->n_, .except = t->except_, .nexcept = t->nexcept_,
+                           .all = t->n_ == 0};
+    if (t->from) {
+        memcpy(id, t->from->id, SIO_ID_LEN);
+        out->sel.skip = id;
+    }
+    return 0;
+}
+
+/* ---- running an op on one shard ---- */
+
+static void emit_one(sio_socket *s, void *ctx)
+{
+    op *o = ctx;
+    const ns_table *t = s->ns->ns->table;
+
+    if ((o->flags & OP_VOLATILE) && s->client && !s->client->ops->is_writable(s->client))
+        return;
+    if (t->on_any_outgoing)
+        event_outgoing(s, &o->parcel);
+    socket_send(s, &o->parcel);
+}
+
+void op_emit_run(op *o)
+{
+    room_each(o->ns, &o->sel, emit_one, o);
+    if (o->ns->recovery && o->seq)
+        recovery_log(o->ns, o);
+}
+
+static void join_one(sio_socket *s, void *ctx)
+{
+    room_join(s, ((op *)ctx)->room);
+}
+
+static void leave_one(sio_socket *s, void *ctx)
+{
+    room_leave(s, ((op *)ctx)->room);
+}
+
+typedef struct found {
+    sio_socket **s;
+    size_t       n, cap;
+} found;
+
+static void collect_one(sio_socket *s, void *ctx)
+{
+    found *f = ctx;
+
+    if (f->n == f->cap) {
+        size_t cap = f->cap ? f->cap * 2 : 64;
+        sio_socket **grown = realloc(f->s, cap * sizeof(*grown));
+
+        if (!grown)
+            abort();
+        f->s = grown;
+        f->cap = cap;
+    }
+    f->s[f->n++] = socket_hold(s);
+}
+
+/* These change the rooms they walk, so the members are noted first. */
+static void apply_to_each(op *o, void (*fn)(sio_socket *s, void *ctx))
+{
+    found f = {0};
+
+    room_each(o->ns, &o->sel, collect_one, &f);
+    for (size_t i = 0; i < f.n; i++) {
+        if (f.s[i]->state == SOCKET_CONNECTED)
+            fn(f.s[i], o);
+        socket_drop(f.s[i]);
+    }
+    free(f.s);
+}
+
+static void disconnect_one(sio_socket *s, void *ctx)
+{
+    sio_disconnect(s, ((op *)ctx)->close);
+}
+
+void op_run(op *o)
+{
+    switch (o->kind) {
+    case OP_EMIT:
+        op_emit_run(o);
+        break;
+    case OP_JOIN:
+        apply_to_each(o, join_one);
+        break;
+    case OP_LEAVE:
+        apply_to_each(o, leave_one);
+        break;
+    case OP_DISCONNECT:
+        apply_to_each(o, disconnect_one);
+        break;
+    case OP_GATHER:
+        op_gather_run(o);
+        break;
+    case OP_FETCH:
+        op_fetch_run(o);
+        break;
+    }
+}
+
+/* ---- and on all of them ---- */
+
+/* A posted op is one block: the op, its string table, the bytes of the strings. */
+typedef struct copier {
+    sio_str *str;
+    char    *p;
+} copier;
+
+static size_t op_text(const op *o)
+{
+    size_t n = o->room.n + (o->sel.skip ? SIO_ID_LEN : 0);
+
+    for (unsigned i = 0; i < o->sel.nrooms; i++)
+        n += o->sel.room[i].n;
+    for (unsigned i = 0; i < o->sel.nexcept; i++)
+        n += o->sel.except[i].n;
+    return n;
+}
+
+static sio_str put(copier *c, sio_str s)
+{
+    sio_str out = {c->p, s.n};
+
+    if (s.n)
+        memcpy(c->p, s.p, s.n);
+    c->p += s.n;
+    return out;
+}
+
+static const sio_str *put_list(copier *c, const sio_str *list, unsigned n)
+{
+    sio_str *out = c->str;
+
+    for (unsigned i = 0; i < n; i++)
+        *c->str++ = put(c, list[i]);
+    return out;
+}
+
+void op_free(op *o)
+{
+    parcel_free(&o->parcel);
+    free(o);
+}
+
+static void on_op(loop_task *t)
+{
+    op *o = container_of(t, op, task);
+
+    op_run(o);
+    op_free(o);
+}
+
+op *op_copy(const op *o, ns_shard *ns, bool share)
+{
+    unsigned nstr = o->sel.nrooms + o->sel.nexcept;
+    op *c = malloc(sizeof *c + nstr * sizeof(sio_str) + op_text(o));
+    copier at;
+
+    if (!c)
+        return NULL;
+    *c = *o;
+    c->ns = ns;
+    c->task.fn = on_op;
+    at.str = (sio_str *)(c + 1);
+    at.p = (char *)(at.str + nstr);
+    c->sel.room = put_list(&at, o->sel.room, o->sel.nrooms);
+    c->sel.except = put_list(&at, o->sel.except, o->sel.nexcept);
+    c->room = put(&at, o->room);
+    if (o->sel.skip)
+        c->sel.skip = put(&at, (sio_str){o->sel.skip, SIO_ID_LEN}).p;
+    if (o->parcel.head && (share ? parcel_share : parcel_clone)(&c->parcel, &o->parcel) < 0) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+int op_everywhere(sio_ns *ns, op *o)
+{
+    shard *here = shard_current(ns->io);
+    int err = 0;
+
+    for (unsigned i = 0; ns->shard && i < ns->io->nshards; i++) {
+        op *c;
+
+        if (here && here->index == i)
+            continue;
+        if ((c = op_copy(o, &ns->shard[i], false)))
+            loop_post(ns->io->shard[i].loop, &c->task);
+        else
+            err = SIO_ENOMEM;
+    }
+    if (here && ns->shard) {
+        o->ns = &ns->shard[here->index];
+        op_run(o);
+    }
+    parcel_free(&o->parcel);
+    return err;
+}
+
+/* ---- emitting ---- */
+
+/* Off the loops there is no shard's buffer to encode in. */
+static int encode(sio_ns *ns, shard *here, parcel *p, const packet_out *out)
+{
+    buf own;
+    int err;
+
+    if (here)
+        return parcel_encode(p, &ns->io->opt, &here->scratch, out);
+    buf_init(&own, UINT32_MAX / 2);
+    err = parcel_encode(p, &ns->io->opt, &own, out);
+    buf_fini(&own);
+    return err;
+}
+
+static int emit_to_one(const sio_target *t, packet_out *out)
+{
+    sio_socket *s = t->from;
+    uint64_t seq = 0;
+    unsigned origin;
+    char text[24];
+    parcel p;
+    int err;
+
+    if (s->state != SOCKET_CONNECTED)
+        return SIO_ECLOSED;
+    if ((t->flags_ & OP_VOLATILE) && !s->client->ops->is_writable(s->client))
+        return 0;
+    if (s->ns->recovery && !(t->flags_ & OP_VOLATILE))
+        seq = recovery_stamp(t->ns, s->ns->shard, &origin, text, &out->offset);
+    if ((err = parcel_encode(&p, &s->ns->ns->io->opt, &s->ns->shard->scratch, out)) < 0)
+        return err;
+    if (s->ns->ns->table->on_any_outgoing)
+        event_outgoing(s, &p);
+    socket_send(s, &p);
+    if (seq)
+        recovery_log_one(s, seq, &p);
+    parcel_free(&p);
+    return 0;
+}
+
+static int emit_to_many(const sio_target *t, packet_out *out)
+{
+    shard *here = shard_current(t->ns->io);
+    char id[SIO_ID_LEN], text[24];
+    bool logged = t->ns->io->opt.recovery_ms && !(t->flags_ & OP_VOLATILE);
+    op o;
+    int err;
+
+    if ((err = op_from_target(t, OP_EMIT, &o, id)) < 0)
+        return err;
+    if (logged)
+        o.seq = recovery_stamp(t->ns, here, &o.origin, text, &out->offset);
+    if ((err = encode(t->ns, here, &o.parcel, out)) == 0)
+        err = op_everywhere(t->ns, &o);
+    if (logged)
+        recovery_unlock(t->ns, here);
+    return err;
+}
+
+int sio_emit_(sio_target t, const sio_val *args, size_t n)
+{
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .args = args, .n = n};
+
+    if (n == 0 || value_is_reserved_event(args[0]))
+        return SIO_EINVAL;
+    if (t.flags_ & OP_BROADCAST)
+        return emit_to_many(&t, &out);
+    return emit_to_one(&t, &out);
+}
+
+/* ---- operations on matching sockets ---- */
+
+static int operate(const sio_target *t, op_kind kind, sio_str room, bool close)
+{
+    char id[SIO_ID_LEN];
+    op o;
+    int err = op_from_target(t, kind, &o, id);
+
+    if (err < 0)
+        return err;
+    o.room = room;
+    o.close = close;
+    return op_everywhere(t->ns, &o);
+}
+
+int sio_sockets_join_(sio_target t, sio_str room)
+{
+    return operate(&t, OP_JOIN, room, false);
+}
+
+int sio_sockets_leave_(sio_target t, sio_str room)
+{
+    return operate(&t, OP_LEAVE, room, false);
+}
+
+int sio_sockets_disconnect_(sio_target t, bool close_transport)
+{
+    return operate(&t, OP_DISCONNECT, (sio_str){0}, close_transport);
+}

@@ -1,0 +1,201 @@
+/* The Engine.IO side of a client, and the hooks below Socket.IO. */
+#include "base/log.h"
+#include "sio/request_int.h"
+
+#include <stdlib.h>
+
+/* ---- an engine session as a client's transport ---- */
+
+static void engine_send(client *c, parcel *p)
+{
+    eio_session *s = c->transport;
+
+    eio_send(s, p->head);
+    for (unsigned i = 0; i < p->nbins; i++)
+        eio_send(s, p->bin[i]);
+}
+
+static bool engine_is_writable(const client *c)
+{
+    return eio_is_writable(c->transport);
+}
+
+static void engine_close(client *c, eio_reason why)
+{
+    eio_close(c->transport, why);
+}
+
+const client_ops engine_client_ops = {
+    .send = engine_send, .is_writable = engine_is_writable, .close = engine_close};
+
+/* ---- sessions ---- */
+
+typedef struct connect_timer {
+    loop_timer timer;
+    client    *c;
+} connect_timer;
+
+static void on_connect_timeout(loop_timer *t)
+{
+    client *c = ((connect_timer *)(void *)t)->c;
+
+    log_debug("client joined no namespace in time");
+    client_close(c, EIO_FORCED_CLOSE);
+}
+
+/* A timer of its own that goes away with the first namespace: idle clients do not pay for it. */
+static void arm_connect_timer(client *c)
+{
+    connect_timer *t = malloc(sizeof *t);
+
+    if (!t)
+        abort(); /* a small fixed allocation */
+    t->c = c;
+    loop_timer_init(&t->timer, on_connect_timeout);
+    loop_timer_set(c->shard->loop, &t->timer, c->shard->io->opt.connect_timeout_ms);
+    c->connect_timer = &t->timer;
+}
+
+static void on_handshake(void *ctx, eio_session *s, http_req *r)
+{
+    shard *sh = ctx;
+    client *c = client_new(sh, &engine_client_ops, s);
+
+    if (!c)
+        abort(); /* a small fixed allocation */
+    c->handshake = handshake_new(sh, r);
+    s->user = c;
+}
+
+static void on_open(eio_session *s)
+{
+    arm_connect_timer(s->user);
+}
+
+static void on_message(eio_session *s, bool binary, char *p, size_t n)
+{
+    client_message(s->user, binary, p, n);
+}
+
+static void on_close(eio_session *s, eio_reason why)
+{
+    client_lost(s->user, eio_reason_text(why));
+}
+
+/* ---- hooks of the user ---- */
+
+static int on_request(void *ctx, http_req *r)
+{
+    const sio_options *o = &((shard *)ctx)->io->opt;
+
+    return o->hooks.on_request(o->hook_arg, request_of(r));
+}
+
+static void on_allow(void *ctx, http_req *r)
+{
+    const sio_options *o = &((shard *)ctx)->io->opt;
+
+    if (http_hold(r) == 0)
+        o->hooks.allow_request(o->hook_arg, request_of(r));
+}
+
+static void on_headers(void *ctx, http_req *r, bool initial, buf *headers)
+{
+    shard *sh = ctx;
+    const sio_options *o = &sh->io->opt;
+
+    sh->hook_headers = headers;
+    o->hooks.on_headers(o->hook_arg, request_of(r), initial);
+    sh->hook_headers = NULL;
+}
+
+static void on_error(void *ctx, http_req *r, enum eio_error code, const char *message)
+{
+    const sio_options *o = &((shard *)ctx)->io->opt;
+
+    o->hooks.on_connection_error(o->hook_arg, request_of(r), (int)code, message);
+}
+
+void sio_allow(sio_request *r)
+{
+    eio_allow(shard_of(http_of(r))->eio, http_of(r));
+}
+
+void sio_refuse_request(sio_request *r, const char *message)
+{
+    eio_refuse(shard_of(http_of(r))->eio, http_of(r), message);
+}
+
+static bool is_header_safe(sio_str value)
+{
+    return !memchr(value.p, '\r', value.n) && !memchr(value.p, '\n', value.n);
+}
+
+void sio_add_header(sio_request *r, const char *name, sio_str value)
+{
+    buf *out = shard_of(http_of(r))->hook_headers;
+
+    if (out && is_header_safe(value))
+        buf_printf(out, "%s: %.*s\r\n", name, (int)value.n, value.p);
+}
+
+/* ---- the engine's view of the options ---- */
+
+static void config_cors(eio_cors *to, const sio_cors *from)
+{
+    *to = (eio_cors){
+        .enabled = from->enabled,
+        .any = from->any || (!from->reflect && !from->fixed && !(from->origins && from->origins[0])),
+        .reflect = from->reflect,
+        .credentials = from->credentials,
+        .origins = from->origins,
+        .fixed = from->fixed,
+        .methods = from->methods,
+        .allowed_headers = from->allowed_headers,
+        .exposed_headers = from->exposed_headers,
+        .max_age = from->max_age,
+    };
+}
+
+static void config_cookie(eio_cookie *to, const sio_cookie *from)
+{
+    *to = (eio_cookie){
+        .name = from->name, .path = from->path, .domain = from->domain, .same_site = from->same_site,
+        .http_only = from->http_only, .secure = from->secure, .max_age = from->max_age,
+    };
+}
+
+static void config_hooks(eio_config *c, const sio_hooks *h)
+{
+    c->on_request = h->on_request ? on_request : NULL;
+    c->on_allow = h->allow_request ? on_allow : NULL;
+    c->on_headers = h->on_headers ? on_headers : NULL;
+    c->on_error = h->on_connection_error ? on_error : NULL;
+    c->on_handshake = on_handshake;
+    c->on_open = on_open;
+    c->on_message = on_message;
+    c->on_close = on_close;
+}
+
+void engine_config(sio_server *io)
+{
+    const sio_options *o = &io->opt;
+    eio_config *c = &io->eio;
+
+    *c = (eio_config){
+        .path = o->path,
+        .transports = o->transports,
+        .allow_upgrades = o->allow_upgrades,
+        .ping_interval_ms = o->ping_interval_ms,
+        .ping_timeout_ms = o->ping_timeout_ms,
+        .upgrade_timeout_ms = o->upgrade_timeout_ms,
+        .max_payload = o->max_payload,
+        .max_unsent = o->max_unsent,
+        .compression_threshold = o->compression_threshold,
+        .max_sessions = o->max_connections,
+        .initial_packet = o->initial_packet,
+    };
+    config_cors(&c->cors, &o->cors);
+    config_cookie(&c->cookie, &o->cookie);
+    config_hooks(c, &o->hooks);
+}

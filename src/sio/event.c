@@ -1,0 +1,313 @@
+/* Incoming events: arguments, handlers, kept copies, acks. */
+#include "codec/json.h"
+#include "sio/sio_int.h"
+
+#include <stdlib.h>
+
+/* ---- life of a sio_in ---- */
+
+void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins)
+{
+    *in = (sio_in){.socket = s};
+    if (bins)
+        in->bins = *bins;
+    in->args = (sio_val){.kind = SIO_JSON, .s = json, .bins = bins ? &in->bins : NULL};
+    arena_init(&in->arena, s->ns->ns->io->opt.max_payload * 4 + 65536);
+}
+
+/* Notes where the first arguments are; the others are looked for when asked. */
+void in_index(sio_in *in)
+{
+    sio_str item;
+    size_t at = 0;
+    unsigned i = 0;
+
+    in->argc = 0;
+    if (!in->args.s.n)
+        return;
+    while (json_next(in->args.s, &at, NULL, &item)) {
+        if (i++ < in->skip)
+            continue;
+        if (in->argc < SIO_INLINE_ARGS)
+            in->arg[in->argc] = item;
+        in->argc++;
+    }
+}
+
+void in_fini(sio_in *in)
+{
+    arena_fini(&in->arena);
+}
+
+/* ---- keeping ---- */
+
+static sio_str copy_text(arena *a, sio_str s, bool *ok)
+{
+    char *p = s.p ? arena_dup(a, s.p, s.n) : NULL;
+
+    if (s.p && !p)
+        *ok = false;
+    return (sio_str){p, s.n};
+}
+
+static bool copy_bins(sio_in *to, const sio_in *from)
+{
+    sio_str *bin;
+    bool ok = true;
+
+    to->bins = (sio_bins){0};
+    to->args.bins = NULL;
+    if (!from->args.bins)
+        return true;
+    if (!(bin = arena_alloc(&to->arena, sizeof *bin * (from->bins.n + 1))))
+        return false;
+    for (unsigned i = 0; i < from->bins.n; i++)
+        bin[i] = copy_text(&to->arena, from->bins.bin[i], &ok);
+    to->bins = (sio_bins){bin, from->bins.n};
+    to->args.bins = &to->bins;
+    return ok;
+}
+
+sio_in *sio_keep(sio_in *in)
+{
+    sio_in *k = malloc(sizeof *k);
+    size_t max = in->arena.max + in->args.s.n;
+    bool ok = true;
+
+    if (!k)
+        return NULL;
+    for (unsigned i = 0; in->args.bins && i < in->bins.n; i++)
+        max += in->bins.bin[i].n + 64;
+    *k = *in;
+    k->kept = true;
+    arena_init(&k->arena, max);
+    k->args.s = copy_text(&k->arena, in->args.s, &ok);
+    k->event = copy_text(&k->arena, in->event, &ok);
+    if (!copy_bins(k, in) || !ok) {
+        arena_fini(&k->arena);
+        free(k);
+        return NULL;
+    }
+    if (!k->single)
+        in_index(k);
+    in->acked = true; /* the slot moves with the copy */
+    socket_hold(k->socket);
+    return k;
+}
+
+void sio_release(sio_in *in)
+{
+    sio_socket *s = in->socket;
+
+    in_fini(in);
+    free(in);
+    socket_drop(s);
+}
+
+sio_socket *sio_in_socket(const sio_in *in)
+{
+    return in->socket;
+}
+
+/* ---- dispatch ---- */
+
+/* Names are strings or numbers; a number's handler is registered under its text. */
+static bool event_name(sio_in *in, sio_str raw)
+{
+    if (json_kind_of(raw) != JSON_STRING) {
+        in->event = raw;
+        return true;
+    }
+    return sio_str_of(in, (sio_val){.kind = SIO_JSON, .s = raw}, &in->event);
+}
+
+static bool passes_middleware(sio_socket *s, sio_in *in)
+{
+    const ns_table *t = s->ns->ns->table;
+    int err = t->on_packet ? t->on_packet(s, in) : 0;
+
+    if (err < 0 && t->on_error)
+        t->on_error(s, err, sio_strerror(err));
+    return err == 0;
+}
+
+static void run_handlers(sio_socket *s, sio_in *in)
+{
+    const ns_table *t = s->ns->ns->table;
+    sio_event_fn *fn;
+
+    if (!passes_middleware(s, in) || s->state != SOCKET_CONNECTED)
+        return;
+    if (t->on_any)
+        t->on_any(s, in);
+    fn = s->state == SOCKET_CONNECTED ? ns_handler(s->ns->ns, in->event) : NULL;
+    if (fn)
+        fn(s, in);
+}
+
+void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins)
+{
+    sio_in in;
+    sio_str name;
+    size_t at = 0;
+
+    if (!p->data.n || !json_next(p->data, &at, NULL, &name))
+        return; /* an EVENT without data is legal and reaches nobody */
+    in_init(&in, s, p->data, bins);
+    in.skip = 1;
+    in.wants_ack = p->has_id;
+    in.ack_id = p->id;
+    in_index(&in);
+    if (event_name(&in, name))
+        run_handlers(s, &in);
+    in_fini(&in);
+}
+
+void event_outgoing(sio_socket *s, const parcel *p)
+{
+    sio_str bin[SIO_MAX_BINS], name;
+    sio_bins bins = {bin, p->nbins};
+    size_t at = 0;
+    sio_in in;
+
+    if (!p->json.n || !json_next(p->json, &at, NULL, &name))
+        return;
+    for (unsigned i = 0; i < p->nbins; i++)
+        bin[i] = eio_message_payload(p->bin[i]);
+    in_init(&in, s, p->json, &bins);
+    in.skip = 1;
+    in_index(&in);
+    if (event_name(&in, name))
+        s->ns->ns->table->on_any_outgoing(s, &in);
+    in_fini(&in);
+}
+
+/* ---- reading ---- */
+
+sio_str sio_event_name(const sio_in *in)
+{
+    return in->event;
+}
+
+size_t sio_argc(const sio_in *in)
+{
+    return in->single ? 1 : in->argc;
+}
+
+sio_val sio_arg(const sio_in *in, size_t i)
+{
+    if (in->single)
+        return i == 0 ? in->args : sio_undefined;
+    if (i >= in->argc)
+        return sio_undefined;
+    if (i >= SIO_INLINE_ARGS)
+        return sio_at(in->args, i + in->skip);
+    return (sio_val){.kind = SIO_JSON, .s = in->arg[i], .bins = in->args.bins};
+}
+
+/* What stands between the name's comma and the closing bracket, as an array of its own. */
+static sio_val slice_args(const sio_in *in)
+{
+    const char *from = in->arg[0].p, *end = in->args.s.p + in->args.s.n;
+    size_t n = (size_t)(end - from);
+    char *p = sio_alloc((sio_in *)(uintptr_t)in, n + 1);
+
+    if (!p)
+        return sio_undefined;
+    p[0] = '[';
+    memcpy(p + 1, from, n);
+    return (sio_val){.kind = SIO_JSON, .s = {p, n + 1}, .bins = in->args.bins};
+}
+
+sio_val sio_args(const sio_in *in)
+{
+    if (in->argc == 0)
+        return sio_list(NULL, 0);
+    return in->skip == 0 ? in->args : slice_args(in);
+}
+
+bool sio_wants_ack(const sio_in *in)
+{
+    return in->wants_ack;
+}
+
+void *sio_alloc(sio_in *in, size_t n)
+{
+    return arena_alloc(&in->arena, n);
+}
+
+bool sio_str_of(sio_in *in, sio_val v, sio_str *out)
+{
+    char *scratch;
+
+    if (sio_text(v, NULL, out))
+        return true;
+    if (sio_kind_of(v) != SIO_STRING || !(scratch = sio_alloc(in, sio_text_max(v) + 1)))
+        return false;
+    return sio_text(v, scratch, out);
+}
+
+/* ---- acks ---- */
+
+int sio_ack_(sio_in *in, const sio_val *args, size_t n)
+{
+    packet_out out = {.type = SIO_PACKET_ACK, .nsp = in->socket->ns->ns->name, .has_id = true,
+                      .id = in->ack_id, .args = args, .n = n};
+
+    if (!in->wants_ack || in->acked || in->socket->state != SOCKET_CONNECTED)
+        return 0;
+    in->acked = true;
+    return send_packet(in->socket->client, &out);
+}
+
+/* ---- binding ---- */
+
+static bool in_range(int64_t v, const sio_field *f)
+{
+    return (f->min == 0 && f->max == 0) || (v >= f->min && v <= f->max);
+}
+
+static bool bind_one(sio_in *in, const sio_field *f, sio_val v, char *out)
+{
+    sio_str text;
+    int64_t i;
+
+    switch (f->type) {
+    case SIO_FIELD_TEXT:
+        if (!sio_str_of(in, v, &text) || !in_range((int64_t)text.n, f))
+            return false;
+        memcpy(out + f->at, &text, sizeof text);
+        return true;
+    case SIO_FIELD_INT:
+        if (!sio_int(v, &i) || !in_range(i, f))
+            return false;
+        memcpy(out + f->at, &i, sizeof i);
+        return true;
+    case SIO_FIELD_BOOL:
+        return sio_bool(v, (bool *)(void *)(out + f->at));
+    default:
+        memcpy(out + f->at, &v, sizeof v);
+        return true;
+    }
+}
+
+int sio_bind(sio_in *in, const sio_field *fields, void *out, const sio_field **bad)
+{
+    sio_val object = sio_arg(in, 0);
+
+    *bad = NULL;
+    if (sio_kind_of(object) != SIO_OBJECT)
+        return SIO_EFIELD;
+    for (const sio_field *f = fields; f->key; f++) {
+        sio_val v = sio_get(object, f->key);
+        sio_kind kind = sio_kind_of(v);
+
+        if (f->optional && (kind == SIO_UNDEFINED || kind == SIO_NULL))
+            continue;
+        if (!bind_one(in, f, v, out)) {
+            *bad = f;
+            return SIO_EFIELD;
+        }
+    }
+    return 0;
+}

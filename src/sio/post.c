@@ -1,0 +1,68 @@
+/* Time and threads for users: calls on a loop, now or later. */
+#include "sio/sio_int.h"
+
+#include <stdlib.h>
+
+typedef struct later {
+    loop_timer timer;
+    loop_task  task;
+    void     (*fn)(void *arg);
+    void      *arg;
+} later;
+
+static void run(later *l)
+{
+    void (*fn)(void *arg) = l->fn;
+    void *arg = l->arg;
+
+    free(l);
+    fn(arg);
+}
+
+static void on_timer(loop_timer *t)
+{
+    run(container_of(t, later, timer));
+}
+
+static void on_task(loop_task *t)
+{
+    run(container_of(t, later, task));
+}
+
+static later *later_new(void (*fn)(void *arg), void *arg)
+{
+    later *l = calloc(1, sizeof *l);
+
+    if (!l)
+        return NULL;
+    loop_timer_init(&l->timer, on_timer);
+    l->task.fn = on_task;
+    l->fn = fn;
+    l->arg = arg;
+    return l;
+}
+
+int sio_after(sio_server *io, uint32_t ms, void (*fn)(void *arg), void *arg)
+{
+    shard *sh = shard_current(io);
+    later *l;
+
+    if (!sh)
+        return SIO_ESTATE;
+    if (!(l = later_new(fn, arg)))
+        return SIO_ENOMEM;
+    loop_timer_set(sh->loop, &l->timer, ms);
+    return 0;
+}
+
+int sio_post(sio_server *io, unsigned loop, void (*fn)(void *arg), void *arg)
+{
+    later *l;
+
+    if (loop >= io->nshards)
+        return SIO_EINVAL;
+    if (!(l = later_new(fn, arg)))
+        return SIO_ENOMEM;
+    loop_post(io->shard[loop].loop, &l->task);
+    return 0;
+}

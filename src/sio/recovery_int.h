@@ -1,0 +1,58 @@
+/* Shared by the two halves of recovery: what is kept (recovery.c) and how it is given back (restore.c). */
+#ifndef SIO_RECOVERY_INT_H
+#define SIO_RECOVERY_INT_H
+
+#include "sio/sio_int.h"
+
+/* Events logged per loop and namespace; over it the oldest go, and who needs them starts a new session. */
+#define RECOVERY_MAX_BYTES (64u << 20)
+#define RECOVERY_NOWHERE   UINT32_MAX
+
+typedef struct logged {
+    op      *o;
+    uint64_t at;                /* loop_now when it passed */
+} logged;
+
+/* A lost socket's state, or (data NULL) the number of the loop where it went. */
+typedef struct saved {
+    char       pid[SIO_ID_LEN], id[SIO_ID_LEN];
+    recovery  *recovery;
+    loop_timer expiry;
+    unsigned   nrooms;
+    char      *rooms;
+    void      *data;
+    uint32_t   moved_to;
+} saved;
+
+struct recovery {
+    ns_shard  *ns;
+    uint64_t   own_seq;         /* last number given to an event that started here */
+    logged    *log;             /* [first, last) */
+    size_t     first, last, cap, bytes;
+    uint64_t  *base;            /* per origin: the last number that was pruned */
+    map        saved;
+    loop_timer purge;
+};
+
+/* A client that wants its state back, on its way between loops. */
+struct restore {
+    loop_task task;
+    sio_ns   *ns;
+    sio_in   *in;               /* the kept CONNECT; belongs to the asking loop */
+    unsigned  asker, at, hops;
+    char      pid[SIO_ID_LEN];
+    unsigned  origin;           /* the offset the client names */
+    uint64_t  seq;
+    saved    *found;            /* the state, once found */
+    uint64_t *seen;             /* per origin: the last number the client has seen */
+    op      **own;              /* events for this client alone, from the loop it lived on */
+    size_t    nown;
+};
+
+unsigned recovery_home(const char *pid);
+bool     recovery_parse_offset(const sio_server *io, sio_str text, unsigned *origin, uint64_t *seq);
+void     recovery_saved_free(saved *v, ns_shard *ns);
+/* Tells the home of pid where its state lives now (RECOVERY_NOWHERE: it is void), unless that is this loop. */
+void     recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to);
+
+#endif

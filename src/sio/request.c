@@ -1,0 +1,133 @@
+/* Plain HTTP for users of the library: routes, bodies, replies. */
+#include "sio/request_int.h"
+
+#include <stdlib.h>
+
+/* ---- routes ---- */
+
+route *route_new(sio_server *io, const char *path)
+{
+    route *rt = calloc(1, sizeof *rt);
+
+    if (!rt || !(rt->path = strdup(path))) {
+        free(rt);
+        return NULL;
+    }
+    rt->io = io;
+    rt->next = io->routes;
+    io->routes = rt;
+    return rt;
+}
+
+void routes_free(sio_server *io)
+{
+    while (io->routes) {
+        route *rt = io->routes;
+
+        io->routes = rt->next;
+        free(rt->path);
+        free(rt->dir);
+        free(rt->headers);
+        free(rt);
+    }
+}
+
+int route_add(route *rt, bool exact, void (*on_request)(void *ctx, http_req *r))
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < rt->io->nshards && err == 0; i++)
+        err = http_server_route(rt->io->shard[i].http, (http_route){rt->path, exact, on_request, rt, rt->upgrades});
+    return err;
+}
+
+static void on_user_route(void *ctx, http_req *r)
+{
+    route *rt = ctx;
+
+    rt->fn(rt->arg, request_of(r));
+}
+
+int sio_http(sio_server *io, const char *path, bool exact, sio_http_fn *fn, void *arg)
+{
+    route *rt = route_new(io, path);
+
+    if (!rt)
+        return SIO_ENOMEM;
+    rt->fn = fn;
+    rt->arg = arg;
+    return route_add(rt, exact, on_user_route);
+}
+
+/* ---- requests ---- */
+
+sio_str sio_request_method(const sio_request *r)
+{
+    return http_of(r)->head->method;
+}
+
+sio_str sio_request_path(const sio_request *r)
+{
+    return http_of(r)->head->path;
+}
+
+sio_str sio_request_query(const sio_request *r)
+{
+    return http_of(r)->head->query;
+}
+
+sio_str sio_request_header(const sio_request *r, const char *name)
+{
+    return http1_header_get(http_of(r)->head, name);
+}
+
+sio_server *sio_request_server(const sio_request *r)
+{
+    return shard_of(http_of(r))->io;
+}
+
+/* http_req.user carries the user's function while the body comes in. */
+typedef struct body_call {
+    sio_body_fn *fn;
+} body_call;
+
+static sio_body_fn *take_call(http_req *r)
+{
+    body_call *call = r->user;
+    sio_body_fn *fn = call->fn;
+
+    r->user = NULL;
+    r->on_abort = NULL;
+    free(call);
+    return fn;
+}
+
+static void on_body_abort(http_req *r)
+{
+    take_call(r);
+}
+
+static void on_body(http_req *r, int err, char *p, size_t n)
+{
+    take_call(r)(request_of(r), err, (sio_str){p, n});
+}
+
+void sio_request_body(sio_request *req, size_t max, sio_body_fn *fn)
+{
+    http_req *r = http_of(req);
+    body_call *call = malloc(sizeof *call);
+
+    if (!call) {
+        http_drop(r);
+        return;
+    }
+    call->fn = fn;
+    r->user = call;
+    r->on_abort = on_body_abort;
+    http_body(r, max, on_body);
+}
+
+void sio_reply(sio_request *r, int status, sio_str headers, sio_str body)
+{
+    http_reply(http_of(r), status, headers, body);
+}

@@ -1,0 +1,294 @@
+/* Giving a recovered client its state back: found on the loop it lived on, applied on the loop it came to. */
+#include "codec/json.h"
+#include "sio/recovery_int.h"
+
+#include <stdlib.h>
+
+/* ---- where state lives: the home of a pid knows ---- */
+
+typedef struct route_note {
+    loop_task task;
+    ns_shard *home;
+    char      pid[SIO_ID_LEN];
+    uint32_t  moved_to;
+} route_note;
+
+static void forget_route(ns_shard *home, const char *pid)
+{
+    saved *v = map_get(&home->recovery->saved, (sio_str){pid, SIO_ID_LEN});
+
+    if (!v || v->data)
+        return;
+    map_del(&home->recovery->saved, (sio_str){pid, SIO_ID_LEN});
+    free(v);
+}
+
+static void set_route(ns_shard *home, const char *pid, uint32_t moved_to)
+{
+    saved *v;
+
+    forget_route(home, pid);
+    if (moved_to == RECOVERY_NOWHERE || moved_to == home->shard->index || !(v = calloc(1, sizeof *v)))
+        return;
+    memcpy(v->pid, pid, SIO_ID_LEN);
+    v->recovery = home->recovery;
+    v->moved_to = moved_to;
+    if (map_put(&home->recovery->saved, v) < 0)
+        free(v);
+}
+
+static void on_note(loop_task *t)
+{
+    route_note *n = container_of(t, route_note, task);
+
+    set_route(n->home, n->pid, n->moved_to);
+    free(n);
+}
+
+void recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to)
+{
+    unsigned home = recovery_home(pid);
+    route_note *n;
+
+    if (home >= ns->ns->io->nshards)
+        return;
+    if (home == ns->shard->index) {
+        set_route(ns, pid, moved_to);
+        return;
+    }
+    if (!(n = malloc(sizeof *n)))
+        return;
+    n->task.fn = on_note;
+    n->home = &ns->ns->shard[home];
+    n->moved_to = moved_to;
+    memcpy(n->pid, pid, SIO_ID_LEN);
+    loop_post(n->home->shard->loop, &n->task);
+}
+
+/* ---- matching events and sessions ---- */
+
+static bool next_room(const saved *v, const char **p, unsigned *i, sio_str *out)
+{
+    if (*i >= v->nrooms)
+        return false;
+    out->n = (unsigned char)**p;
+    out->p = *p + 1;
+    *p += 1 + out->n;
+    (*i)++;
+    return true;
+}
+
+static bool lists_room_of(const sio_str *list, unsigned n, const saved *v)
+{
+    const char *p = v->rooms;
+    unsigned i = 0;
+    sio_str room;
+
+    for (unsigned k = 0; k < n; k++)
+        if (sio_str_eq(list[k], (sio_str){v->id, SIO_ID_LEN}))
+            return true;
+    while (next_room(v, &p, &i, &room))
+        for (unsigned k = 0; k < n; k++)
+            if (sio_str_eq(list[k], room))
+                return true;
+    return false;
+}
+
+static bool is_for(const op *o, const saved *v)
+{
+    if (o->sel.skip && memcmp(o->sel.skip, v->id, SIO_ID_LEN) == 0)
+        return false;
+    if (o->sel.nexcept && lists_room_of(o->sel.except, o->sel.nexcept, v))
+        return false;
+    return o->sel.all || lists_room_of(o->sel.room, o->sel.nrooms, v);
+}
+
+/* ---- on the loop where the client lived ---- */
+
+/* Index behind the event the client has seen last, or SIZE_MAX when the log does not reach back to it. */
+static size_t find_offset(const recovery *r, const restore *q)
+{
+    for (size_t i = r->last; i > r->first; i--)
+        if (r->log[i - 1].o->origin == q->origin && r->log[i - 1].o->seq == q->seq)
+            return i;
+    return SIZE_MAX;
+}
+
+static bool note_seen(const recovery *r, restore *q, size_t behind)
+{
+    unsigned n = q->ns->io->nshards + 1;
+
+    if (!(q->seen = malloc(n * sizeof *q->seen)))
+        return false;
+    memcpy(q->seen, r->base, n * sizeof *q->seen);
+    for (size_t i = r->first; i < behind; i++)
+        q->seen[r->log[i].o->origin] = r->log[i].o->seq;
+    return true;
+}
+
+static void note_own(const recovery *r, restore *q, size_t behind)
+{
+    ns_shard *to = &q->ns->shard[q->asker];
+
+    if (!(q->own = calloc(r->last - behind + 1, sizeof(*q->own))))
+        return;
+    for (size_t i = behind; i < r->last; i++) {
+        const op *o = r->log[i].o;
+        op *copy;
+
+        if ((o->flags & OP_ONE) && is_for(o, q->found) && (copy = op_copy(o, to, to == r->ns)))
+            q->own[q->nown++] = copy;
+    }
+}
+
+static void take_state(recovery *r, restore *q, saved *v, size_t behind)
+{
+    if (!note_seen(r, q, behind))
+        return;
+    q->found = v;
+    note_own(r, q, behind);
+    map_del(&r->saved, (sio_str){v->pid, SIO_ID_LEN});
+    loop_timer_cancel(r->ns->shard->loop, &v->expiry);
+    recovery_route(r->ns, v->pid, q->asker);
+}
+
+static void answer(restore *q);
+static void look(restore *q);
+
+static void on_look(loop_task *t)
+{
+    look(container_of(t, restore, task));
+}
+
+static void on_answer(loop_task *t)
+{
+    answer(container_of(t, restore, task));
+}
+
+static void go(restore *q, unsigned to, void (*fn)(loop_task *t))
+{
+    q->task.fn = fn;
+    if (to == q->at) {
+        fn(&q->task);
+        return;
+    }
+    q->at = to;
+    loop_post(q->ns->io->shard[to].loop, &q->task);
+}
+
+static void look(restore *q)
+{
+    recovery *r = q->ns->shard[q->at].recovery;
+    saved *v = map_get(&r->saved, (sio_str){q->pid, SIO_ID_LEN});
+    size_t behind;
+
+    if (v && !v->data && q->hops++ < 2) {
+        go(q, v->moved_to, on_look);
+        return;
+    }
+    if (v && v->data && (behind = find_offset(r, q)) != SIZE_MAX)
+        take_state(r, q, v, behind);
+    go(q, q->asker, on_answer);
+}
+
+/* ---- on the loop where it came back ---- */
+
+static void adopt(sio_socket *s, const saved *v)
+{
+    const char *p = v->rooms;
+    unsigned i = 0;
+    sio_str room;
+
+    memcpy(s->id, v->id, SIO_ID_LEN);
+    memcpy(s->pid, v->pid, SIO_ID_LEN);
+    memcpy(s->data, v->data, s->ns->ns->table->opt.data_size);
+    s->recovered = true;
+    while (next_room(v, &p, &i, &room))
+        room_join(s, room);
+}
+
+static void answer(restore *q)
+{
+    sio_in *in = q->in;
+    sio_socket *s = in->socket;
+
+    q->in = NULL;
+    if (!q->found || !s->connecting) {
+        recovery_restore_free(q, s->ns);
+        q = NULL;
+    } else {
+        adopt(s, q->found);
+        free(q->found->data); /* its contents moved */
+        q->found->data = NULL;
+    }
+    connect_resume(in, q);
+    sio_release(in);
+}
+
+void recovery_restore_free(restore *q, ns_shard *ns)
+{
+    if (!q)
+        return;
+    for (size_t i = 0; i < q->nown; i++)
+        op_free(q->own[i]);
+    if (q->found)
+        recovery_saved_free(q->found, ns);
+    free(q->own);
+    free(q->seen);
+    free(q);
+}
+
+/* Events of the log the client has not seen, with those for it alone where its old loop sent them. */
+void recovery_replay(sio_socket *s, restore *q)
+{
+    const recovery *r = s->ns->recovery;
+    size_t k = 0;
+
+    for (size_t i = r->first; i < r->last; i++) {
+        op *o = r->log[i].o;
+
+        if ((o->flags & OP_ONE) || o->seq <= q->seen[o->origin] || !is_for(o, q->found))
+            continue;
+        while (k < q->nown && o->origin == q->own[k]->origin && q->own[k]->seq < o->seq)
+            socket_send(s, &q->own[k++]->parcel);
+        socket_send(s, &o->parcel);
+    }
+    while (k < q->nown)
+        socket_send(s, &q->own[k++]->parcel);
+    recovery_restore_free(q, s->ns);
+}
+
+/* ---- asking ---- */
+
+static bool text_of(sio_val auth, const char *key, sio_str *out)
+{
+    return sio_text(sio_get(auth, key), NULL, out); /* ours have no escapes */
+}
+
+bool recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
+{
+    sio_val v = {.kind = SIO_JSON, .s = auth};
+    sio_str pid, offset;
+    restore *q;
+    sio_socket *s;
+    sio_in in;
+
+    if (!text_of(v, "pid", &pid) || !text_of(v, "offset", &offset) || pid.n != SIO_ID_LEN ||
+        recovery_home(pid.p) >= ns->io->nshards || !(q = calloc(1, sizeof *q)))
+        return false;
+    if (!recovery_parse_offset(ns->io, offset, &q->origin, &q->seq) || !(s = connect_new(c, ns, auth))) {
+        free(q);
+        return false;
+    }
+    q->ns = ns;
+    q->asker = q->at = c->shard->index;
+    memcpy(q->pid, pid.p, SIO_ID_LEN);
+    in_init(&in, s, auth, bins);
+    in.single = true;
+    q->in = sio_keep(&in);
+    in_fini(&in);
+    if (!q->in)
+        abort(); /* bounded by the size of a packet */
+    go(q, recovery_home(pid.p), on_look);
+    return true;
+}

@@ -1,0 +1,355 @@
+/* The server: options, one shard per loop, running and stopping. */
+#include "base/log.h"
+#include "sio/sio_int.h"
+#include "sio/request_int.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* How often a stopping shard looks whether its connections are gone. */
+#define DRAIN_TICK_MS 10
+
+/* ---- options ---- */
+
+void sio_options_init(sio_options *o)
+{
+    *o = (sio_options){
+        .size = sizeof *o,
+        .port = 3000,
+        .path = "/socket.io",
+        .transports = SIO_POLLING | SIO_WEBSOCKET,
+        .allow_upgrades = true,
+        .ping_interval_ms = 25000,
+        .ping_timeout_ms = 20000,
+        .upgrade_timeout_ms = 10000,
+        .connect_timeout_ms = 45000,
+        .max_payload = 1000000,
+        .compression_threshold = 1024,
+        .max_attachments = 10,
+        .max_unsent = 16u << 20,
+        .max_rooms = 1000,
+        .max_acks = 1000,
+        .max_namespaces = 1000,
+        .max_sockets = 100,
+    };
+}
+
+static bool options_are_sane(const sio_options *o)
+{
+    return o->size == sizeof *o && o->path && o->path[0] == '/' && o->port >= 0 && o->port < 65536 &&
+           o->transports && o->ping_interval_ms && o->ping_timeout_ms && o->max_payload &&
+           o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS;
+}
+
+/* A copy that lives as long as the server. */
+static const char *own(sio_server *io, const char *z)
+{
+    if (!z)
+        return NULL;
+    for (size_t i = 0; i < sizeof io->own_strings / sizeof *io->own_strings; i++)
+        if (!io->own_strings[i])
+            return io->own_strings[i] = strdup(z);
+    abort();
+}
+
+static int own_origins(sio_server *io)
+{
+    const char *const *from = io->opt.cors.origins;
+    size_t n = 0;
+
+    while (from && from[n])
+        n++;
+    if (!(io->origins = calloc(n + 1, sizeof *io->origins)))
+        return SIO_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (!(io->origins[i] = strdup(from[i])))
+            return SIO_ENOMEM;
+    io->opt.cors.origins = io->origins;
+    return 0;
+}
+
+static int own_options(sio_server *io, const sio_options *o)
+{
+    sio_options *to = &io->opt;
+
+    *to = *o;
+    to->host = own(io, o->host);
+    to->cors.fixed = own(io, o->cors.fixed);
+    to->cors.methods = own(io, o->cors.methods);
+    to->cors.allowed_headers = own(io, o->cors.allowed_headers);
+    to->cors.exposed_headers = own(io, o->cors.exposed_headers);
+    to->cookie.name = own(io, o->cookie.name);
+    to->cookie.path = own(io, o->cookie.path);
+    to->cookie.domain = own(io, o->cookie.domain);
+    to->cookie.same_site = own(io, o->cookie.same_site);
+    to->initial_packet = own(io, o->initial_packet);
+    to->client_dir = own(io, o->client_dir);
+    return own_origins(io);
+}
+
+/* "/socket.io" or "/socket.io/" is served as "/socket.io/" unless the exact path is wanted. */
+static int make_path(sio_server *io)
+{
+    size_t n = strlen(io->opt.path);
+    bool slash = !io->opt.exact_path;
+
+    while (n > 1 && io->opt.path[n - 1] == '/')
+        n--;
+    if (!(io->path = calloc(1, n + 2)))
+        return SIO_ENOMEM;
+    memcpy(io->path, io->opt.path, n);
+    if (slash && !(n == 1 && io->path[0] == '/'))
+        io->path[n] = '/';
+    io->opt.path = io->path;
+    return 0;
+}
+
+/* ---- making ---- */
+
+static sio_str ns_key(const void *object)
+{
+    return ((const sio_ns *)object)->name;
+}
+
+static unsigned loops_wanted(const sio_options *o)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned n = o->loops ? o->loops : (unsigned)(cores > 0 ? cores : 1);
+
+    return n > EIO_MAX_LOOPS ? EIO_MAX_LOOPS : n;
+}
+
+static int init_shards(sio_server *io)
+{
+    int err = 0;
+
+    io->nshards = loops_wanted(&io->opt);
+    io->shard = calloc(io->nshards, sizeof *io->shard);
+    io->peers = calloc(io->nshards, sizeof *io->peers);
+    if (!io->shard || !io->peers)
+        return SIO_ENOMEM;
+    for (unsigned i = 0; i < io->nshards && !err; i++)
+        err = shard_init(io, i);
+    return err;
+}
+
+int sio_server_new(sio_server **out, const sio_options *o)
+{
+    sio_server *io;
+    int err;
+
+    if (!options_are_sane(o))
+        return SIO_EINVAL;
+    if (!(io = calloc(1, sizeof *io)))
+        return SIO_ENOMEM;
+    pthread_mutex_init(&io->ns.lock, NULL);
+    map_init(&io->ns.by_name, ns_key);
+    if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0) {
+        engine_config(io);
+        err = init_shards(io);
+    }
+    if (err == 0 && !sio_of(io, "/", NULL))
+        err = SIO_ENOMEM;
+    if (err < 0) {
+        sio_server_free(io);
+        return err;
+    }
+    *out = io;
+    return 0;
+}
+
+static void free_strings(sio_server *io)
+{
+    for (size_t i = 0; i < sizeof io->own_strings / sizeof *io->own_strings; i++)
+        free(io->own_strings[i]);
+    for (size_t i = 0; io->origins && io->origins[i]; i++)
+        free((char *)(uintptr_t)io->origins[i]);
+    free(io->origins);
+    free(io->path);
+}
+
+void sio_server_free(sio_server *io)
+{
+    if (!io)
+        return;
+    for (unsigned i = 0; io->shard && i < io->nshards; i++)
+        shard_fini(&io->shard[i]);
+    ns_free_all(io);
+    routes_free(io);
+    free(io->shard);
+    free(io->peers);
+    free_strings(io);
+    pthread_mutex_destroy(&io->ns.lock);
+    free(io);
+}
+
+/* ---- running ---- */
+
+int sio_server_listen(sio_server *io)
+{
+    int port = io->opt.port;
+
+    for (unsigned i = 0; i < io->nshards; i++) {
+        int err = http_server_listen(io->shard[i].http, io->opt.host, &port);
+
+        if (err < 0)
+            return err;
+    }
+    io->port = port;
+    io->listening = true;
+    return 0;
+}
+
+static void *thread_main(void *arg)
+{
+    shard_main(arg);
+    return NULL;
+}
+
+static int start_threads(sio_server *io)
+{
+    for (unsigned i = 1; i < io->nshards; i++) {
+        if (pthread_create(&io->shard[i].thread, NULL, thread_main, &io->shard[i]) != 0)
+            return SIO_ENOMEM;
+        io->shard[i].has_thread = true;
+    }
+    return 0;
+}
+
+int sio_server_run(sio_server *io)
+{
+    int err = io->listening ? 0 : sio_server_listen(io);
+
+    if (err == 0 && (err = start_threads(io)) < 0)
+        sio_server_stop(io, 0);
+    if (err == 0)
+        shard_main(&io->shard[0]);
+    for (unsigned i = 1; i < io->nshards; i++) {
+        if (io->shard[i].has_thread)
+            pthread_join(io->shard[i].thread, NULL);
+        io->shard[i].has_thread = false;
+    }
+    return err;
+}
+
+void sio_server_stop(sio_server *io, int grace_ms)
+{
+    atomic_store(&io->stopping, (grace_ms < 0 ? 0 : grace_ms) + 1);
+    for (unsigned i = 0; i < io->nshards; i++)
+        loop_stop(io->shard[i].loop);
+}
+
+/* ---- one shard ---- */
+
+static void drain_tick(loop_timer *t)
+{
+    shard *sh = container_of(t, shard, drain_tick);
+
+    if (http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until)
+        loop_stop(sh->loop);
+    else
+        loop_timer_set(sh->loop, t, DRAIN_TICK_MS);
+}
+
+int shard_init(sio_server *io, unsigned index)
+{
+    shard *sh = &io->shard[index];
+    net_limits limits = {.max_unsent = io->opt.max_unsent};
+    http_options http = {0};
+    int err;
+
+    sh->io = io;
+    sh->index = index;
+    sh->ws_limits = (ws_limits){.max_message = io->opt.max_payload, .max_fragments = 16384};
+    list_init(&sh->clients);
+    buf_init(&sh->scratch, UINT32_MAX / 2);
+    loop_timer_init(&sh->drain_tick, drain_tick);
+    if ((err = loop_new(&sh->loop)) < 0 || (err = net_new(&sh->net, sh->loop, &limits)) < 0 ||
+        (err = http_server_new(&sh->http, sh->net, &http)) < 0)
+        return err;
+    http_server_give(sh->http, sh);
+    io->peers[index] = sh->http;
+    if ((err = bundle_routes(io, sh->http)) < 0)
+        return err;
+    return eio_server_new(&sh->eio, sh->http, &io->eio, sh, index, io->peers, io->nshards);
+}
+
+void shard_fini(shard *sh)
+{
+    if (sh->eio)
+        eio_server_close_all(sh->eio);
+    if (sh->net)
+        net_free(sh->net);
+    if (sh->eio)
+        eio_server_free(sh->eio);
+    if (sh->http)
+        http_server_free(sh->http);
+    if (sh->loop)
+        loop_free(sh->loop);
+    buf_fini(&sh->scratch);
+}
+
+/* Nobody new comes in; everybody inside hears "server shutting down"; what is queued still leaves. */
+static void drain(shard *sh, int grace_ms)
+{
+    sh->draining = true;
+    sh->drain_until = loop_now(sh->loop) + (uint64_t)grace_ms;
+    http_server_drain(sh->http);
+    eio_server_close_all(sh->eio);
+    list_each(it, &sh->clients)
+        client_close(container_of(it, client, link), EIO_SHUTDOWN);
+    loop_timer_set(sh->loop, &sh->drain_tick, 0);
+    loop_run(sh->loop);
+}
+
+void shard_main(shard *sh)
+{
+    int stopping;
+
+    loop_run(sh->loop);
+    stopping = atomic_load(&sh->io->stopping);
+    drain(sh, stopping ? stopping - 1 : 0);
+}
+
+shard *shard_current(const sio_server *io)
+{
+    const loop *now = loop_current();
+
+    for (unsigned i = 0; now && i < io->nshards; i++)
+        if (io->shard[i].loop == now)
+            return &io->shard[i];
+    return NULL;
+}
+
+/* ---- asking ---- */
+
+int sio_server_port(const sio_server *io)
+{
+    return io->port;
+}
+
+unsigned sio_server_loops(const sio_server *io)
+{
+    return io->nshards;
+}
+
+void *sio_context(const sio_server *io)
+{
+    return io->opt.context;
+}
+
+int64_t sio_now(const sio_server *io)
+{
+    const shard *sh = shard_current(io);
+
+    return loop_wall(sh ? sh->loop : io->shard[0].loop);
+}
+
+size_t sio_clients_count(const sio_server *io)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < io->nshards; i++)
+        n += atomic_load_explicit(&io->shard[i].nclients, memory_order_relaxed);
+    return n;
+}

@@ -1,0 +1,382 @@
+/* What the files of the Socket.IO floor share.
+ *
+ * One `shard` per loop holds that loop's network, Engine.IO server and its part of every namespace (`ns_shard`): the
+ * sockets and rooms whose connections live on the loop. Nothing in a shard is touched by another thread; what
+ * concerns several loops travels as an `op`. */
+#ifndef SIO_SIO_INT_H
+#define SIO_SIO_INT_H
+
+#include "base/arena.h"
+#include "base/blob.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "codec/sio_packet.h"
+#include "eio/eio.h"
+#include "http/ws_conn.h"
+#include "loop/loop.h"
+#include "sio.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SIO_ID_LEN      20
+#define SIO_MAX_BINS    255
+#define SIO_MAX_ROOM    255
+#define SIO_INLINE_ARGS 8
+
+typedef struct shard     shard;
+typedef struct ns_shard  ns_shard;
+typedef struct client    client;
+typedef struct handshake handshake;
+typedef struct recovery  recovery;
+typedef struct parcel    parcel;
+typedef struct restore   restore;
+
+/* ---- server and shards ---- */
+
+struct shard {
+    sio_server  *io;
+    unsigned     index;
+    loop        *loop;
+    net         *net;
+    http_server *http;
+    eio_server  *eio;
+    pthread_t    thread;
+    bool         has_thread, draining;
+    list         clients;
+    atomic_size_t nclients;    /* written by the shard, read by all */
+    loop_timer   drain_tick;
+    uint64_t     drain_until;
+    buf          scratch;       /* for encoding; empty between calls */
+    ws_limits    ws_limits;     /* of plain clients */
+    buf         *hook_headers;  /* where sio_add_header writes, inside the hook */
+};
+
+typedef struct guarded {        /* a mutex and what it guards: namespaces are made rarely, found rarely */
+    pthread_mutex_t lock;
+    map             by_name;
+    sio_ns        **order;      /* in order of making, parents included */
+    unsigned        n, dynamic;
+} guarded;
+
+struct sio_server {
+    sio_options   opt;
+    eio_config    eio;
+    char         *path, *own_strings[12];
+    const char  **origins;
+    shard        *shard;
+    unsigned      nshards;
+    http_server **peers;
+    int           port;
+    bool          listening;
+    atomic_int    stopping;     /* 0, or grace + 1 */
+    guarded       ns;
+    struct route *routes;       /* memory of sio_http, sio_static, sio_plain_ws */
+    struct bundle *bundle;
+};
+
+/* The shard whose loop runs on this thread, NULL on other threads. */
+shard *shard_current(const sio_server *io);
+/* Called on every shard while the server is made. */
+int    shard_init(sio_server *io, unsigned index);
+void   shard_fini(shard *sh);
+void   shard_main(shard *sh);
+
+/* ---- namespaces ---- */
+
+typedef struct handler {
+    char         *name;
+    sio_event_fn *fn;
+} handler;
+
+/* What a parent gives its children. */
+typedef struct ns_table {
+    map             events;     /* of handler */
+    sio_event_fn  **guard;
+    unsigned        nguards;
+    sio_socket_fn  *on_connect;
+    sio_reason_fn  *on_disconnecting, *on_disconnect;
+    sio_event_fn   *on_any, *on_any_outgoing;
+    int           (*on_packet)(sio_socket *, sio_in *);
+    void          (*on_error)(sio_socket *, int, const char *);
+    sio_room_fn    *on_room_created, *on_room_deleted;
+    sio_ns_options  opt;
+} ns_table;
+
+struct sio_ns {
+    sio_server *io;
+    sio_str     name;           /* own memory, 0-terminated */
+    ns_table   *table;          /* a child's is its parent's */
+    sio_ns     *parent;         /* NULL unless dynamic child */
+    bool      (*accepts)(void *arg, sio_str name, sio_val auth); /* a parent */
+    void       *accepts_arg;
+    atomic_uint_fast64_t next_ack;
+    pthread_mutex_t outside;    /* recovery: threads that are no loop number and post their events one at a time */
+    uint64_t    outside_seq;
+    ns_shard   *shard;          /* one per loop; NULL for parents */
+};
+
+/* A room's local members: a dense array, so that walking a room is walking memory. */
+typedef struct member {
+    sio_socket *socket;
+    uint32_t    k;              /* which of the socket's memberships this is */
+} member;
+
+typedef struct room {
+    uint32_t n, cap;
+    member  *m;
+    uint32_t name_len;
+    char     name[];
+} room;
+
+struct ns_shard {
+    sio_ns      *ns;
+    shard       *shard;
+    map          sockets;       /* by id */
+    map          rooms;         /* by name */
+    sio_socket **all;           /* dense; a socket knows its place */
+    uint32_t     nall, capall;
+    uint32_t     mark;          /* selections number themselves to visit each socket once */
+    recovery    *recovery;      /* NULL when off */
+};
+
+/* Finds or, by asking the parents, makes it. */
+sio_ns *ns_resolve(sio_server *io, sio_str name, sio_val auth);
+void    ns_free_all(sio_server *io);
+sio_event_fn *ns_handler(const sio_ns *ns, sio_str event);
+
+/* ---- clients: one connection with its namespaces ---- */
+
+typedef struct client_ops {
+    const char *name;           /* NULL: ask the engine */
+    void (*send)(client *c, parcel *p);
+    bool (*is_writable)(const client *c);
+    void (*close)(client *c, eio_reason why);
+    void (*refuse)(client *c, const char *message); /* a guard said no; NULL: CONNECT_ERROR is sent */
+    void (*accepted)(client *c);                    /* the socket is in; NULL: nothing more to do */
+} client_ops;
+
+struct client {
+    const client_ops *ops;
+    void             *transport; /* eio_session or ws_conn; NULL once it is gone */
+    shard            *shard;
+    list              link;
+    sio_socket      **socket;    /* namespaces joined or being joined */
+    uint16_t          nsockets;
+    bool              busy, doomed; /* bytes of it are being processed: free later */
+    handshake        *handshake;
+    loop_timer       *connect_timer;
+    struct partial   *partial;   /* a packet whose attachments are still to come */
+};
+
+client *client_new(shard *sh, const client_ops *ops, void *transport);
+/* The transport is gone: every socket leaves with that reason; frees. */
+void    client_lost(client *c, const char *reason);
+void    client_close(client *c, eio_reason why);
+void    client_enter(client *c);
+void    client_leave(client *c);
+int     client_add(client *c, sio_socket *s);
+void    client_remove(client *c, sio_socket *s);
+sio_socket *client_find(const client *c, const sio_ns *ns);
+void    client_connected(client *c); /* a namespace was joined */
+/* Bytes of one Socket.IO message. */
+void    client_message(client *c, bool binary, char *p, size_t n);
+extern const client_ops engine_client_ops;
+
+/* ---- handshakes ---- */
+
+struct handshake {
+    uint32_t refs;              /* plain: belongs to one loop */
+    uint32_t npairs;
+    int64_t  time;
+    sio_str  url, query, address;
+    sio_str *pair;              /* names and values alternating */
+};
+handshake *handshake_new(shard *sh, http_req *r);
+handshake *handshake_hold(handshake *h);
+void       handshake_drop(handshake *h);
+
+/* ---- sockets ---- */
+
+enum { SOCKET_CONNECTING, SOCKET_CONNECTED, SOCKET_GONE };
+
+typedef struct membership {
+    room    *room;
+    uint32_t at;                /* index in room->m */
+} membership;
+
+struct sio_socket {
+    ns_shard   *ns;
+    client     *client;         /* NULL once gone */
+    char        id[SIO_ID_LEN];
+    uint8_t     state;
+    bool        recovered, data_moved; /* data_moved: recovery owns the data now */
+    uint16_t    nrooms, caprooms, nacks;
+    uint32_t    refs;           /* being in the client, kept events, running handlers */
+    uint32_t    all_at, mark;
+    membership *rooms;
+    list        acks;           /* answers we wait for */
+    struct connecting *connecting; /* while guards run */
+    char       *pid;            /* recovery: the private id, or NULL */
+    char       *auth;           /* JSON of the CONNECT payload, with keep_handshake only */
+    max_align_t data[];
+};
+
+sio_socket *socket_new(ns_shard *ns, client *c);
+sio_socket *socket_hold(sio_socket *s);
+void        socket_drop(sio_socket *s);
+/* All guards said yes: into the tables, what a recovered client missed, CONNECT answer, connect handler. Takes r. */
+void        socket_connect(sio_socket *s, restore *r);
+/* Out of everything; reason as in sio_on_disconnect. */
+void        socket_gone(sio_socket *s, const char *reason);
+void        socket_send(sio_socket *s, parcel *p);
+
+/* ---- connecting ---- */
+
+/* A CONNECT packet: auth is validated JSON or empty, with bins for msgpack. */
+void connect_request(client *c, sio_str name, sio_str auth, const sio_bins *bins);
+/* The same for a namespace already known, as a new session. */
+void connect_start(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins);
+/* A socket whose guards have not started. NULL: the client was closed. */
+sio_socket *connect_new(client *c, sio_ns *ns, sio_str auth);
+/* Goes on with a kept CONNECT: r is what a recovered client gets back, NULL for a new session. Takes r. */
+void connect_resume(sio_in *in, restore *r);
+void connect_abandon(sio_socket *s);
+void send_connect_error(client *c, sio_str nsp, const char *message, sio_val data);
+
+/* ---- rooms ---- */
+
+int   room_join(sio_socket *s, sio_str name);
+void  room_leave(sio_socket *s, sio_str name);
+void  room_leave_all(sio_socket *s);
+room *room_find(const ns_shard *ns, sio_str name);
+
+/* Who is meant: views, or copies owned by an op. */
+typedef struct selection {
+    const sio_str *room, *except;
+    unsigned       nrooms, nexcept;
+    bool           all;          /* no rooms were named: everybody */
+    const char    *skip;         /* id of a socket left out, or NULL */
+} selection;
+void room_each(ns_shard *ns, const selection *sel, void (*fn)(sio_socket *s, void *ctx), void *ctx);
+
+/* ---- packets on their way out ---- */
+
+struct parcel {
+    blob    *head;              /* the packet's text (or whole, with msgpack) as an engine message */
+    blob   **bin;               /* attachments */
+    unsigned nbins;
+    sio_str  json;              /* an event's name and arguments: a view into head, or of own */
+    char    *own;
+    blob    *plain;             /* WebSocket text frame of json, made when first needed */
+};
+
+typedef struct packet_out {
+    sio_packet_type type;       /* EVENT, ACK, CONNECT, ...: never the binary twins */
+    sio_str         nsp;
+    bool            has_id;
+    uint64_t        id;
+    const sio_val  *args;       /* EVENT and ACK: the array's items; else args[0] is the payload, n 0 or 1 */
+    size_t          n;
+    sio_str         offset;     /* recovery: one more string argument */
+} packet_out;
+
+/* Encodes once for every receiver. scratch is empty before and after. */
+int  parcel_encode(parcel *p, const sio_options *opt, buf *scratch, const packet_out *out);
+/* A copy for another loop / one that shares the bytes, for the same loop. */
+int  parcel_clone(parcel *to, const parcel *from);
+int  parcel_share(parcel *to, const parcel *from);
+void parcel_free(parcel *p);
+/* Encodes and sends to one client. */
+int  send_packet(client *c, const packet_out *out);
+
+/* ---- operations on matching sockets, on every shard ---- */
+
+typedef enum op_kind { OP_EMIT, OP_JOIN, OP_LEAVE, OP_DISCONNECT, OP_GATHER, OP_FETCH } op_kind;
+
+enum {
+    OP_VOLATILE = 1, OP_LOCAL = 2, OP_UNCOMPRESSED = 4, OP_BROADCAST = 8,
+    OP_ONE = 16                 /* logged only: it went to one socket */
+};
+
+typedef struct op {
+    loop_task  task;
+    ns_shard  *ns;              /* where it runs */
+    op_kind    kind;
+    unsigned   flags;
+    bool       close;           /* OP_DISCONNECT */
+    selection  sel;
+    parcel     parcel;          /* OP_EMIT, OP_GATHER */
+    sio_str    room;            /* OP_JOIN, OP_LEAVE */
+    void      *collect;         /* OP_GATHER: struct gather, OP_FETCH: struct fetch, of shard `origin` */
+    uint64_t   ack;             /* OP_GATHER: the id, and how long to wait */
+    uint32_t   ms;
+    uint64_t   seq;             /* recovery: position in the origin's stream, 0 = not logged */
+    unsigned   origin;
+} op;
+
+/* Runs on the current shard at once and is posted to the others; borrowed strings are copied as needed. Takes the parcel. */
+int  op_everywhere(sio_ns *ns, op *o);
+void op_run(op *o);
+/* One block with everything it refers to; free with op_free on the loop of ns (share: on this one). */
+op  *op_copy(const op *o, ns_shard *ns, bool share);
+void op_free(op *o);
+void op_emit_run(op *o);
+void op_gather_run(op *o);      /* ack.c */
+void op_fetch_run(op *o);       /* fetch.c */
+int  op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LEN]);
+
+/* ---- events coming in ---- */
+
+struct sio_in {
+    sio_socket *socket;
+    sio_str     event;
+    sio_val     args;           /* the JSON array behind this event */
+    unsigned    skip;           /* items before the first argument: 1 for events (the name), 0 for acks */
+    unsigned    argc;
+    sio_str     arg[SIO_INLINE_ARGS];
+    bool        single;         /* args is the one argument itself (auth) */
+    bool        wants_ack, acked, kept;
+    uint64_t    ack_id;
+    sio_bins    bins;
+    arena       arena;
+};
+void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins);
+void in_index(sio_in *in);      /* finds the arguments */
+void in_fini(sio_in *in);
+/* An EVENT for a connected socket. */
+void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins);
+/* Tells sio_on_any_outgoing. */
+void event_outgoing(sio_socket *s, const parcel *p);
+bool value_is_reserved_event(sio_val name);
+
+/* ---- acknowledgements we wait for ---- */
+
+void ack_receive(sio_socket *s, const sio_packet *p, const sio_bins *bins);
+void ack_cancel_all(sio_socket *s);
+
+/* ---- recovery: see recovery.c ---- */
+
+recovery *recovery_new(ns_shard *ns);
+void      recovery_free(recovery *r);
+/* Gives a new socket its private id, when recovery is on. */
+void      recovery_give_pid(sio_socket *s);
+/* Numbers the next event that starts here (NULL: off the loops; then recovery_unlock must follow once it was posted) and writes
+ * its offset for the clients. */
+uint64_t  recovery_stamp(sio_ns *ns, const shard *here, unsigned *origin, char out[24], sio_str *text);
+void      recovery_unlock(sio_ns *ns, const shard *here);
+/* Remembers an event that passed by / that went to one socket only. */
+void      recovery_log(ns_shard *ns, const op *o);
+void      recovery_log_one(sio_socket *s, uint64_t seq, const parcel *p);
+/* A socket was lost: true when its state was kept and its data moved there. */
+bool      recovery_save(sio_socket *s, const char *reason);
+/* A CONNECT with pid and offset: true when it was taken over; the answer may come later. */
+bool      recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins);
+/* Sends what was missed, in order; and gives up what a restore holds. */
+void      recovery_replay(sio_socket *s, restore *r);
+void      recovery_restore_free(restore *r, ns_shard *ns);
+/* The socket left for good: its private id is void. */
+void      recovery_forget(sio_socket *s);
+
+#endif
