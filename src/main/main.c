@@ -1,0 +1,43 @@
+/* partyline: reads the command line and runs the command. */
+#include "main/commands.h"
+
+#include <unistd.h>
+
+static int run(const options *o)
+{
+    switch (o->command) {
+    case COMMAND_HELP:
+        options_print_help(stdout);
+        return 0;
+    case COMMAND_VERSION:
+        puts("partyline " PARTYLINE_VERSION);
+        return 0;
+    case COMMAND_CONFIG:
+        if (o->markdown)
+            config_print_markdown(stdout);
+        else
+            config_print_values(&o->config, stdout);
+        return 0;
+    case COMMAND_TOKEN:
+        return command_token(o);
+    case COMMAND_SERVE:
+        return command_serve(o);
+    }
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    config_error err;
+    options o;
+    int code;
+
+    if (options_parse(&o, argc, argv, environ, &err) < 0) {
+        fprintf(stderr, "partyline: %s\n", err.text);
+        code = EXIT_USAGE;
+    } else {
+        code = run(&o);
+    }
+    options_fini(&o);
+    return code;
+}

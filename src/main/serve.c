@@ -1,0 +1,174 @@
+/* `partyline serve`: makes the parts, connects them, runs until a signal. */
+#include "app/app.h"
+#include "base/log.h"
+#include "main/auth.h"
+#include "main/commands.h"
+#include "main/demo.h"
+#include "main/log_json.h"
+#include "main/stop.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+/* All parts of a running server; zeroed members were not made yet. */
+typedef struct serve {
+    const config *config;
+    bool          demo;
+    auth          auth;
+    db           *db;
+    app           app;
+    sio_server   *io;
+    stopper       stopper;
+    bool          has_stopper;
+} serve;
+
+static int fault(const char *what, const char *why)
+{
+    log_error("%s: %s", what, why);
+    return EXIT_FAULT;
+}
+
+/* Every client is a descriptor, so the soft limit is of no use. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        log_debug("at most %llu descriptors", (unsigned long long)limit.rlim_cur);
+}
+
+static int open_key(serve *s)
+{
+    config_error err;
+
+    if (auth_init(&s->auth, s->config, s->demo ? AUTH_DEMO_MAKE : AUTH_NO_DEMO, &err) < 0) {
+        log_error("%s", err.text);
+        return EXIT_USAGE;
+    }
+    if (s->demo)
+        log_warn("DEMO: everybody who asks is given a token; never use --demo where strangers can connect");
+    if (s->auth.is_demo)
+        log_warn("DEMO: tokens are signed with the key in %s, made for this purpose", s->auth.demo.path);
+    return 0;
+}
+
+static int open_database(serve *s)
+{
+    db_options o;
+    char why[400];
+
+    db_options_init(&o);
+    o.url = s->config->database_url;
+    o.readers = (unsigned)s->config->db_readers;
+    return db_open(&s->db, &o, why, sizeof(why)) == 0 ? 0 : fault(s->config->database_url, why);
+}
+
+static void set_cors(sio_cors *cors, const config *c)
+{
+    cors->enabled = true;
+    cors->credentials = true;
+    cors->origins = (const char *const *)c->allowed_origins;
+    for (char **origin = c->allowed_origins; *origin; origin++)
+        cors->any |= strcmp(*origin, "*") == 0;
+}
+
+static void set_options(sio_options *o, serve *s, const char *client_dir)
+{
+    const config *c = s->config;
+
+    sio_options_init(o);
+    o->host = c->host;
+    o->port = (int)c->port;
+    o->loops = (unsigned)c->loops;
+    o->max_connections = (unsigned)c->max_connections;
+    o->ping_interval_ms = (uint32_t)c->ping_interval;
+    o->ping_timeout_ms = (uint32_t)c->ping_timeout;
+    o->upgrade_timeout_ms = (uint32_t)c->upgrade_timeout;
+    o->connect_timeout_ms = (uint32_t)c->connect_timeout;
+    o->max_payload = (size_t)c->max_payload;
+    o->max_attachments = (unsigned)c->max_attachments;
+    o->max_unsent = (size_t)c->max_unsent;
+    o->compression_threshold = (size_t)c->http_compression_threshold;
+    o->recovery_ms = (uint32_t)c->recovery_duration;
+    o->client_dir = client_dir;
+    o->context = &s->app;
+    set_cors(&o->cors, c);
+    if (c->cookie)
+        o->cookie = (sio_cookie){.name = "io", .path = "/", .same_site = "Lax", .http_only = true};
+}
+
+static int make_server(serve *s)
+{
+    const char *client_dir = s->config->client_dir;
+    char found[4200];
+    sio_options o;
+    int err;
+
+    if (!client_dir && s->demo && demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
+        client_dir = found;
+    set_options(&o, s, client_dir);
+    app_init(&s->app, &(app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo});
+    if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||
+        (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
+        return fault("cannot make the server", sio_strerror(err));
+    return 0;
+}
+
+/* What clients have sent is saved and answered before they are sent away. */
+static void stop(void *arg)
+{
+    serve *s = arg;
+
+    db_stop(s->db);
+    sio_server_stop(s->io, (int)s->config->shutdown_grace);
+}
+
+static int run(serve *s)
+{
+    const char *host = s->config->host ? s->config->host : "port";
+    char port[16], shown[300];
+    int err = sio_server_listen(s->io);
+
+    snprintf(port, sizeof(port), "%d", err < 0 ? (int)s->config->port : sio_server_port(s->io));
+    snprintf(shown, sizeof(shown), "%s %s", host, port);
+    if (err < 0)
+        return fault(shown, sio_strerror(err));
+    if (stop_begin(&s->stopper, stop, s) < 0)
+        return fault("signals", "cannot make a thread");
+    s->has_stopper = true;
+    log_info("listening on %s, %u loops, %s", shown, sio_server_loops(s->io), s->config->database_url);
+    if (s->demo)
+        log_info("open http://localhost:%s", port);
+    if ((err = sio_server_run(s->io)) < 0)
+        return fault("the server ended", sio_strerror(err));
+    log_info("stopped");
+    return 0;
+}
+
+/* Those that call into others go first: the signals' thread, the database's threads, then the loops they post to. */
+static void fini(serve *s)
+{
+    if (s->has_stopper)
+        stop_end(&s->stopper);
+    db_close(s->db);
+    if (s->io)
+        sio_server_free(s->io);
+    auth_fini(&s->auth);
+}
+
+int command_serve(const options *o)
+{
+    serve s = {.config = &o->config, .demo = o->demo};
+    int code;
+
+    log_setup((log_level)o->config.log_level, o->config.log_format ? log_json_sink : NULL);
+    stop_block();
+    raise_descriptors();
+    if ((code = open_key(&s)) == 0 && (code = open_database(&s)) == 0 && (code = make_server(&s)) == 0)
+        code = run(&s);
+    fini(&s);
+    return code;
+}

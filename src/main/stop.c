@@ -1,0 +1,62 @@
+#include "main/stop.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+void stop_block(void)
+{
+    sigset_t set = stop_signals();
+
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void on_second_signal(int sig)
+{
+    (void)sig;
+    _exit(1);
+}
+
+static void *wait_for_signal(void *arg)
+{
+    struct sigaction second = {.sa_handler = on_second_signal};
+    sigset_t set = stop_signals();
+    stopper *s = arg;
+    int sig;
+
+    if (sigwait(&set, &sig) != 0)
+        return NULL;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    log_info("SIG%s: stopping; once more ends at once", sigabbrev_np(sig));
+    sigaction(SIGTERM, &second, NULL);
+    sigaction(SIGINT, &second, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    s->on_stop(s->arg);
+    return NULL;
+}
+
+int stop_begin(stopper *s, void (*on_stop)(void *arg), void *arg)
+{
+    s->on_stop = on_stop;
+    s->arg = arg;
+    return pthread_create(&s->thread, NULL, wait_for_signal, s) == 0 ? 0 : -1;
+}
+
+void stop_end(stopper *s)
+{
+    pthread_cancel(s->thread); /* still in sigwait, or past the point where it can be cancelled */
+    pthread_join(s->thread, NULL);
+}
