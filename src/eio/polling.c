@@ -29,6 +29,7 @@ static void mark_dirty(eio_session *s)
 {
     if (list_empty(&s->dirty))
         list_add_tail(&s->server->dirty, &s->dirty);
+    loop_kick(s->server->loop);
 }
 
 void eio_poll_send(eio_session *s, blob *m)

@@ -188,9 +188,12 @@ static void flush_polls(loop_hook *h)
 {
     eio_server *e = container_of(h, eio_server, flush);
 
-    list_each(it, &e->dirty) {
-        list_del(it);
-        eio_poll_flush(container_of(it, eio_session, dirty));
+    /* Closing one session may make others speak, or end them: take the first until none is left. */
+    while (!list_empty(&e->dirty)) {
+        eio_session *s = container_of(e->dirty.next, eio_session, dirty);
+
+        list_del(&s->dirty);
+        eio_poll_flush(s);
     }
 }
 

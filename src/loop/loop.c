@@ -9,7 +9,6 @@ void loop_init(loop *l, const loop_ops *ops)
 {
     l->ops = ops;
     l->hooks = NULL;
-    l->hooks_end = &l->hooks;
     l->in_turn = l->kicked = false;
     atomic_init(&l->stop, false);
     mailbox_init(&l->box);
@@ -113,9 +112,8 @@ void loop_post(loop *l, loop_task *t)
 
 void loop_add_hook(loop *l, loop_hook *h)
 {
-    h->next = NULL;
-    *l->hooks_end = h;
-    l->hooks_end = &h->next;
+    h->next = l->hooks;
+    l->hooks = h;
 }
 
 void loop_kick(loop *l) { l->kicked = true; }

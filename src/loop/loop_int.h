@@ -71,7 +71,7 @@ struct loop {
     const loop_ops *ops;
     uint64_t        now;
     int64_t         wall;
-    loop_hook      *hooks, **hooks_end;
+    loop_hook      *hooks;
     bool            in_turn, kicked;
     atomic_bool     stop;
     mailbox         box;
