@@ -3,7 +3,9 @@
 #include "base/testing.h"
 #include "codec/vectors_test.h"
 #include "codec/ws_frames_test.h"
+
 /* ---- writing ---- */
+
 static void heads_are_written_in_their_shortest_form(void **state)
 {
     static const struct {
