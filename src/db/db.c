@@ -29,6 +29,7 @@ struct db {
     unsigned          max_batch;
     db_conn          *writer;
     pthread_t         writer_thread;
+    bool              stopped;
     unsigned          readers; /* that are running */
     struct reader {
         struct db *db;
@@ -391,13 +392,20 @@ int db_open(db **out, const db_options *o, char *err, size_t nerr)
     return 0;
 }
 
+void db_stop(db *d)
+{
+    queue_close(&d->writes);
+    pthread_join(d->writer_thread, NULL);
+    readers_stop(d);
+    d->stopped = true;
+}
+
 void db_close(db *d)
 {
     if (!d)
         return;
-    queue_close(&d->writes);
-    pthread_join(d->writer_thread, NULL);
-    readers_stop(d);
+    if (!d->stopped)
+        db_stop(d);
     db_free(d);
 }
 

@@ -48,9 +48,13 @@ void db_options_init(db_options *o);
  * its owner only. sqlite::memory: is refused: readers are connections of their own and need a file. */
 int  db_open(db **out, const db_options *o, char *err, size_t nerr);
 
-/* Finishes everything queued, folds the log back into the file, ends the threads and frees. Blocks; not from a
- * database thread. No db_write or db_read may be called at the same time or later; jobs whose loop no longer runs
- * never see `done`. NULL is allowed. */
+/* Finishes everything queued and ends the threads; from then on db_write and db_read answer SIO_ECLOSED. Blocks; not
+ * from a loop (their `done` would wait) or a database thread. Call it while the loops still run: when it returns,
+ * every job's `done` has been posted to its loop. Once; db_close does it too. */
+void db_stop(db *d);
+
+/* db_stop if that was not done, folds the log back into the file and frees. Nobody may use the database at the same
+ * time or later; jobs whose loop no longer runs never see `done`. NULL is allowed. */
 void db_close(db *d);
 
 /* ---- jobs ------------------------------------------------------------------------------------------ */

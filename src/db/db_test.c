@@ -579,6 +579,9 @@ static void test_close_drains(void **state)
     for (int i = 0; i < 2000; i++)
         assert_int_equal(db_write(f->d, &h.all[i].base), 0);
     latch_down(&h.open);
+    db_stop(f->d);
+    assert_int_equal(db_write(f->d, &h.first.base), SIO_ECLOSED);
+    assert_int_equal(db_read(f->d, &h.first.base), SIO_ECLOSED);
     db_close(f->d);
     assert_int_equal(h.done.left, 0);
     assert_int_equal(rdone.left, 0);

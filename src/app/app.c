@@ -1,0 +1,262 @@
+/* Guard, connect and disconnect, and the answers all modules give. */
+#include "app/app.h"
+#include "app/chat/chat.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+/* ---- users ----------------------------------------------------------------------------------------- */
+
+static sio_str text_put(char **at, sio_str s)
+{
+    char *p = *at;
+
+    if (!s.p)
+        return s;
+    memcpy(p, s.p, s.n);
+    *at += s.n;
+    return (sio_str){p, s.n};
+}
+
+app_user *app_user_new(const jwt_user *from)
+{
+    app_user *u = malloc(sizeof(*u) + from->id.n + from->username.n + from->avatar_url.n);
+    char *at;
+
+    if (!u)
+        return NULL;
+    at = u->text_;
+    atomic_init(&u->refs, 1);
+    u->id = text_put(&at, from->id);
+    u->username = text_put(&at, from->username);
+    u->avatar_url = text_put(&at, from->avatar_url);
+    return u;
+}
+
+app_user *app_user_hold(app_user *u)
+{
+    atomic_fetch_add_explicit(&u->refs, 1, memory_order_relaxed);
+    return u;
+}
+
+void app_user_drop(app_user *u)
+{
+    if (u && atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) == 1)
+        free(u);
+}
+
+/* ---- the guard ------------------------------------------------------------------------------------- */
+
+/* "Bearer TOKEN" (RFC 6750 section 2.1), the scheme in any case. */
+static bool bearer(sio_str header, sio_str *token)
+{
+    if (header.n < 7 || strncasecmp(header.p, "Bearer ", 7) != 0)
+        return false;
+    header.p += 7;
+    header.n -= 7;
+    while (header.n && *header.p == ' ') {
+        header.p++;
+        header.n--;
+    }
+    *token = header;
+    return header.n > 0;
+}
+
+/* What JavaScript's `if (!token)` lets through is a token; of those only text can be a good one. */
+static bool is_falsy(sio_val v)
+{
+    int64_t number;
+    bool truth;
+
+    switch (sio_kind_of(v)) {
+    case SIO_UNDEFINED:
+    case SIO_NULL:
+        return true;
+    case SIO_BOOL:
+        return sio_bool(v, &truth) && !truth;
+    case SIO_INT:
+    case SIO_NUMBER:
+        return sio_int(v, &number) && number == 0;
+    default:
+        return false;
+    }
+}
+
+/* NULL with *token set, or the refusal. */
+static const char *find_token(sio_socket *s, sio_in *in, sio_str *token)
+{
+    sio_val v = sio_get(sio_arg(in, 0), "token");
+    bool is_text = sio_str_of(in, v, token);
+
+    if (is_text && token->n)
+        return NULL;
+    if (is_text || is_falsy(v))
+        return bearer(sio_handshake_header(s, "authorization"), token) ? NULL : "Authentication required";
+    return "Invalid token";
+}
+
+static const char *admit(sio_socket *s, sio_in *in)
+{
+    app *a = app_of(s);
+    jwt_user user;
+    sio_str token;
+    const char *no = find_token(s, in, &token);
+
+    if (no)
+        return no;
+    if (jwt_verify(a->opt.verifier, token, sio_now(a->io), &user) < 0) {
+        log_debug("token refused: %s", user.why); /* not above debug: anybody can make it happen at will */
+        return "Invalid token";
+    }
+    app_session_of(s)->user = app_user_new(&user);
+    return app_session_of(s)->user ? NULL : "Server is out of memory";
+}
+
+static void on_guard(sio_socket *s, sio_in *in)
+{
+    const char *no = admit(s, in);
+
+    if (no)
+        sio_refuse(in, no, sio_undefined);
+    else
+        sio_accept(in);
+}
+
+/* ---- coming and going ------------------------------------------------------------------------------ */
+
+static void on_connect(sio_socket *s)
+{
+    sio_str id = app_session_of(s)->user->id;
+    char room[5 + 128 + 1];
+
+    snprintf(room, sizeof(room), "user:%.*s", (int)id.n, id.p);
+    sio_join(s, room);
+    log_info("User connected: %.*s, %s%s", (int)id.n, id.p, sio_transport_name(s),
+             sio_recovered(s) ? ", recovered" : "");
+}
+
+/* Not on_disconnect: by then the session may have moved to where it waits for the client's return. */
+static void on_disconnecting(sio_socket *s, const char *reason)
+{
+    app_session *me = app_session_of(s);
+
+    me->joining = NULL; /* what is under way belongs to this connection, not to a recovered one */
+    me->pending = 0;
+    log_info("User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
+}
+
+static void on_free(void *data) { app_user_drop(((app_session *)data)->user); }
+
+void app_init(app *a, const app_options *o) { *a = (app){.opt = *o}; }
+
+int app_attach(app *a, sio_server *io)
+{
+    sio_ns_options opt = {.data_size = sizeof(app_session), .on_free = on_free};
+    int err;
+
+    a->io = io;
+    a->ns = sio_of(io, "/", &opt);
+    if (!a->ns)
+        return SIO_ENOMEM;
+    err = sio_use(a->ns, on_guard);
+    if (err == 0)
+        err = chat_attach(a);
+    if (err == 0)
+        err = sio_plain_ws(io, "/", a->ns);
+    sio_on_connect(a->ns, on_connect);
+    sio_on_disconnecting(a->ns, on_disconnecting);
+    return err;
+}
+
+/* ---- database jobs of a socket --------------------------------------------------------------------- */
+
+static int op_start(sio_socket *s, db_job *j, int (*how)(db *, db_job *))
+{
+    app_session *me = app_session_of(s);
+    int err = SIO_ELIMIT;
+
+    db_job_here(j);
+    if (me->pending < APP_PENDING_MAX)
+        err = how(app_of(s)->opt.db, j);
+    if (err == 0)
+        me->pending++;
+    return err;
+}
+
+int app_read(sio_socket *s, db_job *j) { return op_start(s, j, db_read); }
+int app_write(sio_socket *s, db_job *j) { return op_start(s, j, db_write); }
+
+bool app_op_end(sio_socket *s)
+{
+    if (!sio_connected(s))
+        return false;
+    app_session_of(s)->pending--;
+    return true;
+}
+
+/* ---- answers --------------------------------------------------------------------------------------- */
+
+void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message)
+{
+    sio_emit(s, "error", sio_obj("message", message, "code", code, "event", sio_event_name(in)));
+    if (sio_wants_ack(in))
+        sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message)));
+}
+
+void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)
+{
+    bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT;
+    sio_str event = sio_event_name(in);
+
+    if (busy)
+        log_debug("%.*s: %s", (int)event.n, event.p, sio_strerror(err)); /* comes in thousands when it comes */
+    else
+        log_warn("%.*s failed: %s", (int)event.n, event.p, sio_strerror(err));
+    app_refuse(s, in, busy ? APP_BUSY : APP_INTERNAL, message);
+}
+
+static void bad_field(const sio_field *f, char *out, size_t n)
+{
+    switch (f->type) {
+    case SIO_FIELD_TEXT:
+        snprintf(out, n, "%s must be text of %lld to %lld bytes", f->key, (long long)f->min, (long long)f->max);
+        return;
+    case SIO_FIELD_INT:
+        snprintf(out, n, "%s must be a whole number from %lld to %lld", f->key, (long long)f->min,
+                 (long long)f->max);
+        return;
+    case SIO_FIELD_BOOL:
+        snprintf(out, n, "%s must be true or false", f->key);
+        return;
+    default:
+        snprintf(out, n, "%s is missing", f->key);
+    }
+}
+
+int app_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out)
+{
+    const sio_field *bad = NULL;
+    char text[160] = "The payload must be an object";
+    int err = sio_bind(in, fields, out, &bad);
+
+    if (err == 0)
+        return 0;
+    if (bad)
+        bad_field(bad, text, sizeof(text));
+    app_refuse(s, in, APP_BAD_REQUEST, text);
+    return SIO_EFIELD;
+}
+
+void app_iso(int64_t ms, char out[APP_ISO_SIZE])
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm t;
+
+    gmtime_r(&seconds, &t);
+    snprintf(out, APP_ISO_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", ((unsigned)t.tm_year + 1900) % 10000,
+             ((unsigned)t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100,
+             (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100, (unsigned)(ms % 1000));
+}

@@ -1,0 +1,93 @@
+/* The application: who is this user, and what its modules (chat/, ...) share. It uses libsio as any program would. */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "app/auth/jwt.h"
+#include "db/db.h"
+#include "sio.h"
+
+#include <stdatomic.h>
+
+/* ---- for the program ------------------------------------------------------------------------------- */
+
+typedef struct app_options {
+    db                 *db;       /* outlives the app */
+    const jwt_verifier *verifier; /* outlives the app */
+    /* Try it out: every room may be entered and is made by its first message, every user with a good token exists. */
+    bool                demo;
+} app_options;
+
+typedef struct app {
+    app_options opt;
+    sio_server *io;
+    sio_ns     *ns; /* "/" */
+} app;
+
+/* Prepares *a. The server is then made with sio_options.context = a. */
+void app_init(app *a, const app_options *o);
+/* Installs guard and handlers on "/", for Socket.IO clients and for plain WebSockets at the path "/". Before
+ * sio_server_run. 0, SIO_ENOMEM.
+ *
+ * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, sio_server_free. */
+int  app_attach(app *a, sio_server *io);
+
+/* ---- users ----------------------------------------------------------------------------------------- */
+
+/* From a good token; immutable. Shared by the socket and by jobs that outlive it. */
+typedef struct app_user {
+    atomic_uint refs;
+    sio_str     id;         /* 1 to 128 bytes without control characters */
+    sio_str     username;   /* p NULL when the token has none */
+    sio_str     avatar_url; /* p NULL when the token has none */
+    char        text_[];
+} app_user;
+
+app_user *app_user_new(const jwt_user *from); /* refs = 1; NULL without memory */
+app_user *app_user_hold(app_user *u);
+void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
+
+/* What each socket of "/" carries (sio_data). */
+typedef struct app_session {
+    app_user         *user;
+    struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
+    unsigned          pending; /* jobs under way */
+    bool              stored;  /* demo: the user is in the database */
+} app_session;
+
+static inline app *app_of(sio_socket *s) { return sio_context(sio_server_of(s)); }
+static inline app_session *app_session_of(sio_socket *s) { return sio_data(s); }
+
+/* ---- database jobs of a socket --------------------------------------------------------------------- */
+
+#define APP_PENDING_MAX 1000 /* jobs of one socket under way: it cannot fill the queues by itself */
+
+/* db_read and db_write with the job's home set, SIO_ELIMIT also over APP_PENDING_MAX. The job must pin the socket. */
+int  app_read(sio_socket *s, db_job *j);
+int  app_write(sio_socket *s, db_job *j);
+/* First thing in `done` of such a job: whether the socket is still connected. If not, its session is out of reach. */
+bool app_op_end(sio_socket *s);
+
+/* ---- answers --------------------------------------------------------------------------------------- */
+
+/* Codes of refusals, as clients see them. */
+#define APP_BAD_REQUEST "bad_request" /* the payload is not what the catalogue says */
+#define APP_FORBIDDEN   "forbidden"
+#define APP_NOT_MEMBER  "not_a_member"
+#define APP_TOO_LONG    "too_long"
+#define APP_TOO_MANY    "too_many"    /* rooms joined, or events that wait */
+#define APP_BUSY        "busy"        /* the server cannot take it now; try again later */
+#define APP_INTERNAL    "internal"
+
+/* Says no: event `error` {message, code, event} to the socket and, when asked for, ack {ok: false, error: {code,
+ * message}}. */
+void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message);
+/* The same after a database job failed: busy or internal, by err; the cause goes to the log. */
+void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message);
+/* sio_bind that refuses with bad_request and a message naming the field. 0 or SIO_EFIELD. */
+int  app_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out);
+
+/* "2026-01-31T12:34:56.789Z" with a 0 byte, as JavaScript's toISOString. */
+#define APP_ISO_SIZE 25
+void app_iso(int64_t ms, char out[APP_ISO_SIZE]);
+
+#endif

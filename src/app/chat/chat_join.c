@@ -1,0 +1,301 @@
+/* chat:join {roomId}: checks, enters, tells the others, sends the history.
+ *
+ * The socket enters the room after it was found that it may, and before the history is read. So a message that is
+ * committed meanwhile is in the history, or arrives as chat:new_message, or both (with the same id and seq), but is
+ * never lost; and nobody hears a word of a room he may not enter. That takes two database jobs, one after the other. */
+#include "app/chat/chat_int.h"
+
+#include <stdlib.h>
+
+#define HISTORY_LEN 50
+#define PARKED_MAX  64 /* events of a socket that wait for one join */
+
+typedef struct parked {
+    struct parked *next;
+    sio_event_fn  *fn;
+    sio_in        *in; /* kept */
+} parked;
+
+typedef struct chat_join {
+    db_job      job;
+    sio_socket *socket;  /* pinned by in */
+    sio_in     *in;      /* kept */
+    app_user   *user;    /* held: the access job may outlive the socket's session */
+    chat_room   room;
+    bool        allowed; /* result of the access job */
+    bool        entered; /* was not in the room before */
+    chat_page  *page;    /* result of the history job */
+    parked     *parked, **parked_end;
+    unsigned    nparked;
+    struct chat_join *next;   /* in app_session.joining, while its access is checked */
+} chat_join;
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+typedef struct join_payload {
+    sio_str room_id;
+} join_payload;
+
+static const sio_field join_fields[] = {CHAT_ROOM_FIELD(join_payload, room_id), {0}};
+
+/* Takes in, which is kept; NULL when there is no memory or the payload was refused. */
+static chat_join *join_new(sio_socket *s, sio_in *in)
+{
+    chat_join *j = calloc(1, sizeof(*j));
+    join_payload m = {0};
+
+    if (!j) {
+        app_refuse_fault(s, in, SIO_ENOMEM, "Failed to join room");
+        sio_release(in);
+        return NULL;
+    }
+    if (chat_bind(s, in, join_fields, &m, &m.room_id) < 0) {
+        sio_release(in);
+        free(j);
+        return NULL;
+    }
+    j->socket = s;
+    j->in = in;
+    j->user = app_user_hold(app_session_of(s)->user);
+    j->parked_end = &j->parked;
+    chat_room_init(&j->room, m.room_id);
+    return j;
+}
+
+static void join_free(chat_join *j)
+{
+    chat_page_free(j->page);
+    app_user_drop(j->user);
+    sio_release(j->in);
+    free(j);
+}
+
+static chat_join *join_of(db_job *job) { return container_of(job, chat_join, job); }
+
+/* ---- parking --------------------------------------------------------------------------------------- */
+
+static chat_join *find_joining(sio_socket *s, sio_str room_id)
+{
+    chat_join *j = app_session_of(s)->joining;
+
+    while (j && !sio_str_eq(j->room.id, room_id))
+        j = j->next;
+    return j;
+}
+
+bool chat_park(sio_socket *s, sio_in *in, sio_str room_id, sio_event_fn *fn)
+{
+    chat_join *j = find_joining(s, room_id);
+    parked *p;
+
+    if (!j)
+        return false;
+    if (j->nparked == PARKED_MAX) {
+        app_refuse(s, in, APP_TOO_MANY, "Too many events wait for the room to be joined");
+        return true;
+    }
+    p = malloc(sizeof(*p));
+    if (!p || !(p->in = sio_keep(in))) {
+        free(p);
+        app_refuse_fault(s, in, SIO_ENOMEM, "The server is out of memory");
+        return true;
+    }
+    p->fn = fn;
+    p->next = NULL;
+    *j->parked_end = p;
+    j->parked_end = &p->next;
+    j->nparked++;
+    return true;
+}
+
+/* The answer is there: what waited goes on, as if it came now. Each event pins the socket as long as it is needed. */
+static void unpark(parked *p)
+{
+    parked *next;
+
+    for (; p; p = next) {
+        next = p->next;
+        if (sio_connected(sio_in_socket(p->in)))
+            p->fn(sio_in_socket(p->in), p->in);
+        sio_release(p->in);
+        free(p);
+    }
+}
+
+static void joining_add(chat_join *j)
+{
+    app_session *me = app_session_of(j->socket);
+
+    j->next = me->joining;
+    me->joining = j;
+}
+
+static void joining_remove(chat_join *j)
+{
+    struct chat_join **at = &app_session_of(j->socket)->joining;
+
+    while (*at && *at != j)
+        at = &(*at)->next;
+    if (*at)
+        *at = j->next;
+}
+
+/* ---- the history ----------------------------------------------------------------------------------- */
+
+static int history_run(db_job *job, db_conn *c)
+{
+    chat_join *j = join_of(job);
+
+    if (!j->page && !(j->page = chat_page_new()))
+        return SIO_ENOMEM;
+    return chat_store_last(c, j->room.id, HISTORY_LEN, j->page);
+}
+
+static void leave_again(chat_join *j)
+{
+    if (!j->entered || !sio_in_room(j->socket, j->room.name))
+        return;
+    sio_leave(j->socket, j->room.name);
+    chat_tell_others(j->socket, "chat:user_left", &j->room);
+}
+
+static int send_history(chat_join *j)
+{
+    unsigned n = chat_page_len(j->page);
+    sio_val items[HISTORY_LEN];
+    chat_val *v = malloc((n + 1) * sizeof(*v));
+    int err;
+
+    if (!v)
+        return SIO_ENOMEM;
+    for (unsigned i = 0; i < n; i++)
+        items[i] = chat_val_make(&v[i], chat_page_at(j->page, i));
+    err = sio_emit(j->socket, "chat:history", sio_obj("roomId", j->room.id, "messages", sio_list(items, n)));
+    free(v);
+    return err;
+}
+
+static void history_done(db_job *job)
+{
+    chat_join *j = join_of(job);
+    int err = job->err;
+
+    if (app_op_end(j->socket)) {
+        if (err == 0)
+            err = send_history(j);
+        if (err == 0) {
+            sio_ack(j->in, sio_obj("ok", sio_true, "roomId", j->room.id));
+        } else {
+            leave_again(j);
+            app_refuse_fault(j->socket, j->in, err, "Failed to join room");
+        }
+    }
+    join_free(j);
+}
+
+/* ---- entering -------------------------------------------------------------------------------------- */
+
+static int enter(chat_join *j)
+{
+    int err;
+
+    if (sio_in_room(j->socket, j->room.name))
+        return 0;
+    err = sio_join(j->socket, j->room.name);
+    if (err < 0)
+        return err;
+    j->entered = true;
+    chat_tell_others(j->socket, "chat:user_joined", &j->room);
+    return 0;
+}
+
+/* The user may: in, then the history. Takes j. */
+static void join_enter(chat_join *j)
+{
+    int err = enter(j);
+
+    if (err == SIO_ELIMIT) {
+        app_refuse(j->socket, j->in, APP_TOO_MANY, "Too many rooms joined");
+        join_free(j);
+        return;
+    }
+    if (err == 0) {
+        j->job.run = history_run;
+        j->job.done = history_done;
+        err = app_read(j->socket, &j->job);
+        if (err == 0)
+            return;
+        leave_again(j);
+    }
+    app_refuse_fault(j->socket, j->in, err, "Failed to join room");
+    join_free(j);
+}
+
+/* Also out, if a user who is in may not be any more. Takes j. */
+static void join_refuse(chat_join *j)
+{
+    j->entered = true;
+    leave_again(j);
+    app_refuse(j->socket, j->in, APP_FORBIDDEN, "Cannot access this room");
+    join_free(j);
+}
+
+static int access_run(db_job *job, db_conn *c)
+{
+    chat_join *j = join_of(job);
+
+    return chat_store_access(c, j->room.id, j->user->id, &j->allowed);
+}
+
+static void join_checked(chat_join *j)
+{
+    joining_remove(j);
+    if (j->job.err < 0) {
+        app_refuse_fault(j->socket, j->in, j->job.err, "Failed to join room");
+        join_free(j);
+    } else if (j->allowed) {
+        join_enter(j);
+    } else {
+        join_refuse(j);
+    }
+}
+
+static void access_done(db_job *job)
+{
+    chat_join *j = join_of(job);
+    parked *waiting = j->parked;
+
+    if (app_op_end(j->socket))
+        join_checked(j);
+    else
+        join_free(j);
+    unpark(waiting);
+}
+
+void chat_on_join(sio_socket *s, sio_in *in)
+{
+    sio_in *kept = sio_keep(in);
+    chat_join *j;
+    int err;
+
+    if (!kept) {
+        app_refuse_fault(s, in, SIO_ENOMEM, "Failed to join room");
+        return;
+    }
+    j = join_new(s, kept);
+    if (!j)
+        return;
+    if (app_of(s)->opt.demo) {
+        join_enter(j);
+        return;
+    }
+    j->job.run = access_run;
+    j->job.done = access_done;
+    err = app_read(s, &j->job);
+    if (err == 0) {
+        joining_add(j);
+        return;
+    }
+    app_refuse_fault(s, kept, err, "Failed to join room");
+    join_free(j);
+}
