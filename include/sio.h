@@ -200,6 +200,8 @@ sio_str     sio_handshake_header(const sio_socket *s, const char *name);
 /* Percent-decoded value of a query key, as JSON-free text in scratch (n bytes); {NULL, 0} when absent or too long. */
 sio_str     sio_handshake_query(const sio_socket *s, const char *key, char *scratch, size_t n);
 sio_str     sio_handshake_address(const sio_socket *s);
+/* The payload of the client's CONNECT packet ({} when there was none); needs keep_handshake. Lives as long as the socket. */
+sio_val     sio_auth(const sio_socket *s);
 /* The whole handshake as Node shows it: {headers, time, address, xdomain, secure, issued, url, query, auth}. The value
  * lives as long as `in`. */
 sio_val     sio_handshake(const sio_socket *s, sio_in *in);

@@ -119,6 +119,11 @@ sio_str sio_handshake_address(const sio_socket *s)
     return h ? h->address : (sio_str){0};
 }
 
+sio_val sio_auth(const sio_socket *s)
+{
+    return sio_json(s->auth ? sio_str_z(s->auth) : sio_lit("{}"));
+}
+
 /* ---- the whole of it, as JSON ---- */
 
 static void put_member(buf *out, sio_str name, sio_str text)
@@ -183,7 +188,7 @@ sio_val sio_handshake(const sio_socket *s, sio_in *in)
     buf_init(&out, 4 * HTTP1_MAX_HEAD + in->arena.max);
     put_handshake(&out, h, sio_handshake_header(s, "origin").p != NULL);
     buf_puts(&out, ",\"auth\":");
-    buf_add_str(&out, s->auth ? sio_str_z(s->auth) : sio_lit("{}"));
+    buf_add_str(&out, sio_auth(s).s);
     buf_putc(&out, '}');
     text = (sio_str){arena_dup(&in->arena, out.p, out.n), out.n};
     buf_fini(&out);
