@@ -202,9 +202,9 @@ sio_str     sio_handshake_query(const sio_socket *s, const char *key, char *scra
 sio_str     sio_handshake_address(const sio_socket *s);
 /* The payload of the client's CONNECT packet ({} when there was none); needs keep_handshake. Lives as long as the socket. */
 sio_val     sio_auth(const sio_socket *s);
-/* The whole handshake as Node shows it: {headers, time, address, xdomain, secure, issued, url, query, auth}. The value
- * lives as long as `in`. */
-sio_val     sio_handshake(const sio_socket *s, sio_in *in);
+/* The whole handshake as Node shows it: {headers, time, address, xdomain, secure, issued, url, query, auth}. Made on the
+ * first call; lives as long as the socket. Null without a handshake. */
+sio_val     sio_handshake(sio_socket *s);
 
 /* ---- reading an event -------------------------------------------------------------------------------- */
 

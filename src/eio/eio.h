@@ -122,6 +122,8 @@ bool  eio_is_writable(const eio_session *s);
 bool  eio_is_open(const eio_session *s);
 /* Ends the session from our side; on_close(why) runs before this returns. */
 void  eio_close(eio_session *s, eio_reason why);
+/* Inside on_message of a polling session: the POST that carried the message; else NULL. */
+const http_req *eio_current_request(const eio_session *s);
 const char *eio_transport(const eio_session *s); /* "polling" or "websocket" */
 
 #endif

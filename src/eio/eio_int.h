@@ -50,6 +50,7 @@ struct eio_server {
     map                 sessions;
     list                dirty;      /* sessions whose open poll has something to say */
     loop_hook           flush;
+    const http_req     *current;    /* the POST whose packets are being processed */
     ws_limits           ws_limits;
     http_server *const *peers;
     unsigned            npeers, index;

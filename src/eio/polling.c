@@ -232,12 +232,14 @@ static void on_body(http_req *r, int err, char *p, size_t n)
         return;
     }
     eio_session_enter(s);
+    e->current = r;
     if (s->state != EIO_OPENED)
         ;
     else if (s->flags & EIO_F_JSONP)
         on_jsonp_text(s, p, n);
     else
         on_text(s, p, n);
+    e->current = NULL;
     eio_session_leave(s);
     eio_reply(e, r, 200, "text/html", sio_lit("ok"));
 }

@@ -168,6 +168,11 @@ bool eio_is_writable(const eio_session *s)
     return s->ws && !ws_is_blocked(s->ws);
 }
 
+const http_req *eio_current_request(const eio_session *s)
+{
+    return s->server->current;
+}
+
 const char *eio_transport(const eio_session *s)
 {
     return s->poll ? "polling" : "websocket";

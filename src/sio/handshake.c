@@ -177,20 +177,21 @@ static void put_handshake(buf *out, const handshake *h, bool xdomain)
     put_query(out, h->query);
 }
 
-sio_val sio_handshake(const sio_socket *s, sio_in *in)
+sio_val sio_handshake(sio_socket *s)
 {
     const handshake *h = handshake_of(s);
-    sio_str text;
     buf out;
 
+    if (s->shown)
+        return sio_json(sio_str_z(s->shown));
     if (!h)
         return sio_null;
-    buf_init(&out, 4 * HTTP1_MAX_HEAD + in->arena.max);
+    buf_init(&out, 16 * HTTP1_MAX_HEAD + sio_auth(s).s.n);
     put_handshake(&out, h, sio_handshake_header(s, "origin").p != NULL);
     buf_puts(&out, ",\"auth\":");
     buf_add_str(&out, sio_auth(s).s);
     buf_putc(&out, '}');
-    text = (sio_str){arena_dup(&in->arena, out.p, out.n), out.n};
+    s->shown = strndup(out.p, out.n);
     buf_fini(&out);
-    return text.p ? sio_json(text) : sio_null;
+    return s->shown ? sio_json(sio_str_z(s->shown)) : sio_null;
 }

@@ -220,6 +220,7 @@ struct sio_socket {
     struct connecting *connecting; /* while guards run */
     char       *pid;            /* recovery: the private id, or NULL */
     char       *auth;           /* JSON of the CONNECT payload, with keep_handshake only */
+    char       *shown;          /* the handshake as JSON, once asked for */
     max_align_t data[];
 };
 

@@ -39,6 +39,7 @@ void socket_drop(sio_socket *s)
         s->ns->ns->table->opt.on_free(s->data);
     free(s->pid);
     free(s->auth);
+    free(s->shown);
     free(s);
 }
 
