@@ -1,5 +1,5 @@
-/* A plain WebSocket echo server on the lower floors (loop, net, http): any path, every message comes back as it
- * was, text as text and binary as binary. This is what protocol test suites are pointed at.
+/* A plain WebSocket echo server on the lower floors (loop, net, http): on any path, every message comes back as
+ * it was, text as text and binary as binary. This is what protocol test suites are pointed at.
  *
  *     PORT=9001 ws-echo
  */
@@ -42,7 +42,7 @@ static void on_close(ws_conn *c, unsigned code, bool clean)
     (void)clean;
 }
 
-static const ws_conn_ops echo_ops = {on_message, on_drain, on_close};
+static const ws_conn_ops echo_ops = {.on_message = on_message, .on_drain = on_drain, .on_close = on_close};
 
 static void on_request(void *ctx, http_req *r)
 {
