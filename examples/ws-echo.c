@@ -1,5 +1,5 @@
-/* A plain WebSocket echo server on the lower floors (loop, net, http): on any path, each message comes back as
- * it was, text as text and binary as binary. This is what protocol test suites are pointed at.
+/* A plain WebSocket echo server on the lower floors (loop, net, http): on any path, each message comes back
+ * as it was, text as text and binary as binary. This is what protocol test suites are pointed at.
  *
  *     PORT=9001 ws-echo
  */
