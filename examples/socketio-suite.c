@@ -1,9 +1,32 @@
 /* The server the official Socket.IO protocol suite is pointed at. */
 #include "example.h"
 
+/* The suite listens for one message at a time, so the answer to CONNECT and this event must not share a segment. */
+#define APART_MS 5
+
+typedef struct greeting {
+    sio_ns *ns;
+    sio_id  id;
+} greeting;
+
+static void greet(void *arg)
+{
+    greeting *g = arg;
+    sio_socket *s = sio_find(g->ns, g->id);
+
+    if (s)
+        sio_emit(s, "auth", sio_auth(s));
+    free(g);
+}
+
 static void on_connect(sio_socket *s)
 {
-    sio_emit(s, "auth", sio_auth(s));
+    greeting *g = malloc(sizeof *g);
+
+    if (!g)
+        abort();
+    *g = (greeting){sio_ns_of(s), sio_id_of(s)};
+    sio_after(example_io, APART_MS, greet, g);
 }
 
 /* Forwards all arguments, binary included. */

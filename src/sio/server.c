@@ -119,7 +119,7 @@ static unsigned loops_wanted(const sio_options *o)
     return n > EIO_MAX_LOOPS ? EIO_MAX_LOOPS : n;
 }
 
-static int init_shards(sio_server *io)
+static int init_shards(sio_server *io, const loop_maker *maker)
 {
     int err = 0;
 
@@ -129,11 +129,12 @@ static int init_shards(sio_server *io)
     if (!io->shard || !io->peers)
         return SIO_ENOMEM;
     for (unsigned i = 0; i < io->nshards && !err; i++)
-        err = shard_init(io, i);
+        if ((err = maker->make(maker->arg, &io->shard[i].loop)) == 0)
+            err = shard_init(io, i);
     return err;
 }
 
-int sio_server_new(sio_server **out, const sio_options *o)
+int server_new_on(sio_server **out, const sio_options *o, const loop_maker *maker)
 {
     sio_server *io;
     int err;
@@ -146,7 +147,7 @@ int sio_server_new(sio_server **out, const sio_options *o)
     map_init(&io->ns.by_name, ns_key);
     if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0) {
         engine_config(io);
-        err = init_shards(io);
+        err = init_shards(io, maker);
     }
     if (err == 0 && !sio_of(io, "/", NULL))
         err = SIO_ENOMEM;
@@ -156,6 +157,19 @@ int sio_server_new(sio_server **out, const sio_options *o)
     }
     *out = io;
     return 0;
+}
+
+static int make_epoll_loop(void *arg, loop **out)
+{
+    (void)arg;
+    return loop_new(out);
+}
+
+int sio_server_new(sio_server **out, const sio_options *o)
+{
+    static const loop_maker epoll = {make_epoll_loop, NULL};
+
+    return server_new_on(out, o, &epoll);
 }
 
 static void free_strings(sio_server *io)
@@ -264,7 +278,7 @@ int shard_init(sio_server *io, unsigned index)
     list_init(&sh->clients);
     buf_init(&sh->scratch, UINT32_MAX / 2);
     loop_timer_init(&sh->drain_tick, drain_tick);
-    if ((err = loop_new(&sh->loop)) < 0 || (err = net_new(&sh->net, sh->loop, &limits)) < 0 ||
+    if ((err = net_new(&sh->net, sh->loop, &limits)) < 0 ||
         (err = http_server_new(&sh->http, sh->net, &http)) < 0)
         return err;
     http_server_give(sh->http, sh);

@@ -78,7 +78,13 @@ struct sio_server {
 
 /* The shard whose loop runs on this thread, NULL on other threads. */
 shard *shard_current(const sio_server *io);
-/* Called on every shard while the server is made. */
+/* Where loops come from: the machine, or a simulation (then the test drives them, not sio_server_run). */
+typedef struct loop_maker {
+    int (*make)(void *arg, loop **out);
+    void *arg;
+} loop_maker;
+int    server_new_on(sio_server **out, const sio_options *o, const loop_maker *maker);
+/* Called on every shard while the server is made; its loop is there already. */
 int    shard_init(sio_server *io, unsigned index);
 void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
