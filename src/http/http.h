@@ -23,6 +23,7 @@ typedef struct http_route {
     bool        exact;                /* else: every raw target that starts with it */
     void      (*on_request)(void *ctx, http_req *r);
     void       *ctx;
+    bool        upgrades;             /* only requests that ask for an upgrade */
 } http_route;
 
 typedef struct http_options {
@@ -31,32 +32,41 @@ typedef struct http_options {
     uint32_t body_timeout_ms;         /* body complete after its head, default 30 s */
 } http_options;
 
-int  http_server_new(http_server **out, net *n, const http_options *o);
+int  http_server_new(http_server **out, net *n, const http_options *o); /* o may be NULL */
+/* Drops all connections (on_abort for their requests). Before net_free; the loop must not run any more. */
 void http_server_free(http_server *s);
 /* First match in the order added; before the server runs. The strings must outlive the server. Without a match a plain
  * request gets 404 with an empty body, an upgrade request is closed without a byte after 1 s. */
 int  http_server_route(http_server *s, http_route route);
+/* As net_listen; once per server. */
 int  http_server_listen(http_server *s, const char *host, int *port);
 /* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
 void http_server_drain(http_server *s);
 net *http_server_net(http_server *s);
+/* A pointer of yours that rides on the server. */
+void http_server_give(http_server *s, void *user);
+void *http_server_user(const http_server *s);
 size_t http_server_connections(const http_server *s);
 
 /* Copies the head so that the request can wait. 0 or SIO_ENOMEM (a 500 was sent, the request is gone). */
 int  http_hold(http_req *r);
-/* Collects the body, at most max bytes, then calls fn once: err 0 with the bytes (valid and changeable inside
- * the call), SIO_ETOOBIG (the rest is drained and dropped; reply as you like), SIO_EPARSE for malformed chunks (400 was
- * sent, r is gone and must not be touched). Implies nothing about http_hold: the head is held. */
+/* Collects the body, at most max bytes, then calls fn once, perhaps before this returns: err 0 with the bytes (valid
+ * and changeable inside the call), SIO_ETOOBIG (the rest is drained and dropped; reply as you like), SIO_EPARSE for
+ * malformed chunks (400 was sent, r is gone and must not be touched). When the peer goes away, takes too long (408 was
+ * sent) or you reply first, fn is not called: on_abort tells of the former two. Inside on_request, or later after
+ * http_hold. Holds the head while it waits; without memory for that a 500 is sent and fn is not called. Answers
+ * "Expect: 100-continue". */
 void http_body(http_req *r, size_t max, void (*fn)(http_req *r, int err, char *p, size_t n));
 /* True while http_body is under way for r. */
 bool http_in_body(const http_req *r);
 /* Text of the peer's address. */
 void http_peer(http_req *r, char *out, size_t n);
 
-/* Replies and ends the request. `headers` are complete lines "Name: value\r\n"; Content-Length, Date-free, and
- * Connection are added. HEAD gets no body. Bytes are copied. */
+/* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length (not for 204 and
+ * 304) and, when the connection ends with it, "Connection: close": the peer asked for that, the server drains, the request
+ * was an upgrade, or too much of its body is still unread. HEAD gets no body. Bytes are copied. */
 void http_reply(http_req *r, int status, sio_str headers, sio_str body);
-/* Ends the request by dropping the connection, without a byte. */
+/* Ends the request by dropping the connection, without a byte. on_abort is not called. */
 void http_drop(http_req *r);
 
 /* Moves the connection, with the request unanswered, to the server of another loop, which sees the request anew.
@@ -68,7 +78,8 @@ void http_handoff(http_req *r, http_server *to);
  * request is gone. NULL when the connection had died. */
 net_stream *http_upgrade(http_req *r, sio_str headers, const net_ops *ops, void *owner);
 
-/* gzip (or zlib-wrapped deflate) of body, appended to out: 0 or an error. */
+/* gzip (or zlib-wrapped deflate) of body, appended to out: 0, SIO_ENOMEM, or SIO_ETOOBIG when out->max leaves no room for
+ * the worst case, which is a little more than the body. */
 int  http_compress(sio_str body, bool gzip, buf *out);
 
 #endif
