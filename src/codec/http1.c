@@ -246,6 +246,16 @@ static const char *line_end(const char *p, const char *end)
     return lf - 1;
 }
 
+/* Without a branch in the loop, so that the compiler can take many bytes at once. */
+static bool has_control_characters(sio_str s)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < s.n; i++)
+        found |= ((uint8_t)s.p[i] < 0x20) & (s.p[i] != '\t') | (s.p[i] == 0x7f);
+    return found;
+}
+
 /* A line that starts with white space (obs-fold) has no name and so is refused, like a space before the
  * colon. */
 static int parse_header_line(const char *p, const char *end, http1_request *out, head_facts *f)
@@ -260,6 +270,8 @@ static int parse_header_line(const char *p, const char *end, http1_request *out,
     h = &out->header[out->nheaders++];
     h->name = (sio_str){p, n};
     h->value = trim(p + n + 1, end);
+    if (has_control_characters(h->value))
+        return -400;
     return take_header(out, f, h);
 }
 

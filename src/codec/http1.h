@@ -2,9 +2,7 @@
  * Content-Length xor Transfer-Encoding, and of the transfer codings only `chunked`. Sans-IO: any thread, no
  * memory of its own; slices point into the caller's bytes.
  *
- * Header values may hold control characters other than NUL, CR and LF, which RFC 9110 5.5 leaves to the
- * recipient: the layer above gives its own answer to an Origin with such characters. Whoever copies a value
- * into a reply or a log checks it first. */
+ * Header values hold no control characters but tabs (RFC 9110 5.5), so they may be copied into a reply or a log. */
 #ifndef CODEC_HTTP1_H
 #define CODEC_HTTP1_H
 

@@ -242,19 +242,15 @@ static void what_is_malformed_is_refused(void **state)
         check_status(bad_heads[i].text, bad_heads[i].n, bad_heads[i].status);
 }
 
-/* Of all bytes only NUL, CR and LF may not stand in a value: see http1.h. */
-static void values_keep_control_characters(void **state)
+/* Of the control characters only the tab may stand in a value. */
+static void values_hold_no_control_characters(void **state)
 {
-    http1_request r = parse_good("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: localhost\r\n"
-                                 "Origin: http://a\x01\r\n\r\n");
-
     (void)state;
-    assert_str(http1_header_get(&r, "origin"), "http://a\x01");
     for (unsigned c = 1; c < 256; c++) {
         char text[] = LINE HOST "A: b?c\r\n\r\n";
 
         *strchr(text, '?') = (char)c;
-        check_status(text, strlen(text), c == '\r' || c == '\n' ? -400 : (long)strlen(text));
+        check_status(text, strlen(text), (c < 0x20 && c != '\t') || c == 0x7f ? -400 : (long)strlen(text));
     }
 }
 
@@ -545,7 +541,7 @@ int main(void)
         cmocka_unit_test(bodies_are_announced_in_one_way_only),
         cmocka_unit_test(every_form_of_target_gives_a_path),
         cmocka_unit_test(what_is_malformed_is_refused),
-        cmocka_unit_test(values_keep_control_characters),
+        cmocka_unit_test(values_hold_no_control_characters),
         cmocka_unit_test(an_empty_line_before_the_request_is_skipped),
         cmocka_unit_test(pipelined_bytes_are_left_alone),
         cmocka_unit_test(the_size_of_a_head_is_bounded),

@@ -211,11 +211,14 @@ static void on_text(eio_session *s, char *p, size_t n)
 static void on_jsonp_text(eio_session *s, char *p, size_t n)
 {
     buf text;
+    int err;
 
     buf_init(&text, n + 16);
-    if (eio_jsonp_decode((sio_str){p, n}, &text) == 0)
+    err = eio_jsonp_decode((sio_str){p, n}, &text);
+
+    if (err == 0)
         on_text(s, text.p, text.n);
-    else
+    else if (err != SIO_ENOENT) /* a form without the field is ignored */
         eio_close(s, EIO_PARSE_ERROR_CLOSE);
     buf_fini(&text);
 }

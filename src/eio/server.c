@@ -37,14 +37,6 @@ static unsigned transport_bit(const char *name)
     return strcmp(name, "websocket") == 0 ? EIO_WEBSOCKET : 0;
 }
 
-static bool has_control_characters(sio_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < 0x20 && s.p[i] != '\t')
-            return true;
-    return false;
-}
-
 /* ---- sessions of other loops ---- */
 
 static int sid_digit(char c)
@@ -144,8 +136,6 @@ static void check_and_serve(eio_server *e, http_req *r)
     eio_query_parse(&q, r->head->query);
     if (!(transport_bit(q.transport) & e->config->transports)) {
         eio_reply_error(e, r, EIO_ERR_TRANSPORT, NULL);
-    } else if (has_control_characters(http1_header_get(r->head, "origin"))) {
-        eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
     } else if (q.has_sid) {
         if (hand_over(e, r, &q))
             return;
