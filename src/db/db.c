@@ -19,7 +19,7 @@ typedef struct queue {
     db_job         *head, **tail;
     unsigned        asleep; /* threads inside wake */
     bool            closing;
-    atomic_uint     n;      /* waiting, with those that the writer took and has not run yet */
+    atomic_uint     n;      /* waiting, with those that the writer took and has not finished */
     unsigned        max;
 } queue;
 
@@ -89,7 +89,7 @@ static bool queue_wait(queue *q)
     return q->head != NULL;
 }
 
-/* Everything that waits, NULL when closed. The count is given back by whoever runs the jobs. */
+/* Everything that waits, NULL when closed. They are counted until each is finished. */
 static db_job *queue_take_all(queue *q)
 {
     db_job *all = NULL;
@@ -188,7 +188,8 @@ static int batch_commit(db_conn *c, db_job *first)
     return err;
 }
 
-static void batch_finish(db_job *first, int err)
+/* A job's place in the queue is free before its owner hears of it, who may put the next one there. */
+static void batch_finish(db *d, db_job *first, int err)
 {
     db_job *next;
 
@@ -196,6 +197,7 @@ static void batch_finish(db_job *first, int err)
         next = j->next;
         if (err < 0 && err != BATCH_LOST)
             j->err = err;
+        atomic_fetch_sub_explicit(&d->writes.n, 1, memory_order_relaxed);
         if (j->err == 0 && j->committed)
             j->committed(j);
         job_finish(j);
@@ -203,28 +205,28 @@ static void batch_finish(db_job *first, int err)
 }
 
 /* A batch that was lost to one of its jobs is run again job by job, so that only the culprit fails. */
-static void batch_run(db_conn *c, db_job *first)
+static void batch_run(db *d, db_job *first)
 {
-    int err = batch_commit(c, first);
+    int err = batch_commit(d->writer, first);
     db_job *next;
 
     if (err != BATCH_LOST || !first->next) {
-        batch_finish(first, err);
+        batch_finish(d, first, err);
         return;
     }
     for (db_job *j = first; j; j = next) {
         next = j->next;
         j->next = NULL;
-        batch_finish(j, batch_commit(c, j));
+        batch_finish(d, j, batch_commit(d->writer, j));
     }
 }
 
 /* Cuts off the first jobs of *list, at most max. */
-static db_job *batch_cut(db_job **all, unsigned max, unsigned *n)
+static db_job *batch_cut(db_job **all, unsigned max)
 {
     db_job *first = *all, *last = first;
 
-    for (*n = 1; *n < max && last->next; ++*n)
+    for (unsigned n = 1; n < max && last->next; n++)
         last = last->next;
     *all = last->next;
     last->next = NULL;
@@ -236,15 +238,12 @@ static bool queue_is_empty(queue *q) { return atomic_load_explicit(&q->n, memory
 static void *writer_main(void *arg)
 {
     db *d = arg;
-    db_job *all, *batch;
-    unsigned n;
+    db_job *all;
 
     pthread_setname_np(pthread_self(), "db-writer");
     while ((all = queue_take_all(&d->writes)) != NULL) {
         while (all) {
-            batch = batch_cut(&all, d->max_batch, &n);
-            batch_run(d->writer, batch);
-            atomic_fetch_sub_explicit(&d->writes.n, n, memory_order_relaxed);
+            batch_run(d, batch_cut(&all, d->max_batch));
             d->ops->tidy(d->writer, !queue_is_empty(&d->writes));
         }
     }

@@ -72,7 +72,7 @@ typedef struct db_job {
     /* The loop's thread (or the database thread when home is NULL), optional: the last thing that happens to a job;
      * it may be freed here. Without it, nothing touches the job after `committed`, or after run(). */
     void         (*done)(struct db_job *j);
-    loop          *home;                     /* where done runs */
+    loop          *home;                     /* where done runs; outlives db_stop */
     loop_task      task;                     /* private */
     int            err;                      /* for committed and done: 0 or the SIO_E* that befell the job */
 } db_job;

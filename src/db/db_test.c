@@ -591,7 +591,61 @@ static void test_close_drains(void **state)
     herd_free(&h);
 }
 
-/* The log is folded back when the writer is idle and when it closes, so that it cannot grow for ever. */
+/* done comes home: on the loop's thread, in the order of the commits. */
+typedef struct homing {
+    db_job  base;
+    loop   *l;
+    db     *d;
+    int     n;
+    int    *next;
+} homing;
+
+static int homing_run(db_job *base, db_conn *c)
+{
+    (void)base;
+    return db_exec(c, "SELECT 1", db_no_args);
+}
+
+static void homing_done(db_job *base)
+{
+    homing *h = container_of(base, homing, base);
+
+    assert_ptr_equal(loop_current(), h->l);
+    assert_int_equal((*h->next)++, h->n);
+    if (h->n == 99)
+        loop_stop(h->l);
+}
+
+static void homing_start(loop_task *t)
+{
+    homing *h = container_of(t, homing, base.task); /* borrowed: the job is not under way yet */
+
+    for (int i = 0; i < 100; i++) {
+        db_job_here(&h[i].base);
+        assert_ptr_equal(h[i].base.home, h->l);
+        assert_int_equal(db_write(h->d, &h[i].base), 0);
+    }
+}
+
+static void test_home(void **state)
+{
+    fixture *f = *state;
+    homing h[100];
+    int next = 0;
+    loop *l;
+
+    assert_int_equal(loop_new(&l), 0);
+    for (int i = 0; i < 100; i++)
+        h[i] = (homing){.base = {.run = homing_run, .done = homing_done}, .l = l, .d = f->d, .n = i, .next = &next};
+    h[0].base.task.fn = homing_start;
+    loop_post(l, &h[0].base.task);
+    loop_run(l);
+    assert_int_equal(next, 100);
+    db_stop(f->d); /* the writer may still be about to leave loop_post */
+    loop_free(l);
+}
+
+/* The log is folded back, also under a writer that is never idle, and when it closes: it cannot grow for ever. */
 static void test_checkpoint(void **state)
 {
     fixture *f = *state;
@@ -631,6 +685,7 @@ int main(void)
         with_db(test_values),
         with_db(test_queue_limit),
         with_db(test_close_drains),
+        with_db(test_home),
         with_db(test_checkpoint),
     };
 

@@ -13,7 +13,7 @@
 
 #define CACHE_MAX   64    /* prepared statements kept per connection; programs use a fixed set */
 #define WAL_IDLE    1000  /* pages in the log that make an idle writer fold it back (4 MB) */
-#define WAL_BUSY    16384 /* the same for a writer that is never idle (64 MB) */
+#define WAL_BUSY    4096  /* the same for a writer that is never idle (16 MB) */
 
 typedef struct stmt {
     uint32_t      hash;
