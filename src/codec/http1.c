@@ -252,7 +252,7 @@ static bool has_control_characters(sio_str s)
     bool found = false;
 
     for (size_t i = 0; i < s.n; i++)
-        found |= ((uint8_t)s.p[i] < 0x20) & (s.p[i] != '\t') | (s.p[i] == 0x7f);
+        found |= (((uint8_t)s.p[i] < 0x20) & (s.p[i] != '\t')) | (s.p[i] == 0x7f);
     return found;
 }
 

@@ -231,7 +231,7 @@ static const bad_head bad_heads[] = {
     BAD(-501, LINE HOST "Transfer-Encoding: identity\r\n\r\n"),
     BAD(-501, LINE HOST "Transfer-Encoding: chunked, chunked\r\n\r\n"),
     BAD(-501, LINE HOST "Transfer-Encoding: xchunked\r\n\r\n"),
-    BAD(-501, LINE HOST "Transfer-Encoding: \x0b"
+    BAD(-400, LINE HOST "Transfer-Encoding: \x0b"
                        "chunked\r\n\r\n"),
 };
 
