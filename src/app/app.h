@@ -1,4 +1,5 @@
-/* The application: who is this user, and what its modules (chat/, ...) share. It uses libsio as any program would. */
+/* The application: who is this user, and what its modules (chat/, ...) share. It uses libsio as any
+ * program would. */
 #ifndef APP_APP_H
 #define APP_APP_H
 
@@ -13,7 +14,8 @@
 typedef struct app_options {
     db                 *db;       /* outlives the app */
     const jwt_verifier *verifier; /* outlives the app */
-    /* Try it out: every room may be entered and is made by its first message, every user with a good token exists. */
+    /* Try it out: every room may be entered and is made by its first message, every user with a good token
+     * exists. */
     bool                demo;
 } app_options;
 
@@ -61,10 +63,12 @@ static inline app_session *app_session_of(sio_socket *s) { return sio_data(s); }
 
 #define APP_PENDING_MAX 1000 /* jobs of one socket under way: it cannot fill the queues by itself */
 
-/* db_read and db_write with the job's home set, SIO_ELIMIT also over APP_PENDING_MAX. The job must pin the socket. */
+/* db_read and db_write with the job's home set, SIO_ELIMIT also over APP_PENDING_MAX. The job must pin the
+ * socket. */
 int  app_read(sio_socket *s, db_job *j);
 int  app_write(sio_socket *s, db_job *j);
-/* First thing in `done` of such a job: whether the socket is still connected. If not, its session is out of reach. */
+/* First thing in `done` of such a job: whether the socket is still connected. If not, its session is out
+ * of reach. */
 bool app_op_end(sio_socket *s);
 
 /* ---- answers --------------------------------------------------------------------------------------- */
@@ -78,8 +82,8 @@ bool app_op_end(sio_socket *s);
 #define APP_BUSY        "busy"        /* the server cannot take it now; try again later */
 #define APP_INTERNAL    "internal"
 
-/* Says no: event `error` {message, code, event} to the socket and, when asked for, ack {ok: false, error: {code,
- * message}}. */
+/* Says no: event `error` {message, code, event} to the socket and, when asked for, ack {ok: false, error:
+ * {code, message}}. */
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message);
 /* The same after a database job failed: busy or internal, by err; the cause goes to the log. */
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message);

@@ -43,34 +43,36 @@ typedef struct db_options {
 /* The defaults: 2 readers, 16384 jobs, batches of 256, 5000 ms, migrate; no url. */
 void db_options_init(db_options *o);
 
-/* Opens, migrates, starts the threads. 0; SIO_EINVAL for options, SIO_EIO for the database, SIO_ENOMEM. On failure
- * err has one line that names the problem (nerr bytes, always terminated). A file that is made here is readable by
- * its owner only. sqlite::memory: is refused: readers are connections of their own and need a file. */
+/* Opens, migrates, starts the threads. 0; SIO_EINVAL for options, SIO_EIO for the database, SIO_ENOMEM. On
+ * failure err has one line that names the problem (nerr bytes, always terminated). A file that is made
+ * here is readable by its owner only. sqlite::memory: is refused: readers are connections of their own and
+ * need a file. */
 int  db_open(db **out, const db_options *o, char *err, size_t nerr);
 
-/* Finishes everything queued and ends the threads; from then on db_write and db_read answer SIO_ECLOSED. Blocks; not
- * from a loop (their `done` would wait) or a database thread. Call it while the loops still run: when it returns,
- * every job's `done` has been posted to its loop. Once; db_close does it too. */
+/* Finishes everything queued and ends the threads; from then on db_write and db_read answer SIO_ECLOSED.
+ * Blocks; not from a loop (their `done` would wait) or a database thread. Call it while the loops still
+ * run: when it returns, every job's `done` has been posted to its loop. Once; db_close does it too. */
 void db_stop(db *d);
 
-/* db_stop if that was not done, folds the log back into the file and frees. Nobody may use the database at the same
- * time or later; jobs whose loop no longer runs never see `done`. NULL is allowed. */
+/* db_stop if that was not done, folds the log back into the file and frees. Nobody may use the database at
+ * the same time or later; jobs whose loop no longer runs never see `done`. NULL is allowed. */
 void db_close(db *d);
 
 /* ---- jobs ------------------------------------------------------------------------------------------ */
 
 typedef struct db_job {
     struct db_job *next;                     /* private */
-    /* Database thread: reads its input from the caller's struct and leaves results in it. 0 or more is success; a
-     * negative SIO_E* undoes what this job wrote, and only that. It may be called a second time, from the start,
-     * when the database dropped the whole transaction under it (a full disk does that): it must not count on being
-     * called once. It must not block on anything but the database. */
+    /* Database thread: reads its input from the caller's struct and leaves results in it. 0 or more is
+     * success; a negative SIO_E* undoes what this job wrote, and only that. It may be called a second
+     * time, from the start, when the database dropped the whole transaction under it (a full disk does
+     * that): it must not count on being called once. It must not block on anything but the database. */
     int          (*run)(struct db_job *j, db_conn *c);
-    /* Writer thread, optional: after the commit, in commit order over all jobs. The place to publish: everybody
-     * sees one order. Not called for reads. */
+    /* Writer thread, optional: after the commit, in commit order over all jobs. The place to publish:
+     * everybody sees one order. Not called for reads. */
     void         (*committed)(struct db_job *j);
-    /* The loop's thread (or the database thread when home is NULL), optional: the last thing that happens to a job;
-     * it may be freed here. Without it, nothing touches the job after `committed`, or after run(). */
+    /* The loop's thread (or the database thread when home is NULL), optional: the last thing that happens
+     * to a job; it may be freed here. Without it, nothing touches the job after `committed`, or after
+     * run(). */
     void         (*done)(struct db_job *j);
     loop          *home;                     /* where done runs; outlives db_stop */
     loop_task      task;                     /* private */
@@ -80,8 +82,8 @@ typedef struct db_job {
 /* Inside a loop's turn: done is to run on this loop. */
 static inline void db_job_here(db_job *j) { j->home = loop_current(); }
 
-/* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours and nothing will
- * be called), SIO_ECLOSED while closing. */
+/* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours and
+ * nothing will be called), SIO_ECLOSED while closing. */
 int db_write(db *d, db_job *j);
 int db_read(db *d, db_job *j);
 
@@ -107,14 +109,14 @@ static inline db_val db_text(sio_str s) { return s.p ? (db_val){.kind = DB_TEXT,
 #define db_args(...) (const db_val[]){__VA_ARGS__}, sizeof((const db_val[]){__VA_ARGS__}) / sizeof(db_val)
 #define db_no_args   NULL, 0
 
-/* Called for each row; not 0 ends the query, and a negative value becomes its result. Views of the row's text live
- * until it returns. It may run other statements. */
+/* Called for each row; not 0 ends the query, and a negative value becomes its result. Views of the row's
+ * text live until it returns. It may run other statements. */
 typedef int db_row_fn(void *ctx, const db_row *r);
 
-/* One statement in SQL that SQLite and PostgreSQL share, parameters ?1, ?2, ... Prepared once a connection. Returns
- * 0; SIO_EEXIST when a unique key is taken, SIO_ENOENT when a row referred to does not exist, SIO_EINVAL for another
- * constraint or a wrong number of arguments, SIO_ETIMEOUT when another process holds the database, SIO_ENOMEM, and
- * SIO_EIO for the rest (disk full, damage, wrong SQL; logged). */
+/* One statement in SQL that SQLite and PostgreSQL share, parameters ?1, ?2, ... Prepared once a
+ * connection. Returns 0; SIO_EEXIST when a unique key is taken, SIO_ENOENT when a row referred to does not
+ * exist, SIO_EINVAL for another constraint or a wrong number of arguments, SIO_ETIMEOUT when another
+ * process holds the database, SIO_ENOMEM, and SIO_EIO for the rest (disk full, damage, wrong SQL; logged). */
 int     db_exec(db_conn *c, const char *sql, const db_val *args, unsigned n);
 /* The same with rows. Returns also what `row` returned if that was negative. */
 int     db_query(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx);

@@ -1,4 +1,5 @@
-/* kill -9 in the middle of writing: every row that was acknowledged is there afterwards, and the file is sound. */
+/* kill -9 in the middle of writing: every row that was acknowledged is there afterwards, and the file is
+ * sound. */
 #include "base/testing.h"
 
 #include "base/list.h"

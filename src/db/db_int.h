@@ -42,8 +42,9 @@ typedef struct db_step {
 } db_step;
 
 /* Brings a database up to the last of n steps, each in a transaction of its own, and notes it in the table
- * partyline_migrations. Safe against a second process that does the same. With apply false nothing is changed and an
- * old schema is SIO_ESTATE. A schema newer than the steps is SIO_ESTATE too. err as db_open. */
+ * partyline_migrations. Safe against a second process that does the same. With apply false nothing is
+ * changed and an old schema is SIO_ESTATE. A schema newer than the steps is SIO_ESTATE too. err as
+ * db_open. */
 int db_migrate(db_conn *c, const db_step *steps, unsigned n, bool apply, char *err, size_t nerr);
 
 extern const db_step  db_sqlite_steps[];

@@ -532,7 +532,8 @@ static void test_values(void **state)
     latch_init(&done, 1);
     assert_int_equal(db_write(f->d, &v.base), 0);
     latch_wait(&done);
-    /* The nested query stopped (1) at its first row, a quiet end; then the outer one at its second, with an error. */
+    /* The nested query stopped (1) at its first row, a quiet end; then the outer one at its second, with
+     * an error. */
     assert_int_equal(v.rows, 3);
     assert_int_equal(v.base.err, SIO_ECANCELED);
 }
@@ -645,7 +646,8 @@ static void test_home(void **state)
     loop_free(l);
 }
 
-/* The log is folded back, also under a writer that is never idle, and when it closes: it cannot grow for ever. */
+/* The log is folded back, also under a writer that is never idle, and when it closes: it cannot grow for
+ * ever. */
 static void test_checkpoint(void **state)
 {
     fixture *f = *state;

@@ -1,5 +1,6 @@
-/* SQLite: one file, the default. WAL, so that readers and the writer never wait for each other; synchronous=FULL, so
- * that what was acknowledged survives a power failure (with group commit it costs next to nothing). */
+/* SQLite: one file, the default. WAL, so that readers and the writer never wait for each other;
+ * synchronous=FULL, so that what was acknowledged survives a power failure (with group commit it costs
+ * next to nothing). */
 #include "base/list.h"
 #include "base/log.h"
 #include "db/db_int.h"
@@ -238,8 +239,8 @@ static int on_wal(void *arg, sqlite3 *native, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* A checkpoint takes up to 90 ms here: better while nobody waits than in the middle of a commit, where SQLite would
- * do it by itself. PASSIVE never waits for readers. */
+/* A checkpoint takes up to 90 ms here: better while nobody waits than in the middle of a commit, where
+ * SQLite would do it by itself. PASSIVE never waits for readers. */
 static void sqlite_tidy(db_conn *base, bool busy)
 {
     sqlite_conn *c = conn_of(base);

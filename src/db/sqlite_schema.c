@@ -1,8 +1,9 @@
 /* The schema for SQLite, where there is no backend that made it before us.
  *
- * Step 1 has the tables of Party Gallery under the names that Prisma gives them on PostgreSQL (its counters, which only
- * the REST backend reads, are left out). Step 2 has what partyline needs beyond them, in tables of its own with the
- * prefix partyline_ (on PostgreSQL: a schema of its own), so that the others stay as they are.
+ * Step 1 has the tables of Party Gallery under the names that Prisma gives them on PostgreSQL (its
+ * counters, which only the REST backend reads, are left out). Step 2 has what partyline needs beyond them,
+ * in tables of its own with the prefix partyline_ (on PostgreSQL: a schema of its own), so that the others
+ * stay as they are.
  *
  * A step is never changed once it was released: add another one. */
 #include "db/db_int.h"
@@ -85,8 +86,9 @@ static const char party_gallery[] =
     " created_at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX notifications_user ON notifications (user_id, is_read, created_at);";
 
-/* The primary key of partyline_messages is the order of a room, and the table is stored in it: "the last 50" and
- * "after seq 17" walk neighbours. sender_id is repeated here for the key that makes a client id unique. */
+/* The primary key of partyline_messages is the order of a room, and the table is stored in it: "the last
+ * 50" and "after seq 17" walk neighbours. sender_id is repeated here for the key that makes a client id
+ * unique. */
 static const char chat_order[] =
     "CREATE TABLE partyline_rooms ("
     " room_id TEXT PRIMARY KEY NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"

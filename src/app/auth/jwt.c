@@ -115,7 +115,8 @@ static const char *members_read(members *m, char *text, size_t n)
     return NULL;
 }
 
-/* A text claim of at most max bytes; absent or null leaves *out with p NULL. Each claim once: see members.spare. */
+/* A text claim of at most max bytes; absent or null leaves *out with p NULL. Each claim once: see
+ * members.spare. */
 static const char *member_text(members *m, const char *name, size_t max, sio_str *out)
 {
     sio_str raw, text;

@@ -1,7 +1,8 @@
 /* JSON Web Tokens (RFC 7519, signed as RFC 7515 compact): who is this client?
  *
- * The algorithm is part of the configuration and of the key, never a choice of the token: a token whose header names
- * another one is refused before its signature is looked at. A verifier has one key and may be used by all threads. */
+ * The algorithm is part of the configuration and of the key, never a choice of the token: a token whose
+ * header names another one is refused before its signature is looked at. A verifier has one key and may be
+ * used by all threads. */
 #ifndef APP_AUTH_JWT_H
 #define APP_AUTH_JWT_H
 
@@ -29,12 +30,13 @@ typedef struct jwt_options {
 
 typedef struct jwt_verifier jwt_verifier;
 
-/* HS256, 30 s of leeway, `exp` optional: the tokens that this server has to accept are not known to carry it. An `exp`
- * that is there always counts. */
+/* HS256, 30 s of leeway, `exp` optional: the tokens that this server has to accept are not known to carry
+ * it. An `exp` that is there always counts. */
 void jwt_options_init(jwt_options *o);
 
-/* 0, or SIO_EINVAL, SIO_EIO, SIO_ENOMEM with one line in err (nerr bytes) that names the problem: no secret, a PEM key
- * given as secret, a file without a key, a key of another kind, RSA below 2048 bits, a curve other than P-256. */
+/* 0, or SIO_EINVAL, SIO_EIO, SIO_ENOMEM with one line in err (nerr bytes) that names the problem: no
+ * secret, a PEM key given as secret, a file without a key, a key of another kind, RSA below 2048 bits, a
+ * curve other than P-256. */
 int  jwt_verifier_new(jwt_verifier **out, const jwt_options *o, char *err, size_t nerr);
 void jwt_verifier_free(jwt_verifier *v); /* NULL is allowed */
 
@@ -48,10 +50,10 @@ typedef struct jwt_user {
     char        text_[JWT_MAX / 4 * 3 * 2 + 8]; /* claims and unescaped text; views point here: do not copy */
 } jwt_user;
 
-/* Checks the token as a whole at the time now_ms (since 1970). 0, or SIO_EINVAL with user->why. Refused are also: tokens
- * over JWT_MAX, anything but strict base64url, `crit` of any kind (no extension is understood here), a claim given
- * twice, more than 64 claims, text that is not valid UTF-8, claims of the wrong type. Any thread; no allocation but
- * OpenSSL's own. */
+/* Checks the token as a whole at the time now_ms (since 1970). 0, or SIO_EINVAL with user->why. Refused
+ * are also: tokens over JWT_MAX, anything but strict base64url, `crit` of any kind (no extension is
+ * understood here), a claim given twice, more than 64 claims, text that is not valid UTF-8, claims of the
+ * wrong type. Any thread; no allocation but OpenSSL's own. */
 int  jwt_verify(const jwt_verifier *v, sio_str token, int64_t now_ms, jwt_user *user);
 
 /* Appends a token for the claims, a JSON object as text that you vouch for. 0, SIO_ENOMEM, SIO_ETOOBIG. */

@@ -157,7 +157,8 @@ static bool hs256_verify(const jwt_key *k, sio_str text, sio_str sig)
         && CRYPTO_memcmp(sig.p, want, sizeof(want)) == 0; /* the time it takes tells nothing */
 }
 
-/* RFC 7518 has r and s side by side in 64 bytes, OpenSSL wants them in DER. Returns its length, 0 on failure. */
+/* RFC 7518 has r and s side by side in 64 bytes, OpenSSL wants them in DER. Returns its length, 0 on
+ * failure. */
 static size_t es256_to_der(sio_str sig, unsigned char *out)
 {
     const unsigned char *p = (const unsigned char *)sig.p;

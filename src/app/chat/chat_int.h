@@ -18,11 +18,13 @@ void chat_room_init(chat_room *r, sio_str id);
 /* The member `roomId` of a table for sio_bind. */
 #define CHAT_ROOM_FIELD(type, member) \
     {"roomId", SIO_FIELD_TEXT, .at = offsetof(type, member), .min = 1, .max = CHAT_ROOM_MAX}
-/* Binds; refuses also ids with control characters or broken Unicode. 0 or SIO_EFIELD, the refusal already sent. */
+/* Binds; refuses also ids with control characters or broken Unicode. 0 or SIO_EFIELD, the refusal already
+ * sent. */
 int  chat_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out, const sio_str *room_id);
 
-/* Events for a room whose join is still being checked wait for the answer, so that what one client sends takes effect
- * in the order sent. True when `in` was put aside: fn will be called with it, or it was refused. */
+/* Events for a room whose join is still being checked wait for the answer, so that what one client sends
+ * takes effect in the order sent. True when `in` was put aside: fn will be called with it, or it was
+ * refused. */
 bool chat_park(sio_socket *s, sio_in *in, sio_str room_id, sio_event_fn *fn);
 /* Refuses unless the socket has joined. */
 bool chat_is_member(sio_socket *s, sio_in *in, const chat_room *r);

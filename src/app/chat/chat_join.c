@@ -1,8 +1,9 @@
 /* chat:join {roomId}: checks, enters, tells the others, sends the history.
  *
- * The socket enters the room after it was found that it may, and before the history is read. So a message that is
- * committed meanwhile is in the history, or arrives as chat:new_message, or both (with the same id and seq), but is
- * never lost; and nobody hears a word of a room he may not enter. That takes two database jobs, one after the other. */
+ * The socket enters the room after it was found that it may, and before the history is read. So a message
+ * that is committed meanwhile is in the history, or arrives as chat:new_message, or both (with the same id
+ * and seq), but is never lost; and nobody hears a word of a room he may not enter. That takes two database
+ * jobs, one after the other. */
 #include "app/chat/chat_int.h"
 
 #include <stdlib.h>
@@ -108,7 +109,8 @@ bool chat_park(sio_socket *s, sio_in *in, sio_str room_id, sio_event_fn *fn)
     return true;
 }
 
-/* The answer is there: what waited goes on, as if it came now. Each event pins the socket as long as it is needed. */
+/* The answer is there: what waited goes on, as if it came now. Each event pins the socket as long as it is
+ * needed. */
 static void unpark(parked *p)
 {
     parked *next;

@@ -1,5 +1,5 @@
-/* chat:message {roomId, content, type?, mediaUrl?, clientId?}: saved, then told to everybody in the room in the order
- * of the commits, then acknowledged with {ok: true, id, seq, createdAt}. */
+/* chat:message {roomId, content, type?, mediaUrl?, clientId?}: saved, then told to everybody in the room
+ * in the order of the commits, then acknowledged with {ok: true, id, seq, createdAt}. */
 #include "app/chat/chat_int.h"
 
 #include <stdlib.h>
@@ -57,7 +57,8 @@ static const char *find_surrogate(const char *p, const char *end)
     return NULL;
 }
 
-/* JavaScript strings may hold half a pair of surrogates, which is no text: it becomes U+FFFD, as in every decoder. */
+/* JavaScript strings may hold half a pair of surrogates, which is no text: it becomes U+FFFD, as in every
+ * decoder. */
 static int mend(sio_in *in, sio_str *s)
 {
     const char *end = s->p + s->n, *bad = find_surrogate(s->p, end);
