@@ -158,11 +158,21 @@ void json_walk_init(json_walk *w, sio_str text)
     *w = (json_walk){.p_ = text.p, .end_ = text.p + text.n};
 }
 
+static bool json_walk_in_object(const json_walk *w)
+{
+    unsigned i = w->depth - 1;
+
+    return w->depth > 0 && (w->objects_[i / 64] >> i % 64 & 1);
+}
+
 static json_token json_walk_open(json_walk *w)
 {
-    if (w->depth == JSON_MAX_DEPTH)
+    uint64_t bit = 1ull << w->depth % 64;
+    uint64_t *word = &w->objects_[w->depth / 64];
+
+    if (w->depth == JSON_WALK_DEPTH)
         return JSON_END;
-    w->objects_ = w->objects_ << 1 | (*w->p_++ == '{');
+    *word = *w->p_++ == '{' ? *word | bit : *word & ~bit;
     w->depth++;
     w->after_key_ = false;
     return JSON_OPEN;
@@ -173,7 +183,6 @@ static json_token json_walk_close(json_walk *w)
     if (w->depth == 0)
         return JSON_END;
     w->p_++;
-    w->objects_ >>= 1;
     w->depth--;
     w->after_key_ = false;
     return JSON_CLOSE;
@@ -182,7 +191,7 @@ static json_token json_walk_close(json_walk *w)
 static json_token json_walk_scalar(json_walk *w, sio_str *raw)
 {
     const char *start = w->p_;
-    bool key = *start == '"' && (w->objects_ & 1) && !w->after_key_;
+    bool key = *start == '"' && !w->after_key_ && json_walk_in_object(w);
 
     w->p_ = json_value_end(start, w->end_);
     *raw = (sio_str){start, (size_t)(w->p_ - start)};

@@ -24,7 +24,7 @@ bool      json_valid(sio_str text, sio_str *value);
 /* The text without the white space around it. */
 sio_str   json_trim(sio_str text);
 
-/* ---- reading: everything below takes trimmed, validated text (and stays inside it even if it is not) ----- */
+/* ---- reading: everything below takes trimmed, validated text (and stays inside it even if it is not)  */
 
 /* Told by the first character; the empty text is JSON_NULL. */
 json_kind json_kind_of(sio_str v);
@@ -38,9 +38,11 @@ bool      json_get(sio_str object, sio_str name, sio_str *item);
 size_t    json_len(sio_str container);
 
 /* Walks all values of a text, depth first, in one pass: for work that would otherwise look at inner values
- * once per level. */
+ * once per level. Goes as deep as received JSON inside a built value can be. */
+#define JSON_WALK_DEPTH 128
+
 typedef enum json_token {
-    JSON_END,    /* also when the text turns out not to be valid */
+    JSON_END,    /* also when the text is not valid or too deep: depth is not 0 then */
     JSON_OPEN,   /* raw = "[" or "{"; depth counts this container already */
     JSON_CLOSE,  /* raw = "]" or "}"; depth no longer counts it */
     JSON_KEY,    /* raw = the string with quotes */
@@ -48,11 +50,13 @@ typedef enum json_token {
 } json_token;
 typedef struct json_walk {
     const char *p_, *end_;
-    uint64_t    objects_;   /* bit 0: the innermost container is an object */
-    unsigned    depth;      /* open containers, at most JSON_MAX_DEPTH */
+    uint64_t    objects_[2]; /* a bit for each open container: is it an object? */
+    unsigned    depth;       /* open containers, at most JSON_WALK_DEPTH */
     bool        after_key_;
 } json_walk;
+/* Starts a walk; the text must outlive it. */
 void       json_walk_init(json_walk *w, sio_str text);
+/* The next token; *raw is untouched for JSON_END, which stays once reached. */
 json_token json_walk_next(json_walk *w, sio_str *raw);
 
 /* Strings. json_plain gives a view when there is no escape, and is false when there is one or v is no string.

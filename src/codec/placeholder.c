@@ -1,5 +1,6 @@
 #include "codec/placeholder.h"
 
+#include "base/num.h"
 #include "codec/json.h"
 
 #include <math.h>
@@ -60,4 +61,16 @@ bool placeholder_possible(sio_str json)
 {
     /* The name may be spelled with \u escapes, and then it is the same name. */
     return json.n > 0 && (memmem(json.p, json.n, "_placeholder", 12) || memmem(json.p, json.n, "\\u", 2));
+}
+
+int placeholder_put(buf *out, unsigned num)
+{
+    static const sio_str head = SIO_STR("{\"_placeholder\":true,\"num\":");
+    char text[64];
+    size_t n;
+
+    memcpy(text, head.p, head.n);
+    n = head.n + num_u64(num, text + head.n);
+    text[n++] = '}';
+    return buf_add(out, text, n);
 }

@@ -3,6 +3,7 @@
 #ifndef CODEC_PLACEHOLDER_H
 #define CODEC_PLACEHOLDER_H
 
+#include "base/buf.h"
 #include "sio_val.h"
 
 #include <stdbool.h>
@@ -35,5 +36,7 @@ placeholder_kind placeholder_end(const placeholder *p, unsigned n, unsigned *ind
 placeholder_kind placeholder_of(sio_str json, unsigned n, unsigned *index);
 /* False when the text cannot hold a placeholder; cheap. */
 bool placeholder_possible(sio_str json);
+/* Appends {"_placeholder":true,"num":num}. Errors as buf_add. */
+int  placeholder_put(buf *out, unsigned num);
 
 #endif

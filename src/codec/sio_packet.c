@@ -162,13 +162,14 @@ typedef struct packet_frame {
  * reference, so whether it is bad only counts once its container turns out to be none. */
 int sio_packet_check_placeholders(sio_str data, unsigned attachments)
 {
-    packet_frame frame[JSON_MAX_DEPTH + 1] = {0};
+    packet_frame frame[JSON_WALK_DEPTH + 1];
     json_token token;
     placeholder_kind kind;
     json_walk w;
     sio_str raw;
     unsigned index;
 
+    frame[0] = (packet_frame){0};
     json_walk_init(&w, data);
     while ((token = json_walk_next(&w, &raw)) != JSON_END) {
         packet_frame *f = &frame[w.depth];

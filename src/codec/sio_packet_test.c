@@ -307,7 +307,8 @@ static void tells_placeholders(void **state)
     assert_int_equal(num, 99);
     assert_true(sio_packet_is_placeholder(sio_lit("{\"_placeholder\":true,\"num\":3}"), &num));
     assert_int_equal(num, 3);
-    assert_true(sio_packet_is_placeholder(sio_lit("{\"x\":[{}],\"num\" : 1e1,\"\\u005fplaceholder\":true }"), &num));
+    assert_true(
+        sio_packet_is_placeholder(sio_lit("{\"x\":[{}],\"num\" : 1e1,\"\\u005fplaceholder\":true }"), &num));
     assert_int_equal(num, 10);
 }
 

@@ -15,18 +15,10 @@ static int val_put(val_writer *w, sio_val v, unsigned depth);
 
 static int val_put_binary(val_writer *w, sio_str bytes)
 {
-    char num[20];
-    int err;
-
     if (w->nbins >= w->max_bins)
         return SIO_ELIMIT;
-    err = buf_puts(w->out, "{\"_placeholder\":true,\"num\":");
-    if (err == 0)
-        err = buf_add(w->out, num, num_u64(w->nbins, num));
-    if (err == 0)
-        err = buf_putc(w->out, '}');
-    w->bins[w->nbins++] = bytes;
-    return err;
+    w->bins[w->nbins] = bytes;
+    return placeholder_put(w->out, w->nbins++);
 }
 
 /* ---- pieces of JSON whose placeholders must be renumbered ------------------------------------------ */
@@ -106,12 +98,13 @@ static int val_copy_close(val_writer *w, val_frame *f, sio_str raw, const sio_bi
 
 static int val_copy_json(val_writer *w, sio_str json, const sio_bins *bins)
 {
-    val_frame frame[JSON_MAX_DEPTH + 1] = {0};
+    val_frame frame[JSON_WALK_DEPTH + 1];
     json_token token;
     json_walk walk;
     sio_str raw;
     int err = 0;
 
+    frame[0] = (val_frame){0};
     json_walk_init(&walk, json);
     while (err == 0 && (token = json_walk_next(&walk, &raw)) != JSON_END) {
         val_frame *f = &frame[walk.depth];

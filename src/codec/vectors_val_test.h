@@ -76,8 +76,11 @@ static inline bool vectors_same_members(vectors *v, sio_val want, sio_val got)
     size_t n = 0, extra = 0;
 
     while (sio_next(want, &it, &key, &item)) {
+        sio_str name;
+
         n += sio_kind_of(item) != SIO_UNDEFINED;
-        if (!vectors_same(v, item, sio_get(got, arena_dup(&v->strings, key.s.p, key.s.n))))
+        if (!sio_text(key, arena_alloc(&v->strings, sio_text_max(key)), &name) ||
+            !vectors_same(v, item, sio_get(got, arena_dup(&v->strings, name.p, name.n))))
             return false;
     }
     for (it = (sio_iter){0}; sio_next(got, &it, &key, &item);)
