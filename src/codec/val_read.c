@@ -218,8 +218,11 @@ bool sio_text(sio_val v, char *scratch, sio_str *out)
     json = val_json(v);
     if (json_kind_of(json) != JSON_STRING)
         return false;
-    if (!json_plain(json, out))
-        *out = (sio_str){scratch, json_unescape(json, scratch)};
+    if (json_plain(json, out))
+        return true;
+    if (!scratch)
+        return false;
+    *out = (sio_str){scratch, json_unescape(json, scratch)};
     return true;
 }
 
