@@ -137,6 +137,21 @@ describe("chat", () => {
         assert.deepEqual(await join(alice, roomId), []);
     });
 
+    test("content may have 4000 characters, of any width; null members are absent ones", async () => {
+        const roomId = unique("room");
+        const alice = await user(server, unique("alice"));
+        await join(alice, roomId);
+        const longest = "😀".repeat(4000);
+        await say(alice, roomId, longest);
+        await heard(alice, longest);
+        const answer = await ask(alice, "chat:message", { roomId, content: `${longest}x` });
+        assert.deepEqual([answer.ok, answer.error.code], [false, "too_long"]);
+        await say(alice, roomId, "nulls", { type: null, mediaUrl: null, clientId: null });
+        includes(await heard(alice, "nulls"), { type: "TEXT", mediaUrl: null });
+        await say(alice, roomId, null, { mediaUrl: "https://img.example/2.jpg", type: "IMAGE" });
+        includes(await alice.inbox.next("chat:new_message"), { mediaUrl: "https://img.example/2.jpg" });
+    });
+
     test("a NUL inside a text is kept or refused, never cut off there", async () => {
         const roomId = unique("room");
         const alice = await user(server, unique("alice"));
