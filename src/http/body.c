@@ -9,8 +9,8 @@ bool http_in_body(const http_req *r) { return container_of(r, const http_conn, r
 
 /* ---- framing ---- */
 
-/* Decodes the next bytes of the body in place: *out of them stand at *p. 1 = the body is complete, 0 = more is
- * needed, SIO_EPARSE. */
+/* Decodes the next bytes of the body in place: *out of them stand at *p. 1 = the body is complete, 0 =
+ * more is needed, SIO_EPARSE. */
 static int decode(http_conn *c, char **p, size_t *out)
 {
     size_t n = (size_t)(c->end - c->at), used;

@@ -12,11 +12,11 @@ int http_compress(sio_str body, bool gzip, buf *out)
 {
     z_stream z = {0};
     uLong bound;
-    int err, rc;
+    int err, rc, bits = gzip ? GZIP_BITS : ZLIB_BITS;
 
     if (body.n > INT_MAX)
         return SIO_ETOOBIG;
-    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip ? GZIP_BITS : ZLIB_BITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, bits, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return SIO_ENOMEM;
     bound = deflateBound(&z, (uLong)body.n);
     err = buf_reserve(out, bound);

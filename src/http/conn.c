@@ -213,7 +213,7 @@ static void keep_rest(http_conn *c)
 void http_conn_run(http_conn *c, char *p, size_t n)
 {
     c->at = p;
-    c->end = p + n;
+    c->end = n ? p + n : p;
     c->running = true;
     while (!c->dead && step(c))
         ;

@@ -8,8 +8,8 @@
 
 typedef struct http_server http_server;
 
-/* One request until its reply. `head` and the views in it are valid inside on_request, and until the reply after
- * http_hold. A connection has at most one; what the peer pipelines waits (bounded). */
+/* One request until its reply. `head` and the views in it are valid inside on_request, and until the reply
+ * after http_hold. A connection has at most one; what the peer pipelines waits (bounded). */
 typedef struct http_req {
     const http1_request *head;
     http_server         *server;
@@ -35,8 +35,9 @@ typedef struct http_options {
 int  http_server_new(http_server **out, net *n, const http_options *o); /* o may be NULL */
 /* Drops all connections (on_abort for their requests). Before net_free; the loop must not run any more. */
 void http_server_free(http_server *s);
-/* First match in the order added; before the server runs. The strings must outlive the server. Without a match a plain
- * request gets 404 with an empty body, an upgrade request is closed without a byte after 1 s. */
+/* First match in the order added; before the server runs. The strings must outlive the server. Without a
+ * match a plain request gets 404 with an empty body, an upgrade request is closed without a byte after 1
+ * s. */
 int  http_server_route(http_server *s, http_route route);
 /* As net_listen; once per server. */
 int  http_server_listen(http_server *s, const char *host, int *port);
@@ -50,36 +51,38 @@ size_t http_server_connections(const http_server *s);
 
 /* Copies the head so that the request can wait. 0 or SIO_ENOMEM (a 500 was sent, the request is gone). */
 int  http_hold(http_req *r);
-/* Collects the body, at most max bytes, then calls fn once, perhaps before this returns: err 0 with the bytes (valid
- * and changeable inside the call), SIO_ETOOBIG (the rest is drained and dropped; reply as you like), SIO_EPARSE for
- * malformed chunks (400 was sent, r is gone and must not be touched). When the peer goes away, takes too long (408 was
- * sent) or you reply first, fn is not called: on_abort tells of the former two. Inside on_request, or later after
- * http_hold. Holds the head while it waits; without memory for that a 500 is sent and fn is not called. Answers
- * "Expect: 100-continue". */
+/* Collects the body, at most max bytes, then calls fn once, perhaps before this returns: err 0 with the
+ * bytes (valid and changeable inside the call), SIO_ETOOBIG (the rest is drained and dropped; reply as you
+ * like), SIO_EPARSE for malformed chunks (400 was sent, r is gone and must not be touched). When the peer
+ * goes away, takes too long (408 was sent) or you reply first, fn is not called: on_abort tells of the
+ * former two. Inside on_request, or later after http_hold. Holds the head while it waits; without memory
+ * for that a 500 is sent and fn is not called. Answers "Expect: 100-continue". */
 void http_body(http_req *r, size_t max, void (*fn)(http_req *r, int err, char *p, size_t n));
 /* True while http_body is under way for r. */
 bool http_in_body(const http_req *r);
 /* Text of the peer's address. */
 void http_peer(http_req *r, char *out, size_t n);
 
-/* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length (not for 204 and
- * 304) and, when the connection ends with it, "Connection: close": the peer asked for that, the server drains, the request
- * was an upgrade, or too much of its body is still unread. HEAD gets no body. Bytes are copied. */
+/* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length
+ * (not for 204 and 304) and, when the connection ends with it, "Connection: close": the peer asked for
+ * that, the server drains, the request was an upgrade, or too much of its body is still unread. HEAD gets
+ * no body. Bytes are copied. */
 void http_reply(http_req *r, int status, sio_str headers, sio_str body);
 /* Ends the request by dropping the connection, without a byte. on_abort is not called. */
 void http_drop(http_req *r);
 
-/* Moves the connection, with the request unanswered, to the server of another loop, which sees the request anew.
- * Only inside on_request, before anything else was done. `to` belongs to another thread: its loop is posted to. */
+/* Moves the connection, with the request unanswered, to the server of another loop, which sees the request
+ * anew. Only inside on_request, before anything else was done. `to` belongs to another thread: its loop is
+ * posted to. */
 void http_handoff(http_req *r, http_server *to);
 
-/* Accepts an upgrade: writes status 101 with the given header lines and hands the stream over (net_give was
- * done). Bytes that came behind the head are passed to ops->on_data before this returns; the owner must be ready. The
- * request is gone. NULL when the connection had died. */
+/* Accepts an upgrade: writes status 101 with the given header lines and hands the stream over (net_give
+ * was done). Bytes that came behind the head are passed to ops->on_data before this returns; the owner
+ * must be ready. The request is gone. NULL when the connection had died. */
 net_stream *http_upgrade(http_req *r, sio_str headers, const net_ops *ops, void *owner);
 
-/* gzip (or zlib-wrapped deflate) of body, appended to out: 0, SIO_ENOMEM, or SIO_ETOOBIG when out->max leaves no room for
- * the worst case, which is a little more than the body. */
+/* gzip (or zlib-wrapped deflate) of body, appended to out: 0, SIO_ENOMEM, or SIO_ETOOBIG when out->max
+ * leaves no room for the worst case, which is a little more than the body. */
 int  http_compress(sio_str body, bool gzip, buf *out);
 
 #endif

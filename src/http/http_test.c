@@ -94,7 +94,8 @@ static void a_route_may_be_for_upgrades_only(void **state)
 
 static void one_byte_at_a_time(void **state)
 {
-    const char *text = "GET /pre/slow?q HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\nGET /exact HTTP/1.1\r\nHost: h\r\n\r\n";
+    const char *text = "GET /pre/slow?q HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"
+                       "GET /exact HTTP/1.1\r\nHost: h\r\n\r\n";
 
     (void)state;
     int fd = rig_dial();
@@ -130,10 +131,12 @@ static void heads_of_replies(void **state)
     rig_expect(fd, "HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nContent-Length: 4\r\n\r\n");
     assert_int_equal(sim_writes(R.s, fd), 4);
     rig_send(fd, "GET /s/200 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    rig_expect(fd, "HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\nbody");
+    rig_expect(fd, "HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nContent-Length: 4\r\n"
+                   "Connection: keep-alive\r\n\r\nbody");
     assert_false(sim_eof(R.s, fd));
     rig_send(fd, "GET /s/200 HTTP/1.0\r\n\r\n");
-    rig_expect(fd, "HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody");
+    rig_expect(fd, "HTTP/1.1 200 OK\r\nX-A: b\r\nX-C: d\r\nContent-Length: 4\r\n"
+                   "Connection: close\r\n\r\nbody");
     assert_true(sim_eof(R.s, fd));
 }
 
@@ -141,7 +144,8 @@ static void connection_close_is_obeyed(void **state)
 {
     (void)state;
     int fd = rig_dial();
-    rig_send(fd, "GET /exact HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /exact HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_send(fd, "GET /exact HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+                 "GET /exact HTTP/1.1\r\nHost: h\r\n\r\n");
     rig_expect(fd, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\nGET /exact ");
     assert_true(sim_eof(R.s, fd));
     assert_int_equal(seen, 1);
@@ -157,7 +161,8 @@ static void pipelined_requests_leave_in_one_write(void **state)
 {
     (void)state;
     int fd = rig_dial();
-    rig_send(fd, "GET /pre/1 HTTP/1.1\r\nHost: h\r\n\r\nGET /pre/2 HTTP/1.1\r\nHost: h\r\n\r\nGET /pre/3 HTTP/1.1\r\nHo");
+    rig_send(fd, "GET /pre/1 HTTP/1.1\r\nHost: h\r\n\r\n"
+                 "GET /pre/2 HTTP/1.1\r\nHost: h\r\n\r\nGET /pre/3 HTTP/1.1\r\nHo");
     rig_expect(fd, OK_REPLY("11", "GET /pre/1 ") OK_REPLY("11", "GET /pre/2 "));
     assert_int_equal(sim_writes(R.s, fd), 1);
     rig_send(fd, "st: h\r\n\r\n");
@@ -212,7 +217,8 @@ static void bad_requests_are_refused(void **state)
         {"GET / HTTP/1.1\r\n\r\n", "400 Bad Request"},
         {"\x16\x03\x01\x02\r\n\r\n", "400 Bad Request"},
         {"GET / HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n", "400 Bad Request"},
-        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request"},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "400 Bad Request"},
         {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n", "501 Not Implemented"},
         {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505 HTTP Version Not Supported"},
     };
@@ -257,7 +263,8 @@ static void requests_before_a_bad_one_are_served(void **state)
 {
     (void)state;
     int fd = rig_dial();
-    rig_send(fd, "GET /exact HTTP/1.1\r\nHost: h\r\n\r\nnonsense\r\n\r\nGET /exact HTTP/1.1\r\nHost: h\r\n\r\n");
+    rig_send(fd, "GET /exact HTTP/1.1\r\nHost: h\r\n\r\nnonsense\r\n\r\n"
+                 "GET /exact HTTP/1.1\r\nHost: h\r\n\r\n");
     rig_expect(fd, OK_REPLY("11", "GET /exact ") BAD("400 Bad Request"));
     assert_int_equal(seen, 1);
 }
@@ -386,8 +393,10 @@ static void freeing_aborts_what_is_pending(void **state)
 static void inflates_to(const buf *b, int bits, const char *text, size_t n)
 {
     static char back[100000];
-    z_stream z = {.next_in = (Bytef *)b->p, .avail_in = (uInt)b->n, .next_out = (Bytef *)back, .avail_out = sizeof(back)};
+    z_stream z = {.next_in = (Bytef *)b->p, .avail_in = (uInt)b->n};
 
+    z.next_out = (Bytef *)back;
+    z.avail_out = sizeof(back);
     assert_int_equal(inflateInit2(&z, bits), Z_OK);
     assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
     assert_int_equal(z.total_out, n);

@@ -64,8 +64,8 @@ static void send_and_drop(net_stream *s, blob *b)
 
 static bool is_pending(const http_conn *c) { return c->state == HTTP_BUSY || c->state == HTTP_BODY; }
 
-/* The rest of a body must be read before the next request can be. Not worth it when it is long, and not safe when the peer
- * was promised a "100 Continue" that it will not get: it may send the body or not. */
+/* The rest of a body must be read before the next request can be. Not worth it when it is long, and not
+ * safe when the peer was promised a "100 Continue" that it will not get: it may send the body or not. */
 static bool must_close(const http_conn *c)
 {
     if (!c->keep_alive || c->is_upgrade || c->req.server->draining)

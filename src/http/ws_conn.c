@@ -298,7 +298,8 @@ static int put_headers(buf *b, const http1_request *head, sio_str more)
     return err == 0 ? buf_add_str(b, more) : err;
 }
 
-ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits, const ws_conn_ops *ops, void *owner)
+ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits, const ws_conn_ops *ops,
+                           void *owner)
 {
     static const net_ops stream_ops = {on_stream_data, on_stream_drain, on_stream_close};
     ws_conn *c = calloc(1, sizeof(*c));

@@ -86,11 +86,13 @@ static int down(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, up, down)
 
-#define HEAD                                                                                                         \
-    "GET /ws?x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"    \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-#define SWITCHED                                                                                                     \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                              \
+#define GOOD_KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define ASK_13   "Sec-WebSocket-Version: 13, 8\r\n"
+#define HEAD \
+    "GET /ws?x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n" \
+    "Sec-WebSocket-Version: 13\r\n" GOOD_KEY "\r\n"
+#define SWITCHED \
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-Extra: 1\r\n\r\n"
 
 /* A masked frame, appended to out; returns its length. */
@@ -173,29 +175,25 @@ static void messages_both_ways(void **state)
 static void bad_upgrades_are_refused(void **state)
 {
     static const struct {
-        const char *request, *extra;
+        const char *line, *upgrade, *version, *key, *extra;
     } cases[] = {
-        {"POST /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", ""},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nSec-WebSocket-Version: 13\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", ""},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-         "\r\n", ""},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-         "Sec-WebSocket-Key: short\r\n\r\n", ""},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "Sec-WebSocket-Version: 13, 8\r\n"},
-        {"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", "Sec-WebSocket-Version: 13, 8\r\n"},
+        {"POST /ws", "websocket", "Sec-WebSocket-Version: 13\r\n", GOOD_KEY, ""},
+        {"GET /ws", "h2c", "Sec-WebSocket-Version: 13\r\n", GOOD_KEY, ""},
+        {"GET /ws", "websocket", "Sec-WebSocket-Version: 13\r\n", "", ""},
+        {"GET /ws", "websocket", "Sec-WebSocket-Version: 13\r\n", "Sec-WebSocket-Key: short\r\n", ""},
+        {"GET /ws", "websocket", "Sec-WebSocket-Version: 7\r\n", GOOD_KEY, ASK_13},
+        {"GET /ws", "websocket", "", GOOD_KEY, ASK_13},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char want[200];
+        char want[200], request[300];
         int fd = rig_dial();
-        snprintf(want, sizeof(want),
-                 "HTTP/1.1 400 Bad Request\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", cases[i].extra);
-        rig_send(fd, cases[i].request);
+        snprintf(want, sizeof(want), "HTTP/1.1 400 Bad Request\r\n%s"
+                 "Content-Length: 0\r\nConnection: close\r\n\r\n", cases[i].extra);
+        snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+                 "Upgrade: %s\r\n%s%s\r\n", cases[i].line, cases[i].upgrade, cases[i].version, cases[i].key);
+        rig_send(fd, request);
         rig_expect(fd, want);
         assert_true(sim_eof(R.s, fd));
     }

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Events taken per wait: doubles when a wait fills it. A larger batch means fewer waits and more bytes per write. */
+/* Events taken per wait: doubles when a wait fills it. A larger batch means fewer waits and more bytes per
+ * write. */
 #define FIRST_BATCH 128
 #define LAST_BATCH  4096
 
@@ -196,8 +197,8 @@ static void on_shutdown(loop *l, int fd)
     shutdown(fd, SHUT_WR);
 }
 
-/* A watched descriptor that is closed leaves epoll by itself; its events of this turn must go too, since the number
- * may be taken again before they would be delivered. */
+/* A watched descriptor that is closed leaves epoll by itself; its events of this turn must go too, since
+ * the number may be taken again before they would be delivered. */
 static void on_close(loop *l, int fd)
 {
     epoll_loop *e = self_of(l);

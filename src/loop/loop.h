@@ -1,11 +1,13 @@
-/* The event loop: sockets, timers, tasks. One loop is one thread; every object above belongs to exactly one.
+/* The event loop: sockets, timers, tasks. One loop is one thread; every object above belongs to exactly
+ * one.
  *
- * Two implementations stand behind this face: epoll, and sim, where time is virtual and sockets are in memory
- * (loop/sim.h). Nothing above this floor reads a clock or makes a system call on a socket by itself.
+ * Two implementations stand behind this face: epoll, and sim, where time is virtual and sockets are in
+ * memory (loop/sim.h). Nothing above this floor reads a clock or makes a system call on a socket by
+ * itself.
  *
  * A turn: wait, socket events, due timers, posted tasks, then the turn-end hooks. Hooks run in the reverse
- * order of their adding: upper floors, made later, say what they have to say before the net below them flushes.
- * All functions are for the loop's own thread unless said otherwise. */
+ * order of their adding: upper floors, made later, say what they have to say before the net below them
+ * flushes. All functions are for the loop's own thread unless said otherwise. */
 #ifndef LOOP_LOOP_H
 #define LOOP_LOOP_H
 
@@ -22,7 +24,8 @@ typedef struct loop loop;
 /* ---- life ---- */
 int   loop_new(loop **out);            /* an epoll loop: 0, SIO_ENOMEM, SIO_EIO */
 void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun */
-/* Until loop_stop; finishes the turn it is in. A sim loop runs virtual time, and returns too when nothing is left. */
+/* Until loop_stop; finishes the turn it is in. A sim loop runs virtual time, and returns too when nothing
+ * is left. */
 void  loop_run(loop *l);
 void  loop_stop(loop *l);              /* any thread, async-signal-safe */
 /* The loop whose turn this thread is running, or NULL. */
@@ -49,8 +52,8 @@ typedef struct loop_task {
     struct loop_task *next;            /* private */
     void            (*fn)(struct loop_task *t);
 } loop_task;
-/* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What a task posts to
- * its own loop runs in the next turn. */
+/* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What
+ * a task posts to its own loop runs in the next turn. */
 void loop_post(loop *l, loop_task *t);
 /* Called at the end of every turn; may be added only before the loop runs. */
 typedef struct loop_hook {
@@ -58,8 +61,8 @@ typedef struct loop_hook {
     void            (*fn)(struct loop_hook *h);
 } loop_hook;
 void loop_add_hook(loop *l, loop_hook *h);
-/* There is work for the hooks: they run (again) before the loop sleeps. Needed when the work may come from a hook
- * or from outside a turn; harmless otherwise. The loop's own thread. */
+/* There is work for the hooks: they run (again) before the loop sleeps. Needed when the work may come from
+ * a hook or from outside a turn; harmless otherwise. The loop's own thread. */
 void loop_kick(loop *l);
 
 /* ---- sockets ---- */

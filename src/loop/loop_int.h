@@ -8,8 +8,9 @@
 
 /* ---- timers: a hierarchical wheel with a resolution of one millisecond ---- */
 
-/* A timer sits on the level of the highest group of six bits in which its due time differs from the wheel's time.
- * So every occupied slot lies ahead on its level, and the lowest occupied level holds the next event. */
+/* A timer sits on the level of the highest group of six bits in which its due time differs from the
+ * wheel's time. So every occupied slot lies ahead on its level, and the lowest occupied level holds the
+ * next event. */
 #define WHEEL_BITS   6
 #define WHEEL_SLOTS  64
 #define WHEEL_LEVELS 7

@@ -267,7 +267,8 @@ static struct {
 
 static void on_task(loop_task *t)
 {
-    assert_int_equal(turns.first_runs, turns.tasks + (turns.tasks > 1)); /* one turn each, and one kicked round */
+    /* One round a turn, and one more that was kicked. */
+    assert_int_equal(turns.first_runs, turns.tasks + (turns.tasks > 1));
     if (++turns.tasks == 3)
         loop_stop(turns.l);
     else

@@ -1,7 +1,7 @@
 #include "loop/loop_int.h"
 
-/* Posters push onto a stack, the reader takes the whole stack and turns it round: no node is ever popped alone, so
- * there is no ABA problem, and a taken node may be freed or posted again at once. */
+/* Posters push onto a stack, the reader takes the whole stack and turns it round: no node is ever popped
+ * alone, so there is no ABA problem, and a taken node may be freed or posted again at once. */
 
 void mailbox_init(mailbox *m)
 {
@@ -9,8 +9,8 @@ void mailbox_init(mailbox *m)
     atomic_init(&m->asleep, false);
 }
 
-/* Push and sleep each write their own word, then read the other's: both sequentially consistent, so at least one of
- * the two sides sees the other. */
+/* Push and sleep each write their own word, then read the other's: both sequentially consistent, so at
+ * least one of the two sides sees the other. */
 bool mailbox_push(mailbox *m, loop_task *t)
 {
     loop_task *head = atomic_load_explicit(&m->head, memory_order_relaxed);

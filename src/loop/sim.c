@@ -297,7 +297,10 @@ static int on_accept(loop *l, int listener)
     return taken->fd;
 }
 
-static void on_peer(loop *l, int fd, char *out, size_t n) { snprintf(out, n, "%s", conn_at(l, fd) ? "127.0.0.1" : ""); }
+static void on_peer(loop *l, int fd, char *out, size_t n)
+{
+    snprintf(out, n, "%s", conn_at(l, fd) ? "127.0.0.1" : "");
+}
 
 static void on_destroy(loop *l)
 {

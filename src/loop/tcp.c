@@ -47,8 +47,8 @@ static int listen_everywhere(int *port, int backlog)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)*port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
-    struct addrinfo a = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&six, .ai_addrlen = sizeof(six)};
-    struct addrinfo b = {.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&four, .ai_addrlen = sizeof(four)};
+    struct addrinfo a = {.ai_family = AF_INET6, .ai_addrlen = sizeof(six), .ai_addr = (void *)&six};
+    struct addrinfo b = {.ai_family = AF_INET, .ai_addrlen = sizeof(four), .ai_addr = (void *)&four};
     int fd = listen_on(&a, true, port, backlog);
 
     return fd >= 0 ? fd : listen_on(&b, false, port, backlog);

@@ -18,7 +18,8 @@ void wheel_add(wheel *w, loop_timer *t)
     w->used[level] |= UINT64_C(1) << i;
 }
 
-/* The last timer to leave a slot clears the slot's bit; a head outside the slots is the list of due timers. */
+/* The last timer to leave a slot clears the slot's bit; a head outside the slots is the list of due
+ * timers. */
 void wheel_remove(wheel *w, loop_timer *t)
 {
     list *head = t->link.next == t->link.prev ? t->link.next : NULL;

@@ -1,11 +1,10 @@
 #include "base/log.h"
 #include "net/net.h"
+#include "sio_err.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "sio_err.h"
 
 #define BACKLOG  4096
 #define BATCH    64  /* accepted per event, so that connections in hand are served between */
@@ -67,7 +66,8 @@ static void on_retry(loop_timer *t)
     loop_rewatch(net_loop(l->net), &l->io, LOOP_READ);
 }
 
-int net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd), void *ctx)
+int net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd),
+               void *ctx)
 {
     int picked = *port, fd = loop_listen(net_loop(n), host, &picked, BACKLOG);
     net_listener *l;
@@ -79,7 +79,8 @@ int net_listen(net_listener **out, net *n, const char *host, int *port, void (*o
         loop_close(net_loop(n), fd);
         return SIO_ENOMEM;
     }
-    *l = (net_listener){.net = n, .on_accept = on_accept, .ctx = ctx, .io = {.fd = fd, .want = LOOP_READ, .fn = on_io}};
+    *l = (net_listener){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .net = n, .on_accept = on_accept};
+    l->ctx = ctx;
     loop_timer_init(&l->retry, on_retry);
     if (loop_watch(net_loop(n), &l->io) < 0) {
         loop_close(net_loop(n), fd);

@@ -1,7 +1,8 @@
 /* Byte streams and listeners on a loop. All backpressure lives here.
  *
- * Writing queues references; what a turn produced leaves in one system call per stream when the turn ends. An
- * idle stream holds no buffer: reads go to one buffer per loop, the queue exists while there is something in it. */
+ * Writing queues references; what a turn produced leaves in one system call per stream when the turn ends.
+ * An idle stream holds no buffer: reads go to one buffer per loop, the queue exists while there is
+ * something in it. */
 #ifndef NET_NET_H
 #define NET_NET_H
 
@@ -12,7 +13,7 @@ typedef struct net        net;        /* one loop's streams */
 typedef struct net_stream net_stream;
 
 typedef struct net_limits {
-    size_t max_unsent;                /* bytes queued on one stream before it is closed as SIO_ELIMIT; at most 2 GB */
+    size_t max_unsent;                /* bytes queued on one stream (2 GB at most): more is SIO_ELIMIT */
 } net_limits;
 
 int  net_new(net **out, loop *l, const net_limits *limits);
@@ -23,10 +24,12 @@ loop *net_loop(net *n);
 typedef struct net_ops {
     /* Bytes have arrived. They lie in the loop's receive buffer: may be changed, are gone afterwards. */
     void (*on_data)(net_stream *s, char *p, size_t n);
-    /* Everything queued has been handed to the kernel; only after a flush that could not send it all at once. May be NULL. */
+    /* Everything queued has been handed to the kernel; only after a flush that could not send it all at
+     * once. May be NULL. */
     void (*on_drain)(net_stream *s);
-    /* The stream is over: 0 = the peer ended it or net_close finished, SIO_EIO, SIO_ELIMIT (max_unsent), SIO_ECANCELED.
-     * Called exactly once, never from inside a call of yours into net except net_abort; the stream is freed after this turn. */
+    /* The stream is over: 0 = the peer ended it or net_close finished, SIO_EIO, SIO_ELIMIT (max_unsent),
+     * SIO_ECANCELED. Called exactly once, never from inside a call of yours into net except net_abort; the
+     * stream is freed after this turn. */
     void (*on_close)(net_stream *s, int err);
 } net_ops;
 
@@ -50,8 +53,8 @@ void net_give(net_stream *s, const net_ops *ops, void *owner);
 /* Gives the descriptor up, unread and unclosed; the stream is freed after this turn without on_close. */
 int  net_detach(net_stream *s);
 
-/* Queues bytes [from, from + n) of b and takes a reference of its own. Never fails towards the caller: trouble
- * arrives as on_close. Ignored on a closing stream. */
+/* Queues bytes [from, from + n) of b and takes a reference of its own. Never fails towards the caller:
+ * trouble arrives as on_close. Ignored on a closing stream. */
 void net_send(net_stream *s, blob *b, uint32_t from, uint32_t n);
 void net_send_copy(net_stream *s, const void *p, size_t n);
 /* Flushes now instead of at the end of the turn. */
@@ -63,17 +66,19 @@ bool net_is_blocked(const net_stream *s);
 
 void net_pause(net_stream *s);        /* stop reading; the end of the peer is still noticed when resumed */
 void net_resume(net_stream *s);
-/* No more data in; flush, then close. on_close follows with 0 once the kernel has everything (SIO_EIO when the peer takes
- * nothing for half a minute). The descriptor itself is kept up to 2 s longer, dropping what still comes in, so that no
- * reset overtakes the last bytes. */
+/* No more data in; flush, then close. on_close follows with 0 once the kernel has everything (SIO_EIO when
+ * the peer takes nothing for half a minute). The descriptor itself is kept up to 2 s longer, dropping what
+ * still comes in, so that no reset overtakes the last bytes. */
 void net_close(net_stream *s);
 void net_abort(net_stream *s, int err); /* drop the queue and close; on_close(err) before it returns */
 void net_peer(net_stream *s, char *out, size_t n);
 
 /* ---- listening ---- */
 typedef struct net_listener net_listener;
-/* on_accept owns the descriptor and may close the listener. Out of descriptors: accepting pauses briefly and is logged once. */
-int  net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd), void *ctx);
+/* on_accept owns the descriptor and may close the listener. Out of descriptors: accepting pauses briefly
+ * and is logged once. */
+int  net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd),
+                void *ctx);
 void net_listener_close(net_listener *l);
 
 #endif

@@ -13,8 +13,8 @@ typedef struct net_entry {
     uint32_t from, n;
 } net_entry;
 
-/* A queue is a ring of chunks: `tail->next` is the oldest, so that a stream needs one pointer. 64 bytes, as the common
- * case is one or two entries that live for one turn. */
+/* A queue is a ring of chunks: `tail->next` is the oldest, so that a stream needs one pointer. 64 bytes,
+ * as the common case is one or two entries that live for one turn. */
 #define NET_CHUNK_ENTRIES 3
 typedef struct net_chunk {
     struct net_chunk *next;

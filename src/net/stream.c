@@ -50,8 +50,8 @@ static void end(net_stream *s, int err)
     tell_over(s, err);
 }
 
-/* The queue is empty. What the peer still sends is dropped until its end comes: closing over unread bytes would send
- * a reset, which may destroy what the peer has not read yet. */
+/* The queue is empty. What the peer still sends is dropped until its end comes: closing over unread bytes
+ * would send a reset, which may destroy what the peer has not read yet. */
 static void end_politely(net_stream *s)
 {
     if (s->flags & NET_OVER) { /* the peer's end came first */
@@ -329,7 +329,8 @@ bool net_is_open(const net_stream *s)
     return !(s->flags & (NET_CLOSING | NET_FAILED | NET_OVER | NET_DEAD));
 }
 
-/* False when the stream has just failed for having too much to send. What could leave at once does not count. */
+/* False when the stream has just failed for having too much to send. What could leave at once does not
+ * count. */
 static bool has_room(net_stream *s, size_t n)
 {
     size_t max = s->net->max_unsent;
