@@ -61,10 +61,13 @@ static const char *find_surrogate(const char *p, const char *end)
  * decoder. */
 static int mend(sio_in *in, sio_str *s)
 {
-    const char *end = s->p + s->n, *bad = find_surrogate(s->p, end);
+    const char *end, *bad;
     char *copy;
 
-    if (!bad)
+    if (!s->n)
+        return 0; /* p may be NULL: an absent member */
+    end = s->p + s->n;
+    if (!(bad = find_surrogate(s->p, end)))
         return 0;
     copy = sio_alloc(in, s->n);
     if (!copy)
