@@ -33,7 +33,8 @@ typedef struct http_options {
 } http_options;
 
 int  http_server_new(http_server **out, net *n, const http_options *o); /* o may be NULL */
-/* Drops all connections (on_abort for their requests). Before net_free; the loop must not run any more. */
+/* Drops all connections (on_abort for their requests). Before or after net_free; the loop must not run any
+ * more. */
 void http_server_free(http_server *s);
 /* First match in the order added; before the server runs. The strings must outlive the server. Without a
  * match a plain request gets 404 with an empty body, an upgrade request is closed without a byte after 1

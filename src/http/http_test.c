@@ -372,20 +372,34 @@ static void draining(void **state)
     assert_int_equal(http_server_connections(R.http[0]), 0);
 }
 
+static void freed_in_any_order(bool net_first)
+{
+    int fd = rig_dial();
+    rig_send(fd, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+    if (net_first)
+        net_free(R.n[0]);
+    http_server_free(R.http[0]);
+    assert_int_equal(aborted, 1);
+    assert_true(sim_eof(R.s, fd));
+    if (!net_first)
+        net_free(R.n[0]);
+    loop_free(R.l[0]);
+    /* For rig_down, which settles: that loop must not run any more. */
+    R.http[0] = NULL;
+    assert_int_equal(sim_loop_new(R.s, &R.l[0]), 0);
+    assert_int_equal(net_new(&R.n[0], R.l[0], &(net_limits){100}), 0);
+}
+
 static void freeing_aborts_what_is_pending(void **state)
 {
     (void)state;
-    int fd = rig_dial();
-    rig_send(fd, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
-    http_server_free(R.http[0]);
-    R.http[0] = NULL;
-    assert_int_equal(aborted, 1);
-    assert_true(sim_eof(R.s, fd));
-    /* The loop must not run any more: what rig_down does without settling. */
-    net_free(R.n[0]);
-    loop_free(R.l[0]);
-    assert_int_equal(sim_loop_new(R.s, &R.l[0]), 0);
-    assert_int_equal(net_new(&R.n[0], R.l[0], &(net_limits){100}), 0);
+    freed_in_any_order(false);
+}
+
+static void net_may_be_freed_first(void **state)
+{
+    (void)state;
+    freed_in_any_order(true);
 }
 
 /* ---- compression ---- */
@@ -446,6 +460,7 @@ int main(void)
         TEST(a_request_may_be_dropped),
         TEST(draining),
         TEST(freeing_aborts_what_is_pending),
+        TEST(net_may_be_freed_first),
         TEST(bodies_are_compressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 struct net_listener {
     loop_io    io;
-    net       *net;
+    loop      *loop;     /* not the net: the listener may outlive it */
     void     (*on_accept)(void *ctx, int fd);
     void      *ctx;
     loop_timer retry;
@@ -26,13 +26,13 @@ static void pause_accepting(net_listener *l, int err)
     if (!l->starved)
         log_error("accept: %s; trying again every %d ms", strerror(err), PAUSE_MS);
     l->starved = true;
-    loop_rewatch(net_loop(l->net), &l->io, 0);
-    loop_timer_set(net_loop(l->net), &l->retry, PAUSE_MS);
+    loop_rewatch(l->loop, &l->io, 0);
+    loop_timer_set(l->loop, &l->retry, PAUSE_MS);
 }
 
 static bool accept_one(net_listener *l)
 {
-    int fd = loop_accept(net_loop(l->net), l->io.fd);
+    int fd = loop_accept(l->loop, l->io.fd);
 
     if (fd >= 0) {
         l->on_accept(l->ctx, fd);
@@ -63,7 +63,7 @@ static void on_retry(loop_timer *t)
 {
     net_listener *l = container_of(t, net_listener, retry);
 
-    loop_rewatch(net_loop(l->net), &l->io, LOOP_READ);
+    loop_rewatch(l->loop, &l->io, LOOP_READ);
 }
 
 int net_listen(net_listener **out, net *n, const char *host, int *port, void (*on_accept)(void *ctx, int fd),
@@ -79,7 +79,7 @@ int net_listen(net_listener **out, net *n, const char *host, int *port, void (*o
         loop_close(net_loop(n), fd);
         return SIO_ENOMEM;
     }
-    *l = (net_listener){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .net = n, .on_accept = on_accept};
+    *l = (net_listener){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .loop = net_loop(n), .on_accept = on_accept};
     l->ctx = ctx;
     loop_timer_init(&l->retry, on_retry);
     if (loop_watch(net_loop(n), &l->io) < 0) {
@@ -96,9 +96,9 @@ void net_listener_close(net_listener *l)
 {
     if (!l || l->closed)
         return;
-    loop_timer_cancel(net_loop(l->net), &l->retry);
-    loop_unwatch(net_loop(l->net), &l->io);
-    loop_close(net_loop(l->net), l->io.fd);
+    loop_timer_cancel(l->loop, &l->retry);
+    loop_unwatch(l->loop, &l->io);
+    loop_close(l->loop, l->io.fd);
     l->closed = true;
     if (!l->accepting)
         free(l);
