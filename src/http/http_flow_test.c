@@ -1,6 +1,11 @@
 /* What goes beyond a head and a reply: bodies, hand-over between loops, upgrades. */
 #include "http/rig_test.h"
 
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #define MAX_BODY 100
 
 static struct {
@@ -335,6 +340,100 @@ static void earlier_replies_leave_before_the_move(void **state)
     assert_int_equal(http_server_connections(R.http[1]), 1);
 }
 
+/* ---- hand-over between threads ---- */
+
+struct real {
+    loop        *l;
+    net         *n;
+    http_server *http, *other;
+    loop_task    end;
+    pthread_t    thread;
+};
+
+static void on_real_body(http_req *r, int err, char *p, size_t n)
+{
+    assert_int_equal(err, 0);
+    http_reply(r, 200, str(""), (sio_str){p, n});
+}
+
+static void on_real_move(void *ctx, http_req *r)
+{
+    struct real *self = ctx;
+
+    assert_ptr_equal(loop_current(), self->l);
+    http_handoff(r, self->other);
+}
+
+static void on_real_post(void *ctx, http_req *r)
+{
+    struct real *self = ctx;
+
+    assert_ptr_equal(loop_current(), self->l);
+    http_body(r, MAX_BODY, on_real_body);
+}
+
+static void on_real_end(loop_task *t)
+{
+    loop_stop(container_of(t, struct real, end)->l);
+}
+
+static void *run_real(void *arg)
+{
+    loop_run(((struct real *)arg)->l);
+    return NULL;
+}
+
+static void real_request(int port)
+{
+    static const char head[] = POST("/move", "Content-Length: 10\r\n") "hello";
+    static const char want[] = OK_REPLY("10", "helloworld");
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char got[sizeof(want)];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    for (int i = 0; i < 3; i++) { /* the first one moves the connection; the others are there already */
+        const char *path = i ? POST("/post", "Content-Length: 10\r\n") "hello" : head;
+        assert_int_equal(send(fd, path, strlen(path), 0), strlen(path));
+        assert_int_equal(send(fd, "world", 5, 0), 5);
+        assert_int_equal(recv(fd, got, sizeof(want) - 1, MSG_WAITALL), sizeof(want) - 1);
+        assert_memory_equal(got, want, sizeof(want) - 1);
+    }
+    close(fd);
+}
+
+static void connections_move_between_threads(void **state)
+{
+    static const net_limits limits = {1 << 20};
+    struct real r[2] = {{.l = NULL}};
+    int port = 0;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(loop_new(&r[i].l), 0);
+        assert_int_equal(net_new(&r[i].n, r[i].l, &limits), 0);
+        assert_int_equal(http_server_new(&r[i].http, r[i].n, NULL), 0);
+        r[i].end.fn = on_real_end;
+        http_route route = {i ? "/" : "/move", false, i ? on_real_post : on_real_move, &r[i], false};
+        assert_int_equal(http_server_route(r[i].http, route), 0);
+    }
+    r[0].other = r[1].http;
+    assert_int_equal(http_server_listen(r[0].http, "127.0.0.1", &port), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&r[i].thread, NULL, run_real, &r[i]), 0);
+    for (int i = 0; i < 100; i++)
+        real_request(port);
+    for (int i = 0; i < 2; i++) {
+        loop_post(r[i].l, &r[i].end);
+        pthread_join(r[i].thread, NULL);
+        http_server_free(r[i].http);
+        net_free(r[i].n);
+    }
+    loop_free(r[0].l);
+    loop_free(r[1].l);
+}
+
 /* ---- upgrades ---- */
 
 static struct {
@@ -461,6 +560,7 @@ int main(void)
         TEST(much_body_behind_a_slow_reader),
         TEST(a_connection_moves_to_another_loop),
         TEST(earlier_replies_leave_before_the_move),
+        cmocka_unit_test(connections_move_between_threads),
         TEST(upgrades),
         TEST(an_upgrade_may_take_its_time),
         TEST(refused_upgrades),
