@@ -180,7 +180,8 @@ sio_val  sio_get(sio_val v, const char *key);
 sio_val  sio_at(sio_val v, size_t i);
 /* Items of an array or members of an object, else 0. */
 size_t   sio_len(sio_val v);
-/* Walks an array or object: start with a zeroed iterator; false at the end. `key` is raw: see sio_text. */
+/* Walks an array or object: start with a zeroed iterator; false at the end. `key` is raw: see sio_text; it is
+ * undefined for arrays and may be NULL. */
 typedef struct sio_iter {
     size_t at_;
 } sio_iter;

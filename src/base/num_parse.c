@@ -17,6 +17,11 @@ typedef struct num_text {
     long point;
 } num_text;
 
+static bool num_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static void num_take_digit(num_text *t, char c)
 {
     if (t->n == 0 && c == '0')
@@ -39,7 +44,7 @@ static long num_read_exponent(const char *p, const char *end)
 
     if (p < end && (*p == '-' || *p == '+'))
         p++;
-    for (; p < end && e < (1L << 40); p++)
+    for (; p < end && num_is_digit(*p) && e < (1L << 40); p++)
         e = e * 10 + (*p - '0');
     return minus ? -e : e;
 }
@@ -51,7 +56,7 @@ static void num_split(const char *p, const char *end, num_text *t)
 
     t->n = 0;
     t->point = 0;
-    for (; p < end && *p != 'e' && *p != 'E'; p++) {
+    for (; p < end && (num_is_digit(*p) || *p == '.'); p++) {
         if (*p == '.') {
             fraction = true;
             continue;
@@ -62,7 +67,7 @@ static void num_split(const char *p, const char *end, num_text *t)
         else if (fraction && t->n == 0)
             t->point--;
     }
-    if (p < end)
+    if (p < end && (*p == 'e' || *p == 'E'))
         t->point += num_read_exponent(p + 1, end);
 }
 

@@ -119,8 +119,8 @@ static bool val_next_built(sio_val v, sio_iter *it, sio_val *key, sio_val *item)
 
     if (v.n < step || it->at_ > v.n - step)
         return false;
-    if (step == 2 && key)
-        *key = v.item[it->at_];
+    if (key)
+        *key = step == 2 ? v.item[it->at_] : sio_undefined;
     *item = v.item[it->at_ + step - 1];
     it->at_ += step;
     return true;
@@ -139,8 +139,8 @@ bool sio_next(sio_val v, sio_iter *it, sio_val *key, sio_val *item)
         return false;
     if (!json_next(json, &it->at_, &raw_key, &raw))
         return false;
-    if (key && raw_key.p)
-        *key = val_of_json(raw_key, NULL);
+    if (key)
+        *key = raw_key.p ? val_of_json(raw_key, NULL) : sio_undefined;
     *item = val_of_json(raw, v.bins);
     return true;
 }

@@ -104,6 +104,7 @@ static void walks_both_sorts(void **state)
                 assert_true(sio_text(key, NULL, &s) && s.n == 1 && *s.p == (n == 1 ? 'a' : 'b'));
         }
         assert_int_equal(sum, 12);
+        assert_int_equal(sio_kind_of(key), i < 2 ? SIO_STRING : SIO_UNDEFINED);
         it = (sio_iter){0};
         assert_true(sio_next(all[i], &it, NULL, &item));
     }
