@@ -111,7 +111,7 @@ struct gather {
     unsigned       shards_due;
     size_t         due, n, cap;
     sio_val       *answer;      /* each with text and attachments in one block, see answer_copy */
-    size_t         refs;        /* itself until it ends, a shard until it has counted, an ack until it is over */
+    size_t         refs;        /* reports due: of a shard its count, of an ack how it ended */
     bool           ended;
 };
 
@@ -130,9 +130,10 @@ static void answer_free(sio_val v)
     free((void *)(uintptr_t)v.bins);
 }
 
-static void gather_drop(gather *g)
+/* Gone once it has told its maker and nobody will report to it any more. */
+static void gather_settle(gather *g)
 {
-    if (--g->refs)
+    if (!g->ended || g->refs)
         return;
     for (size_t i = 0; i < g->n; i++)
         answer_free(g->answer[i]);
@@ -147,12 +148,14 @@ static void gather_end(gather *g, int err)
     g->ended = true;
     loop_timer_cancel(g->home->loop, &g->timer);
     g->fn(g->arg, err, g->answer, g->n);
-    gather_drop(g);
 }
 
 static void on_gather_timeout(loop_timer *t)
 {
-    gather_end(container_of(t, gather, timer), SIO_ETIMEOUT);
+    gather *g = container_of(t, gather, timer);
+
+    gather_end(g, SIO_ETIMEOUT);
+    gather_settle(g);
 }
 
 static void gather_check(gather *g)
@@ -191,7 +194,8 @@ static void gather_take(gather *g, const report *r)
     } else if (r->answered) {
         answer_free(r->answer);
     }
-    gather_drop(g);
+    g->refs--;
+    gather_settle(g);
 }
 
 static void on_report(loop_task *t)
@@ -337,7 +341,7 @@ int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const s
     if (!(g = calloc(1, sizeof *g)))
         abort();
     *g = (gather){.home = sh, .fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
-    g->refs = 1 + g->shards_due;
+    g->refs = g->shards_due;
     loop_timer_init(&g->timer, on_gather_timeout);
     loop_timer_set(sh->loop, &g->timer, ms ? ms : 1);
     o.ms = ms ? ms : 1;
