@@ -161,6 +161,8 @@ static void on_request(void *ctx, http_req *r)
         eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
     else if (c->cors.enabled && sio_str_eq(r->head->method, sio_lit("OPTIONS")))
         eio_reply_preflight(e, r);
+    else if (r->head->upgrade && !sio_str_eq(r->head->method, sio_lit("GET")))
+        eio_reply_error(e, r, EIO_ERR_METHOD, NULL);
     else if (r->head->upgrade && (c->transports & EIO_WEBSOCKET) && ws_upgrade_check(r->head, &refusal))
         http_reply(r, 400, refusal.n ? refusal : sio_lit("Connection: close\r\n"), (sio_str){0});
     else

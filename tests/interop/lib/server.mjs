@@ -20,11 +20,19 @@ export const SECRET = "interop-secret-of-more-than-32-bytes-0123456789";
 
 export const example = (name) => path.join(BUILD, "examples", name);
 
+const dirs = [];
+const running = new Set();
+process.once("exit", () => {
+    for (const child of running)
+        child.kill("SIGKILL");
+    for (const dir of dirs)
+        rmSync(dir, { recursive: true, force: true });
+});
+
 /* A directory that is gone when the test process ends. */
 export function tempDir() {
-    const dir = mkdtempSync(path.join(os.tmpdir(), "partyline-interop-"));
-    process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
-    return dir;
+    dirs.push(mkdtempSync(path.join(os.tmpdir(), "partyline-interop-")));
+    return dirs.at(-1);
 }
 
 /* A port nobody listens on right now. */
@@ -48,12 +56,6 @@ const accepts = (port) => new Promise((resolve) => {
 const baseEnv = () => Object.fromEntries(
     ["PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"]
         .filter((k) => process.env[k] !== undefined).map((k) => [k, process.env[k]]));
-
-const running = new Set();
-process.once("exit", () => {
-    for (const child of running)
-        child.kill("SIGKILL");
-});
 
 export class Program {
     /* Starts it on a free port, or again on the one given. env.PORT is set. */
