@@ -14,8 +14,9 @@ typedef struct blob {
     char     p[];
 } blob;
 
-blob *blob_new(size_t n);            /* refs = 1, start = tag = 0, bytes undefined; NULL without memory */
-blob *blob_clone(const blob *b);     /* a copy with refs = 1 */
+/* refs = 1, start = tag = 0, bytes undefined. NULL without memory or over 4 GiB. */
+blob *blob_new(size_t n);
+blob *blob_clone(const blob *b);     /* a copy, start and tag included, with refs = 1; NULL without memory */
 static inline blob *blob_hold(blob *b) { b->refs++; return b; }
 void blob_drop(blob *b);             /* frees with the last reference; NULL is allowed */
 

@@ -1,4 +1,5 @@
-/* Intrusive doubly linked list. A list head is a `list` whose next and prev point to itself. */
+/* Intrusive doubly linked list. A list head is a `list` whose next and prev point to itself, and so does an
+ * element that is in no list (after list_init). Lists own nothing. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -27,7 +28,7 @@ static inline void list_del(list *e)
     e->next->prev = e->prev;
     list_init(e);
 }
-/* Safe against removal of the current element. */
+/* Walks from head to tail; safe against removal of the current element, not of the one behind it. */
 #define list_each(it, head) \
     for (list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
 

@@ -1,5 +1,7 @@
 /* Hash map from byte-string keys to objects that contain their key. Open addressing, SipHash with a key of
- * its own per map, since peers choose room and session names. 16 bytes a slot, at most 3/4 full. */
+ * its own per map, since peers choose room and session names. 16 bytes a slot, at most 3/4 full, and given
+ * back as the map empties. Objects are borrowed; their keys must not change while they are in. One thread
+ * at a time. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
@@ -23,8 +25,8 @@ typedef struct map {
     uint64_t     seed[2];
 } map;
 
-void map_init(map *m, map_key_fn *key_of);
-void map_fini(map *m);                    /* frees the table, never the objects */
+void map_init(map *m, map_key_fn *key_of); /* empty, without memory of its own */
+void map_fini(map *m);                    /* frees the table, never the objects; empty and usable again */
 void *map_get(const map *m, sio_str key); /* NULL when absent */
 int   map_put(map *m, void *object);      /* 0, SIO_EEXIST when the key is taken, SIO_ENOMEM */
 void *map_del(map *m, sio_str key);       /* the removed object or NULL */

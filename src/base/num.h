@@ -1,4 +1,4 @@
-/* Numbers as JavaScript writes them. */
+/* Numbers as JavaScript reads and writes them. No function keeps state or allocates. */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H
 

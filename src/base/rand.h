@@ -1,4 +1,5 @@
-/* Random bytes from the kernel, and ids made of them. */
+/* Random bytes from the kernel, and ids made of them: fit for secrets. Any thread; nothing is cached, so a
+ * fork repeats nothing. */
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 

@@ -1,4 +1,5 @@
-/* UTF-8 (RFC 3629): strict validation, whole or in pieces. */
+/* UTF-8 (RFC 3629): strict validation, whole or in pieces. No function allocates; p may be NULL when n is
+ * 0. */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -13,6 +14,7 @@ typedef uint32_t utf8_state;
 
 /* Feeds n bytes; UTF8_REJECT is final, UTF8_ACCEPT means "complete so far", else inside a character. */
 utf8_state utf8_feed(utf8_state state, const char *p, size_t n);
+/* True when the n bytes are whole characters. */
 bool       utf8_valid(const char *p, size_t n);
 /* Writes the 1 to 4 bytes of a code point (surrogates included, as WTF-8) and returns their number. */
 unsigned   utf8_put(uint32_t cp, char out[4]);

@@ -112,8 +112,8 @@ static void check_written(sio_str value)
         check(json_scan(first.p, first.n) == (long)first.n);
         /* with more attachments than before, plain data may turn out to look like a placeholder */
         if (n <= two.n) {
-            check(val_to_json(&second, (sio_val){.kind = SIO_JSON, .s = buf_str(&first), .bins = &bins}, second_bin,
-                              FUZZ_BINS, &again) == 0);
+            check(val_to_json(&second, (sio_val){.kind = SIO_JSON, .s = buf_str(&first), .bins = &bins},
+                              second_bin, FUZZ_BINS, &again) == 0);
             check(again == n && sio_str_eq(buf_str(&first), buf_str(&second)));
         }
     }
