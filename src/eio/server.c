@@ -220,9 +220,10 @@ void eio_server_close_all(eio_server *e)
 
     /* Closing changes the map, so each step starts anew; sessions that only wait for their last poll are dropped. */
     while ((s = map_next(&e->sessions, &at))) {
-        if (s->state == EIO_CLOSED)
-            continue;
-        eio_close(s, EIO_SHUTDOWN);
+        if (s->state == EIO_CLOSING)
+            eio_session_free(s);
+        else
+            eio_close(s, EIO_SHUTDOWN);
         at = 0;
     }
 }

@@ -145,10 +145,11 @@ void client_remove(client *c, sio_socket *s)
     }
 }
 
-sio_socket *client_find(const client *c, const sio_ns *ns)
+/* By comparing the few names at hand: the server's registry, and its lock, are for CONNECT only. */
+static sio_socket *client_find(const client *c, sio_str nsp)
 {
     for (unsigned i = 0; i < c->nsockets; i++)
-        if (c->socket[i]->ns->ns == ns)
+        if (sio_str_eq(c->socket[i]->ns->ns->name, nsp))
             return c->socket[i];
     return NULL;
 }
@@ -201,8 +202,7 @@ static void on_socket_packet(client *c, sio_socket *s, const sio_packet *p, cons
 
 static void on_packet(client *c, const sio_packet *p, const sio_bins *bins)
 {
-    sio_ns *ns = sio_find_ns(c->shard->io, p->nsp);
-    sio_socket *s = ns ? client_find(c, ns) : NULL;
+    sio_socket *s = client_find(c, p->nsp);
 
     if (s && s->state == SOCKET_CONNECTED)
         on_socket_packet(c, s, p, bins);

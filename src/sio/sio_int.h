@@ -184,7 +184,6 @@ void    client_enter(client *c);
 void    client_leave(client *c);
 int     client_add(client *c, sio_socket *s);
 void    client_remove(client *c, sio_socket *s);
-sio_socket *client_find(const client *c, const sio_ns *ns);
 void    client_connected(client *c); /* a namespace was joined */
 /* Bytes of one Socket.IO message. */
 void    client_message(client *c, bool binary, char *p, size_t n);
