@@ -292,12 +292,12 @@ void shard_fini(shard *sh)
 {
     if (sh->eio)
         eio_server_close_all(sh->eio);
+    if (sh->http)
+        http_server_free(sh->http);
     if (sh->net)
         net_free(sh->net);
     if (sh->eio)
         eio_server_free(sh->eio);
-    if (sh->http)
-        http_server_free(sh->http);
     if (sh->loop)
         loop_free(sh->loop);
     buf_fini(&sh->scratch);
@@ -310,8 +310,8 @@ static void drain(shard *sh, int grace_ms)
     sh->drain_until = loop_now(sh->loop) + (uint64_t)grace_ms;
     http_server_drain(sh->http);
     eio_server_close_all(sh->eio);
-    list_each(it, &sh->clients)
-        client_close(container_of(it, client, link), EIO_SHUTDOWN);
+    while (!list_empty(&sh->clients)) /* what is left are plain clients; closing one may end others */
+        client_close(container_of(sh->clients.next, client, link), EIO_SHUTDOWN);
     loop_timer_set(sh->loop, &sh->drain_tick, 0);
     loop_run(sh->loop);
 }
