@@ -271,7 +271,7 @@ static void on_msgpack(client *c, sio_str bytes)
     buf json;
 
     buf_init(&json, c->shard->io->opt.max_payload * 6 + 1024);
-    if (sio_packet_parse_msgpack(bytes, c->shard->io->opt.max_attachments, &json, bin, &p) < 0)
+    if (sio_packet_parse_msgpack(bytes, SIO_MAX_BINS, &json, bin, &p) < 0)
         fail(c, "malformed packet");
     else
         on_packet(c, &p, &(sio_bins){bin, p.attachments});

@@ -112,11 +112,12 @@ int parcel_encode(parcel *p, const sio_options *opt, buf *scratch, const packet_
 {
     sio_str bin[SIO_MAX_BINS];
     unsigned nbins = 0;
+    bool msgpack = opt->parser == SIO_PARSER_MSGPACK; /* binary is inline there, so attachments are not limited */
     int err;
 
     *p = (parcel){0};
-    err = put_payload(scratch, out, bin, opt->max_attachments, &nbins);
-    if (err == 0 && opt->parser == SIO_PARSER_MSGPACK)
+    err = put_payload(scratch, out, bin, msgpack ? SIO_MAX_BINS : opt->max_attachments, &nbins);
+    if (err == 0 && msgpack)
         err = finish_msgpack(p, out, scratch, &(sio_bins){bin, nbins});
     else if (err == 0)
         err = finish_text(p, out, scratch, bin, nbins);
