@@ -1,12 +1,12 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
 #include "app/chat/chat.h"
+#include "base/isotime.h"
 #include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <time.h>
 
 /* ---- users ----------------------------------------------------------------------------------------- */
 
@@ -252,11 +252,11 @@ int app_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out)
 
 void app_iso(int64_t ms, char out[APP_ISO_SIZE])
 {
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm t;
+    char text[ISOTIME_MAX];
+    size_t n = isotime_put(ms, text);
 
-    gmtime_r(&seconds, &t);
-    snprintf(out, APP_ISO_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", ((unsigned)t.tm_year + 1900) % 10000,
-             ((unsigned)t.tm_mon + 1) % 100, (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100,
-             (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100, (unsigned)(ms % 1000));
+    if (n >= APP_ISO_SIZE) /* no year that a server sees */
+        n = 0;
+    memcpy(out, text, n);
+    out[n] = '\0';
 }
