@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { client, closeAll, connected, plain, refused } from "./lib/client.mjs";
+import { Polling } from "./lib/raw.mjs";
 import { SECRET, partyline, run, sql, tempDir } from "./lib/server.mjs";
 import { hs256, keyPair, userToken } from "./lib/token.mjs";
 import { once, until } from "./lib/wait.mjs";
@@ -178,6 +179,13 @@ describe("running", () => {
         await server.stop();
         await Promise.all(ends);
         assert.equal(sql(server.db, "SELECT content FROM chat_messages")[0].content, "kept");
+    });
+
+    test("SIGTERM does not wait for a session that is closing and never asks again", async () => {
+        const server = await partyline();
+        const session = await Polling.open(server.port);
+        await session.post("4no packet");
+        await server.stop();
     });
 
     test("SIGINT stops it as well", async () => {
