@@ -38,6 +38,7 @@ lint:
 
 install: web build
 	@meson install -C $(BUILD) --no-rebuild --quiet
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 clean:
 	@rm -rf build build-* build.log
