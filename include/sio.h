@@ -227,17 +227,40 @@ sio_in     *sio_keep(sio_in *in);
 void        sio_release(sio_in *in);
 sio_socket *sio_in_socket(const sio_in *in);
 
-/* Binding: reads the members of an object (argument 0) into a struct by a table, checking types and sizes. */
-typedef enum sio_field_type { SIO_FIELD_END, SIO_FIELD_TEXT, SIO_FIELD_INT, SIO_FIELD_BOOL, SIO_FIELD_ANY } sio_field_type;
+/* Binding: reads the members of an object (argument 0) into a struct by a table, checking types and sizes. The table ends
+ * with a zeroed entry. */
+typedef enum sio_field_type {
+    SIO_FIELD_END,
+    SIO_FIELD_TEXT,                      /* sio_str; min, max: bytes */
+    SIO_FIELD_INT,                       /* int64_t; min, max: value */
+    SIO_FIELD_BOOL,                      /* bool */
+    SIO_FIELD_ANY,                       /* sio_val */
+    SIO_FIELD_CHARS,                     /* sio_str; min, max: Unicode code points */
+    SIO_FIELD_ID,                        /* sio_str; as TEXT, without control characters and halves of surrogate pairs */
+    SIO_FIELD_ENUM,                      /* int, the index in `choices` of the text */
+    SIO_FIELD_IDS,                       /* sio_strs; min, max: items, each an ID of 1 to item_max bytes */
+    SIO_FIELD_ARRAY                      /* sio_val; min, max: items */
+} sio_field_type;
 typedef struct sio_field {
     const char    *key;
     sio_field_type type;
     bool           optional;             /* absent or null leaves the member untouched */
-    size_t         at;                   /* offsetof; the member is a sio_str, int64_t, bool or sio_val */
-    int64_t        min, max;             /* TEXT: bytes; INT: value */
+    size_t         at;                   /* offsetof the member */
+    int64_t        min, max;             /* both 0: any */
+    int64_t        item_max;
+    const char *const *choices;          /* NULL-terminated */
+    bool           whole;                /* the value itself and not a member of it; key only names it in messages */
 } sio_field;
-/* 0, or SIO_EFIELD with *bad set to the field at fault (NULL when argument 0 is no object). Texts live as long as in. */
+/* A list of texts; p NULL when there is none. */
+typedef struct sio_strs {
+    const sio_str *p;
+    size_t         n;
+} sio_strs;
+/* 0, or SIO_EFIELD with *bad set to the field at fault (NULL when argument 0 is no object; absent and null are as good as
+ * an empty object). Texts live as long as in. */
 int         sio_bind(sio_in *in, const sio_field *fields, void *out, const sio_field **bad);
+/* The same for any value of the event, as an item of an array in it. */
+int         sio_bind_value(sio_in *in, sio_val v, const sio_field *fields, void *out, const sio_field **bad);
 
 /* ---- sending ----------------------------------------------------------------------------------------- */
 

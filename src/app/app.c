@@ -201,7 +201,7 @@ bool app_op_end(sio_socket *s)
 
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message)
 {
-    sio_emit(s, "error", sio_obj("message", message, "code", code, "event", sio_event_name(in)));
+    sio_emit(s, out_error, sio_obj("message", message, "code", code, "event", sio_event_name(in)));
     if (sio_wants_ack(in))
         sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message)));
 }
@@ -218,15 +218,43 @@ void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)
     app_refuse(s, in, busy ? APP_BUSY : APP_INTERNAL, message);
 }
 
+static void bad_choice(const sio_field *f, char *out, size_t n)
+{
+    size_t used = (size_t)snprintf(out, n, "%s must be ", f->key);
+
+    for (int i = 0; f->choices[i] && used < n; i++)
+        used += (size_t)snprintf(out + used, n - used, "%s%s", i == 0 ? "" : f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+}
+
+/* "text of 1 to 64 bytes" */
+static void bad_size(const sio_field *f, const char *what, const char *unit, char *out, size_t n)
+{
+    snprintf(out, n, "%s must be %s %lld to %lld%s", f->key, what, (long long)f->min, (long long)f->max, unit);
+}
+
 static void bad_field(const sio_field *f, char *out, size_t n)
 {
     switch (f->type) {
     case SIO_FIELD_TEXT:
-        snprintf(out, n, "%s must be text of %lld to %lld bytes", f->key, (long long)f->min, (long long)f->max);
+        bad_size(f, "text of", " bytes", out, n);
+        return;
+    case SIO_FIELD_CHARS:
+        bad_size(f, "text of", " characters", out, n);
+        return;
+    case SIO_FIELD_ID:
+        bad_size(f, "text without control characters of", " bytes", out, n);
+        return;
+    case SIO_FIELD_IDS:
+        bad_size(f, "a list of", " ids", out, n);
+        return;
+    case SIO_FIELD_ARRAY:
+        bad_size(f, "a list of", " objects", out, n);
         return;
     case SIO_FIELD_INT:
-        snprintf(out, n, "%s must be a whole number from %lld to %lld", f->key, (long long)f->min,
-                 (long long)f->max);
+        bad_size(f, "a whole number from", "", out, n);
+        return;
+    case SIO_FIELD_ENUM:
+        bad_choice(f, out, n);
         return;
     case SIO_FIELD_BOOL:
         snprintf(out, n, "%s must be true or false", f->key);
@@ -236,14 +264,28 @@ static void bad_field(const sio_field *f, char *out, size_t n)
     }
 }
 
-int app_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out)
+/* A field that is refused for having more characters than it may. */
+static bool is_too_long(sio_in *in, sio_val object, const sio_field *f)
+{
+    sio_str text;
+
+    return f->type == SIO_FIELD_CHARS && sio_str_of(in, f->whole ? object : sio_get(object, f->key), &text)
+        && (int64_t)text.n > f->max;
+}
+
+int app_bind(sio_socket *s, sio_in *in, sio_val v, const sio_field *fields, void *out)
 {
     const sio_field *bad = NULL;
     char text[160] = "The payload must be an object";
-    int err = sio_bind(in, fields, out, &bad);
+    int err = sio_bind_value(in, v, fields, out, &bad);
 
     if (err == 0)
         return 0;
+    if (bad && is_too_long(in, v, bad)) {
+        snprintf(text, sizeof(text), "%s must have at most %lld characters", bad->key, (long long)bad->max);
+        app_refuse(s, in, APP_TOO_LONG, text);
+        return SIO_EFIELD;
+    }
     if (bad)
         bad_field(bad, text, sizeof(text));
     app_refuse(s, in, APP_BAD_REQUEST, text);

@@ -4,6 +4,7 @@
 #define APP_APP_H
 
 #include "app/auth/jwt.h"
+#include "app/events.h"
 #include "db/db.h"
 #include "sio.h"
 
@@ -73,22 +74,23 @@ bool app_op_end(sio_socket *s);
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
-/* Codes of refusals, as clients see them. */
-#define APP_BAD_REQUEST "bad_request" /* the payload is not what the catalogue says */
-#define APP_FORBIDDEN   "forbidden"
-#define APP_NOT_MEMBER  "not_a_member"
-#define APP_TOO_LONG    "too_long"
-#define APP_TOO_MANY    "too_many"    /* rooms joined, or events that wait */
-#define APP_BUSY        "busy"        /* the server cannot take it now; try again later */
-#define APP_INTERNAL    "internal"
-
-/* Says no: event `error` {message, code, event} to the socket and, when asked for, ack {ok: false, error:
- * {code, message}}. */
+/* Says no with a code of events.def: event `error` {message, code, event} to the socket and, when asked for, ack
+ * {ok: false, error: {code, message}}. */
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message);
 /* The same after a database job failed: busy or internal, by err; the cause goes to the log. */
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message);
-/* sio_bind that refuses with bad_request and a message naming the field. 0 or SIO_EFIELD. */
-int  app_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out);
+/* sio_bind_value that refuses with bad_request or too_long and a message naming the field. 0 or SIO_EFIELD. */
+int  app_bind(sio_socket *s, sio_in *in, sio_val v, const sio_field *fields, void *out);
+
+/* ---- events of events.def -------------------------------------------------------------------------- */
+
+/* app_on(a, chat_join, fn): fn handles IN(chat_join, ...). */
+#define app_on(a, id, fn) sio_on((a)->ns, in_##id##_name, fn)
+/* app_payload(s, in, chat_join, &m): reads the payload into an in_chat_join, as app_bind. */
+#define app_payload(s, in, id, m) \
+    app_bind(s, in, sio_arg(in, 0), in_##id##_fields(), true ? (m) : (in_##id *)NULL)
+/* app_item(s, in, v, sync_room, &m): the same for an item v of INPUTS(SyncRoom, ...), declared by INPUT(sync_room, ...). */
+#define app_item(s, in, v, id, m) app_bind(s, in, v, in_##id##_fields(), true ? (m) : (in_##id *)NULL)
 
 /* "2026-01-31T12:34:56.789Z" with a 0 byte, as JavaScript's toISOString. */
 #define APP_ISO_SIZE 25

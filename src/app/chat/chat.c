@@ -14,28 +14,6 @@ void chat_room_init(chat_room *r, sio_str id)
     r->name = (sio_str){r->text_, 5 + id.n};
 }
 
-/* Control characters, and the first bytes of a lone surrogate: PostgreSQL would not store them. */
-static bool id_is_fit(sio_str id)
-{
-    for (size_t i = 0; i < id.n; i++) {
-        unsigned char c = (unsigned char)id.p[i];
-
-        if (c < 0x20 || c == 0x7f || (c == 0xed && i + 1 < id.n && (unsigned char)id.p[i + 1] >= 0xa0))
-            return false;
-    }
-    return true;
-}
-
-int chat_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out, const sio_str *room_id)
-{
-    int err = app_bind(s, in, fields, out);
-
-    if (err < 0 || id_is_fit(*room_id))
-        return err;
-    app_refuse(s, in, APP_BAD_REQUEST, "roomId must not contain control characters");
-    return SIO_EFIELD;
-}
-
 bool chat_is_member(sio_socket *s, sio_in *in, const chat_room *r)
 {
     if (sio_in_room(s, r->name))
@@ -55,53 +33,36 @@ void chat_tell_others(sio_socket *s, const char *event, const chat_room *r)
 
 /* ---- chat:leave {roomId} --------------------------------------------------------------------------- */
 
-typedef struct leave {
-    sio_str room_id;
-} leave;
-
-static const sio_field leave_fields[] = {CHAT_ROOM_FIELD(leave, room_id), {0}};
-
 /* Leaving a room one is not in is fine, and tells nobody. */
 static void on_leave(sio_socket *s, sio_in *in)
 {
-    leave m = {0};
+    in_chat_leave m = {0};
     chat_room room;
 
-    if (chat_bind(s, in, leave_fields, &m, &m.room_id) < 0 || chat_park(s, in, m.room_id, on_leave))
+    if (app_payload(s, in, chat_leave, &m) < 0 || chat_park(s, in, m.room_id, on_leave))
         return;
     chat_room_init(&room, m.room_id);
     if (sio_in_room(s, room.name)) {
         sio_leave(s, room.name);
-        chat_tell_others(s, "chat:user_left", &room);
+        chat_tell_others(s, out_chat_user_left, &room);
     }
     sio_ack(in, sio_obj("ok", sio_true));
 }
 
 /* ---- chat:typing {roomId, isTyping} ---------------------------------------------------------------- */
 
-typedef struct typing {
-    sio_str room_id;
-    bool    is_typing;
-} typing;
-
-static const sio_field typing_fields[] = {
-    CHAT_ROOM_FIELD(typing, room_id),
-    {"isTyping", SIO_FIELD_BOOL, .at = offsetof(typing, is_typing)},
-    {0},
-};
-
 static void on_typing(sio_socket *s, sio_in *in)
 {
     const app_user *user = app_session_of(s)->user;
-    typing m = {0};
+    in_chat_typing m = {0};
     chat_room room;
 
-    if (chat_bind(s, in, typing_fields, &m, &m.room_id) < 0 || chat_park(s, in, m.room_id, on_typing))
+    if (app_payload(s, in, chat_typing, &m) < 0 || chat_park(s, in, m.room_id, on_typing))
         return;
     chat_room_init(&room, m.room_id);
     if (!chat_is_member(s, in, &room))
         return;
-    sio_emit(sio_to(s, room.name), "chat:user_typing",
+    sio_emit(sio_to(s, room.name), out_chat_user_typing,
              sio_obj("userId", user->id, "username", user->username, "isTyping", m.is_typing, "roomId", m.room_id));
     sio_ack(in, sio_obj("ok", sio_true));
 }
@@ -141,21 +102,11 @@ sio_val chat_val_make(chat_val *v, const chat_message *m)
 
 int chat_attach(app *a)
 {
-    static const struct {
-        const char   *event;
-        sio_event_fn *fn;
-    } routes[] = {
-        {"chat:join", chat_on_join},
-        {"chat:leave", on_leave},
-        {"chat:message", chat_on_message},
-        {"chat:typing", on_typing},
-    };
+    int err = app_on(a, chat_join, chat_on_join);
 
-    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-        int err = sio_on(a->ns, routes[i].event, routes[i].fn);
-
-        if (err < 0)
-            return err;
-    }
-    return 0;
+    if (err == 0)
+        err = app_on(a, chat_leave, on_leave);
+    if (err == 0)
+        err = app_on(a, chat_message, chat_on_message);
+    return err < 0 ? err : app_on(a, chat_typing, on_typing);
 }

@@ -15,13 +15,6 @@ typedef struct chat_room {
 } chat_room;
 void chat_room_init(chat_room *r, sio_str id);
 
-/* The member `roomId` of a table for sio_bind. */
-#define CHAT_ROOM_FIELD(type, member) \
-    {"roomId", SIO_FIELD_TEXT, .at = offsetof(type, member), .min = 1, .max = CHAT_ROOM_MAX}
-/* Binds; refuses also ids with control characters or broken Unicode. 0 or SIO_EFIELD, the refusal already
- * sent. */
-int  chat_bind(sio_socket *s, sio_in *in, const sio_field *fields, void *out, const sio_str *room_id);
-
 /* Events for a room whose join is still being checked wait for the answer, so that what one client sends
  * takes effect in the order sent. True when `in` was put aside: fn will be called with it, or it was
  * refused. */

@@ -33,24 +33,18 @@ typedef struct chat_join {
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-typedef struct join_payload {
-    sio_str room_id;
-} join_payload;
-
-static const sio_field join_fields[] = {CHAT_ROOM_FIELD(join_payload, room_id), {0}};
-
 /* Takes in, which is kept; NULL when there is no memory or the payload was refused. */
 static chat_join *join_new(sio_socket *s, sio_in *in)
 {
     chat_join *j = calloc(1, sizeof(*j));
-    join_payload m = {0};
+    in_chat_join m = {0};
 
     if (!j) {
         app_refuse_fault(s, in, SIO_ENOMEM, "Failed to join room");
         sio_release(in);
         return NULL;
     }
-    if (chat_bind(s, in, join_fields, &m, &m.room_id) < 0) {
+    if (app_payload(s, in, chat_join, &m) < 0) {
         sio_release(in);
         free(j);
         return NULL;
@@ -158,7 +152,7 @@ static void leave_again(chat_join *j)
     if (!j->entered || !sio_in_room(j->socket, j->room.name))
         return;
     sio_leave(j->socket, j->room.name);
-    chat_tell_others(j->socket, "chat:user_left", &j->room);
+    chat_tell_others(j->socket, out_chat_user_left, &j->room);
 }
 
 static int send_history(chat_join *j)
@@ -172,7 +166,7 @@ static int send_history(chat_join *j)
         return SIO_ENOMEM;
     for (unsigned i = 0; i < n; i++)
         items[i] = chat_val_make(&v[i], chat_page_at(j->page, i));
-    err = sio_emit(j->socket, "chat:history", sio_obj("roomId", j->room.id, "messages", sio_list(items, n)));
+    err = sio_emit(j->socket, out_chat_history, sio_obj("roomId", j->room.id, "messages", sio_list(items, n)));
     free(v);
     return err;
 }
@@ -207,7 +201,7 @@ static int enter(chat_join *j)
     if (err < 0)
         return err;
     j->entered = true;
-    chat_tell_others(j->socket, "chat:user_joined", &j->room);
+    chat_tell_others(j->socket, out_chat_user_joined, &j->room);
     return 0;
 }
 

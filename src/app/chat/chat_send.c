@@ -5,24 +5,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define CONTENT_MAX   4000 /* code points */
-#define MEDIA_URL_MAX 2048
-#define CLIENT_ID_MAX 128
-#define TYPE_MAX      16
-
-typedef struct send_payload {
-    sio_str room_id, content, type, media_url, client_id;
-} send_payload;
-
-static const sio_field send_fields[] = {
-    CHAT_ROOM_FIELD(send_payload, room_id),
-    {"content", SIO_FIELD_TEXT, true, offsetof(send_payload, content), 0, INT32_MAX},
-    {"type", SIO_FIELD_TEXT, true, offsetof(send_payload, type), 0, TYPE_MAX},
-    {"mediaUrl", SIO_FIELD_TEXT, true, offsetof(send_payload, media_url), 0, MEDIA_URL_MAX},
-    {"clientId", SIO_FIELD_TEXT, true, offsetof(send_payload, client_id), 1, CLIENT_ID_MAX},
-    {0},
-};
-
 typedef struct chat_send {
     db_job       job;
     sio_ns      *ns;
@@ -38,15 +20,6 @@ typedef struct chat_send {
 } chat_send;
 
 /* ---- checks ---------------------------------------------------------------------------------------- */
-
-static size_t code_points(sio_str s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++)
-        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-    return n;
-}
 
 static const char *find_surrogate(const char *p, const char *end)
 {
@@ -95,44 +68,33 @@ static bool is_web_url(sio_str s)
     return scheme > 0 && s.p[scheme] != '/' && s.p[scheme] != '?' && s.p[scheme] != '#';
 }
 
-/* SYSTEM is for the server to say. */
-static bool is_client_type(sio_str type)
-{
-    return sio_str_eq(type, sio_lit("TEXT")) || sio_str_eq(type, sio_lit("IMAGE"))
-        || sio_str_eq(type, sio_lit("VIDEO"));
-}
-
 /* What is wrong with the payload, NULL when nothing. */
-static const char *payload_fault(const send_payload *p, const char **code)
+static const char *payload_fault(const in_chat_message *p)
 {
-    *code = APP_BAD_REQUEST;
     if (!p->content.n && !p->media_url.p)
         return "Message content is required";
     if (has_nul(p->content) || has_nul(p->client_id))
         return "content and clientId must not contain U+0000";
     if (p->media_url.p && !is_web_url(p->media_url))
         return "mediaUrl must be an http or https URL";
-    if (!is_client_type(p->type))
-        return "type must be TEXT, IMAGE or VIDEO";
-    *code = APP_TOO_LONG;
-    return code_points(p->content) > CONTENT_MAX ? "content must have at most 4000 characters" : NULL;
+    return NULL;
 }
 
 /* Reads and checks the payload; refuses and returns a negative error, or 0. */
-static int payload_read(sio_socket *s, sio_in *in, send_payload *p)
+static int payload_read(sio_socket *s, sio_in *in, in_chat_message *p)
 {
-    const char *code, *fault;
+    const char *fault;
     int err;
 
-    *p = (send_payload){.content = sio_lit(""), .type = sio_lit("TEXT")};
-    err = chat_bind(s, in, send_fields, p, &p->room_id);
+    *p = (in_chat_message){.content = sio_lit("")};
+    err = app_payload(s, in, chat_message, p);
     if (err < 0)
         return err;
     if (p->media_url.n == 0)
         p->media_url = (sio_str){NULL, 0};
-    fault = payload_fault(p, &code);
+    fault = payload_fault(p);
     if (fault) {
-        app_refuse(s, in, code, fault);
+        app_refuse(s, in, APP_BAD_REQUEST, fault);
         return SIO_EFIELD;
     }
     if ((err = mend(in, &p->content)) < 0 || (err = mend(in, &p->media_url)) < 0 || (err = mend(in, &p->client_id)) < 0)
@@ -164,7 +126,7 @@ static void send_committed(db_job *job)
     chat_val v;
 
     if (!o->repeated)
-        sio_emit(sio_to(o->ns, o->room.name), "chat:new_message", chat_val_make(&v, &o->m));
+        sio_emit(sio_to(o->ns, o->room.name), out_chat_new_message, chat_val_make(&v, &o->m));
 }
 
 static void send_free(chat_send *o)
@@ -191,7 +153,7 @@ static void send_done(db_job *job)
     send_free(o);
 }
 
-static chat_send *send_new(sio_socket *s, sio_in *in, const send_payload *p)
+static chat_send *send_new(sio_socket *s, sio_in *in, const in_chat_message *p)
 {
     app_user *user = app_session_of(s)->user;
     chat_send *o = calloc(1, sizeof(*o));
@@ -208,13 +170,13 @@ static chat_send *send_new(sio_socket *s, sio_in *in, const send_payload *p)
     o->now_ms = sio_now(sio_server_of(s));
     chat_room_init(&o->room, p->room_id);
     o->m = (chat_message){.room_id = p->room_id, .sender_id = user->id, .username = user->username,
-                          .avatar_url = user->avatar_url, .content = p->content, .type = p->type,
+                          .avatar_url = user->avatar_url, .content = p->content, .type = sio_s(sent_type_names[p->type]),
                           .media_url = p->media_url, .client_id = p->client_id};
     return o;
 }
 
 /* A message that passed all checks, with its event kept. Takes in. */
-static void send_start(sio_socket *s, sio_in *in, const send_payload *p)
+static void send_start(sio_socket *s, sio_in *in, const in_chat_message *p)
 {
     chat_send *o = send_new(s, in, p);
     int err = SIO_ENOMEM;
@@ -233,7 +195,7 @@ static void send_start(sio_socket *s, sio_in *in, const send_payload *p)
 
 void chat_on_message(sio_socket *s, sio_in *in)
 {
-    send_payload p;
+    in_chat_message p;
     chat_room room;
     sio_in *kept;
 

@@ -1,0 +1,150 @@
+/* Binding: from a value that a client sent to a struct, by a table. */
+#include "sio/sio_int.h"
+
+static bool in_range(int64_t v, const sio_field *f)
+{
+    return (f->min == 0 && f->max == 0) || (v >= f->min && v <= f->max);
+}
+
+static int64_t code_points(sio_str s)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* No control characters, and no first bytes of a lone surrogate, which is no Unicode. */
+static bool is_id(sio_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (c < 0x20 || c == 0x7f || (c == 0xed && i + 1 < s.n && (unsigned char)s.p[i + 1] >= 0xa0))
+            return false;
+    }
+    return true;
+}
+
+static bool bind_text(sio_in *in, const sio_field *f, sio_val v, char *out)
+{
+    sio_str text;
+
+    if (!sio_str_of(in, v, &text) || !in_range(f->type == SIO_FIELD_CHARS ? code_points(text) : (int64_t)text.n, f) ||
+        (f->type == SIO_FIELD_ID && !is_id(text)))
+        return false;
+    memcpy(out, &text, sizeof text);
+    return true;
+}
+
+static bool bind_int(const sio_field *f, sio_val v, char *out)
+{
+    int64_t i;
+
+    if (!sio_int(v, &i) || !in_range(i, f))
+        return false;
+    memcpy(out, &i, sizeof i);
+    return true;
+}
+
+static bool bind_enum(sio_in *in, const sio_field *f, sio_val v, char *out)
+{
+    sio_str text;
+
+    if (!sio_str_of(in, v, &text))
+        return false;
+    for (int i = 0; f->choices[i]; i++) {
+        if (sio_str_eq(text, sio_s(f->choices[i]))) {
+            memcpy(out, &i, sizeof i);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool bind_ids(sio_in *in, const sio_field *f, sio_val v, char *out)
+{
+    sio_strs list = {NULL, sio_kind_of(v) == SIO_ARRAY ? sio_len(v) : 0};
+    sio_iter it = {0};
+    sio_str *item;
+    sio_val id;
+
+    if (sio_kind_of(v) != SIO_ARRAY || !in_range((int64_t)list.n, f) ||
+        !(list.p = item = sio_alloc(in, (list.n + 1) * sizeof *item)))
+        return false;
+    for (; sio_next(v, &it, NULL, &id); item++) {
+        if (!sio_str_of(in, id, item) || item->n == 0 || (int64_t)item->n > f->item_max || !is_id(*item))
+            return false;
+    }
+    memcpy(out, &list, sizeof list);
+    return true;
+}
+
+static bool bind_one(sio_in *in, const sio_field *f, sio_val v, char *out)
+{
+    switch (f->type) {
+    case SIO_FIELD_TEXT:
+    case SIO_FIELD_CHARS:
+    case SIO_FIELD_ID:
+        return bind_text(in, f, v, out);
+    case SIO_FIELD_INT:
+        return bind_int(f, v, out);
+    case SIO_FIELD_BOOL:
+        return sio_bool(v, (bool *)(void *)out);
+    case SIO_FIELD_ENUM:
+        return bind_enum(in, f, v, out);
+    case SIO_FIELD_IDS:
+        return bind_ids(in, f, v, out);
+    case SIO_FIELD_ARRAY:
+        if (sio_kind_of(v) != SIO_ARRAY || !in_range((int64_t)sio_len(v), f))
+            return false;
+        break;
+    default:
+        if (sio_kind_of(v) == SIO_UNDEFINED)
+            return false;
+    }
+    memcpy(out, &v, sizeof v);
+    return true;
+}
+
+static bool is_absent(sio_val v)
+{
+    sio_kind kind = sio_kind_of(v);
+
+    return kind == SIO_UNDEFINED || kind == SIO_NULL;
+}
+
+static bool has_required(const sio_field *fields)
+{
+    for (; fields->key; fields++) {
+        if (!fields->optional)
+            return true;
+    }
+    return false;
+}
+
+int sio_bind_value(sio_in *in, sio_val object, const sio_field *fields, void *out, const sio_field **bad)
+{
+    bool whole = fields->key && fields->whole;
+
+    *bad = NULL;
+    if (!whole && sio_kind_of(object) != SIO_OBJECT && (!is_absent(object) || has_required(fields)))
+        return SIO_EFIELD;
+    for (const sio_field *f = fields; f->key; f++) {
+        sio_val v = f->whole ? object : sio_get(object, f->key);
+
+        if (f->optional && is_absent(v))
+            continue;
+        if (!bind_one(in, f, v, (char *)out + f->at)) {
+            *bad = f;
+            return SIO_EFIELD;
+        }
+    }
+    return 0;
+}
+
+int sio_bind(sio_in *in, const sio_field *fields, void *out, const sio_field **bad)
+{
+    return sio_bind_value(in, sio_arg(in, 0), fields, out, bad);
+}
