@@ -16,8 +16,7 @@ enum {
     EIO_F_AWAITING  = 4,  /* a ping was sent, the pong is due */
     EIO_F_EXTENDED  = 8,  /* its deadline was already extended once */
     EIO_F_OVERFLOW  = 32, /* more waits than the peer may leave unfetched */
-    EIO_F_IN_CALL   = 16, /* bytes of a peer are being processed further up the stack: free later */
-    EIO_F_GOODBYE   = 32  /* closed by us on polling: the next poll gets the rest and `1` */
+    EIO_F_IN_CALL   = 16  /* bytes of a peer are being processed further up the stack: free later */
 };
 
 /* blob.tag of a message */
@@ -34,6 +33,7 @@ typedef struct eio_poll {
     blob    **out;
     uint32_t  nout, cap;
     size_t    bytes;
+    char      jsonp[8];       /* EIO_F_JSONP: the callback's number, as the handshake named it */
 } eio_poll;
 
 typedef struct eio_upgrade {
@@ -64,6 +64,8 @@ typedef struct eio_query {
     bool     has_sid, protocol4, base64, is_jsonp;
 } eio_query;
 void eio_query_parse(eio_query *q, sio_str query);
+/* Whether r asks for an upgrade that this server knows of. */
+bool eio_is_upgrade(const eio_server *e, const http_req *r);
 
 /* reply.c */
 void eio_reply(eio_server *e, http_req *r, int status, const char *type, sio_str body);
@@ -89,7 +91,7 @@ void eio_session_free(eio_session *s);
 blob *eio_control(char digit);            /* a packet of one digit as a sealed message */
 
 /* polling.c */
-int  eio_poll_open(eio_session *s, http_req *r);
+int  eio_poll_open(eio_session *s, http_req *r, const eio_query *q);
 void eio_poll_request(eio_session *s, http_req *r);
 void eio_poll_send(eio_session *s, blob *m);
 void eio_poll_flush(eio_session *s);
@@ -102,6 +104,8 @@ void eio_poll_free(eio_session *s);
 void eio_ws_open(eio_server *e, http_req *r, const eio_query *q);
 void eio_ws_take(eio_session *s, ws_conn *c); /* makes c the transport */
 void eio_ws_send(eio_session *s, blob *m);
+/* Answers 101 with the usual headers. NULL when the request was refused or its peer is gone; r is over either way. */
+ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner);
 
 /* upgrade.c */
 void eio_upgrade_request(eio_session *s, http_req *r);

@@ -234,6 +234,10 @@ static void on_body(http_req *r, int err, char *p, size_t n)
         eio_reply(e, r, 413, NULL, (sio_str){0});
         return;
     }
+    if (err < 0) { /* malformed chunks: r is gone */
+        eio_close(s, EIO_TRANSPORT_ERROR);
+        return;
+    }
     eio_session_enter(s);
     e->current = r;
     if (s->state != EIO_OPENED)
@@ -284,7 +288,7 @@ void eio_poll_request(eio_session *s, http_req *r)
         eio_reply(s->server, r, 500, NULL, (sio_str){0});
 }
 
-int eio_poll_open(eio_session *s, http_req *r)
+int eio_poll_open(eio_session *s, http_req *r, const eio_query *q)
 {
     const char *initial = s->server->config->initial_packet;
     buf out;
@@ -293,6 +297,7 @@ int eio_poll_open(eio_session *s, http_req *r)
         http_drop(r);
         return SIO_ENOMEM;
     }
+    memcpy(s->poll->jsonp, q->jsonp, sizeof q->jsonp);
     buf_init(&out, 4096 + (initial ? strlen(initial) : 0));
     eio_session_handshake(s, true, &out);
     if (initial)

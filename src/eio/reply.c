@@ -1,4 +1,5 @@
 /* Answers of the engine path: CORS, cookies, the error table, payloads with compression. */
+#include "codec/json.h"
 #include "eio/eio_int.h"
 
 #include <stdio.h>
@@ -156,10 +157,10 @@ void eio_reply(eio_server *e, http_req *r, int status, const char *type, sio_str
 
 /* ---- errors ---- */
 
-/* A refused upgrade is answered with bare text and always 400, and the connection ends. */
+/* A refused upgrade is answered with bare text and always 400; the HTTP floor ends such a connection. */
 static void refuse_upgrade(http_req *r, sio_str message)
 {
-    http_reply(r, 400, sio_lit("Connection: close\r\nContent-type: text/html\r\n"), message);
+    http_reply(r, 400, sio_lit("Content-type: text/html\r\n"), message);
 }
 
 void eio_reply_error(eio_server *e, http_req *r, enum eio_error code, const char *message)
@@ -169,13 +170,15 @@ void eio_reply_error(eio_server *e, http_req *r, enum eio_error code, const char
 
     if (e->config->on_error)
         e->config->on_error(e->ctx, r, code, text.p);
-    if (r->head->upgrade) {
+    if (eio_is_upgrade(e, r)) {
         refuse_upgrade(r, text);
         return;
     }
-    buf_init(&body, 4096);
+    buf_init(&body, 64 + 6 * text.n);
     buf_init(&headers, MAX_HEADERS);
-    buf_printf(&body, "{\"code\":%d,\"message\":\"%s\"}", (int)code, text.p);
+    buf_printf(&body, "{\"code\":%d,\"message\":", (int)code);
+    json_quote(&body, text);
+    buf_putc(&body, '}');
     buf_puts(&headers, "Content-Type: application/json\r\n");
     eio_upgrade_headers(e, r, false, &headers);
     http_reply(r, code == EIO_ERR_FORBIDDEN ? 403 : 400, buf_str(&headers), buf_str(&body));
@@ -213,7 +216,6 @@ static void reply_body(eio_server *e, http_req *r, buf *headers, sio_str body)
 
 void eio_reply_payload(eio_server *e, http_req *r, const eio_session *s, bool initial, sio_str payload)
 {
-    eio_query q;
     buf headers, script;
 
     buf_init(&headers, MAX_HEADERS);
@@ -223,8 +225,7 @@ void eio_reply_payload(eio_server *e, http_req *r, const eio_session *s, bool in
     put_common(e, r, initial, &headers);
     if (s->flags & EIO_F_JSONP) {
         buf_init(&script, payload.n * 6 + 64);
-        eio_query_parse(&q, r->head->query);
-        if (eio_jsonp_encode(sio_str_z(q.jsonp), payload, &script) == 0)
+        if (eio_jsonp_encode(sio_str_z(s->poll->jsonp), payload, &script) == 0)
             reply_body(e, r, &headers, buf_str(&script));
         else
             http_drop(r);

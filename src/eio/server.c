@@ -5,13 +5,14 @@
 
 /* ---- what is asked for ---- */
 
-static bool query_text(sio_str query, const char *key, char *out, size_t n)
+/* 1 and the text, 0 for absent, negative with an empty text when it is too long to mean anything. */
+static int query_text(sio_str query, const char *key, char *out, size_t n)
 {
     buf b;
-    bool found;
+    int found;
 
     buf_init(&b, n - 1);
-    found = http1_query_get(query, key, &b) != 0; /* too long counts as present: it matches nothing */
+    found = http1_query_get(query, key, &b);
     if (b.n)
         memcpy(out, b.p, b.n);
     out[b.n] = 0;
@@ -24,10 +25,10 @@ void eio_query_parse(eio_query *q, sio_str query)
     char eio[8], b64[8];
 
     query_text(query, "transport", q->transport, sizeof q->transport);
-    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) && q->sid[0];
-    q->is_jsonp = query_text(query, "j", q->jsonp, sizeof q->jsonp);
+    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) < 0 || q->sid[0]; /* too long: unknown, not absent */
+    q->is_jsonp = query_text(query, "j", q->jsonp, sizeof q->jsonp) != 0;
     q->protocol4 = query_text(query, "EIO", eio, sizeof eio) && strcmp(eio, "4") == 0;
-    q->base64 = query_text(query, "b64", b64, sizeof b64) && b64[0];
+    q->base64 = query_text(query, "b64", b64, sizeof b64) < 0 || b64[0];
 }
 
 static unsigned transport_bit(const char *name)
@@ -35,6 +36,12 @@ static unsigned transport_bit(const char *name)
     if (strcmp(name, "polling") == 0)
         return EIO_POLLING;
     return strcmp(name, "websocket") == 0 ? EIO_WEBSOCKET : 0;
+}
+
+/* Without the WebSocket transport nobody answers upgrades: such a request is one like any other. */
+bool eio_is_upgrade(const eio_server *e, const http_req *r)
+{
+    return r->head->upgrade && (e->config->transports & EIO_WEBSOCKET);
 }
 
 /* ---- sessions of other loops ---- */
@@ -70,15 +77,15 @@ static void open_session(eio_server *e, http_req *r)
         eio_reply_error(e, r, EIO_ERR_PROTOCOL, NULL);
     } else if (transport_bit(q.transport) == EIO_WEBSOCKET) {
         eio_ws_open(e, r, &q);
-    } else if (r->head->upgrade) {
+    } else if (eio_is_upgrade(e, r)) {
         /* A WebSocket that asks for polling: the reference accepts and closes it. */
-        ws_conn *c = ws_accept_upgrade(r, (sio_str){0}, &e->ws_limits, NULL, NULL);
+        ws_conn *c = eio_ws_accept(e, r, false, NULL, NULL);
 
         if (c)
             ws_release(c, 0);
     } else if (!(s = eio_session_new(e, &q, r))) {
         http_drop(r);
-    } else if (eio_poll_open(s, r) < 0) {
+    } else if (eio_poll_open(s, r, &q) < 0) {
         eio_session_lost(s, EIO_TRANSPORT_ERROR);
     }
 }
@@ -100,7 +107,7 @@ static void handshake(eio_server *e, http_req *r, const eio_query *q)
 
     if (!sio_str_eq(r->head->method, sio_lit("GET")))
         eio_reply_error(e, r, EIO_ERR_METHOD, NULL);
-    else if (websocket && !r->head->upgrade)
+    else if (websocket && !eio_is_upgrade(e, r))
         eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
     else if (c->max_sessions && e->sessions.n >= c->max_sessions)
         eio_reply_error(e, r, EIO_ERR_FORBIDDEN, "Too many connections");
@@ -115,11 +122,11 @@ static void handshake(eio_server *e, http_req *r, const eio_query *q)
 static void known_session(eio_session *s, http_req *r, const eio_query *q)
 {
     eio_server *e = s->server;
-    bool websocket = transport_bit(q->transport) == EIO_WEBSOCKET;
+    bool websocket = transport_bit(q->transport) == EIO_WEBSOCKET, upgrade = eio_is_upgrade(e, r);
 
-    if (!q->protocol4 || (!r->head->upgrade && (websocket || !s->poll)))
+    if (!q->protocol4 || (!upgrade && (websocket || !s->poll)))
         eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
-    else if (r->head->upgrade)
+    else if (upgrade)
         eio_upgrade_request(s, r);
     else
         eio_poll_request(s, r);
@@ -152,7 +159,6 @@ static void on_request(void *ctx, http_req *r)
 {
     eio_server *e = ctx;
     const eio_config *c = e->config;
-    sio_str refusal = {0};
     int err = c->on_request ? c->on_request(e->ctx, r) : 0;
 
     if (err == SIO_ESTATE)
@@ -161,10 +167,6 @@ static void on_request(void *ctx, http_req *r)
         eio_reply_error(e, r, EIO_ERR_REQUEST, NULL);
     else if (c->cors.enabled && sio_str_eq(r->head->method, sio_lit("OPTIONS")))
         eio_reply_preflight(e, r);
-    else if (r->head->upgrade && !sio_str_eq(r->head->method, sio_lit("GET")))
-        eio_reply_error(e, r, EIO_ERR_METHOD, NULL);
-    else if (r->head->upgrade && (c->transports & EIO_WEBSOCKET) && ws_upgrade_check(r->head, &refusal))
-        http_reply(r, 400, refusal.n ? refusal : sio_lit("Connection: close\r\n"), (sio_str){0});
     else
         check_and_serve(e, r);
 }

@@ -92,18 +92,6 @@ static eio_upgrade *upgrade_new(eio_session *s)
     return u;
 }
 
-static ws_conn *accept_socket(eio_server *e, http_req *r, const ws_conn_ops *ops, void *owner)
-{
-    ws_conn *c;
-    buf headers;
-
-    buf_init(&headers, 8192);
-    eio_upgrade_headers(e, r, false, &headers);
-    c = ws_accept_upgrade(r, buf_str(&headers), &e->ws_limits, ops, owner);
-    buf_fini(&headers);
-    return c;
-}
-
 void eio_upgrade_request(eio_session *s, http_req *r)
 {
     eio_server *e = s->server;
@@ -115,7 +103,7 @@ void eio_upgrade_request(eio_session *s, http_req *r)
         http_drop(r);
         return;
     }
-    c = accept_socket(e, r, u ? &probe_ops : NULL, u);
+    c = eio_ws_accept(e, r, false, u ? &probe_ops : NULL, u);
     if (!c) {
         free(u);
     } else if (!u) {

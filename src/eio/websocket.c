@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "eio/eio_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void on_message(ws_conn *c, bool binary, char *p, size_t n)
@@ -84,20 +85,55 @@ void eio_ws_take(eio_session *s, ws_conn *c)
     s->ws = c;
 }
 
-void eio_ws_open(eio_server *e, http_req *r, const eio_query *q)
+/* An upgrade request that is none is refused in the words of the reference. */
+static bool check_upgrade(http_req *r)
 {
-    eio_session *s = eio_session_new(e, q, r);
+    const char *what = "Missing or invalid Sec-WebSocket-Key header";
+    char headers[128];
+    sio_str more;
+    int status;
+
+    if (!ws_upgrade_check(r->head, &more))
+        return true;
+    status = sio_str_eq(r->head->method, sio_lit("GET")) ? 400 : 405;
+    if (status == 405)
+        what = "Invalid HTTP method";
+    else if (!http1_has_token(http1_header_get(r->head, "Upgrade"), "websocket"))
+        what = "Invalid Upgrade header";
+    else if (more.n)
+        what = "Missing or invalid Sec-WebSocket-Version header";
+    snprintf(headers, sizeof headers, "Content-Type: text/html\r\n%.*s", (int)more.n, more.p);
+    http_reply(r, status, sio_str_z(headers), sio_str_z(what));
+    return false;
+}
+
+ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner)
+{
     ws_conn *c;
     buf headers;
 
+    if (!check_upgrade(r))
+        return NULL;
+    buf_init(&headers, 8192);
+    eio_upgrade_headers(e, r, initial, &headers);
+    c = ws_accept_upgrade(r, buf_str(&headers), &e->ws_limits, ops, owner);
+    buf_fini(&headers);
+    return c;
+}
+
+void eio_ws_open(eio_server *e, http_req *r, const eio_query *q)
+{
+    eio_session *s;
+    ws_conn *c;
+
+    if (!check_upgrade(r))
+        return;
+    s = eio_session_new(e, q, r);
     if (!s) {
         http_drop(r);
         return;
     }
-    buf_init(&headers, 8192);
-    eio_upgrade_headers(e, r, true, &headers);
-    c = ws_accept_upgrade(r, buf_str(&headers), &e->ws_limits, &transport_ops, s);
-    buf_fini(&headers);
+    c = eio_ws_accept(e, r, true, &transport_ops, s);
     if (!c) {
         eio_session_lost(s, EIO_TRANSPORT_CLOSE);
         return;
