@@ -65,7 +65,8 @@ typedef struct sio_hooks {
     /* Before all checks of every Engine.IO request: 0 goes on, SIO_ESTATE = this function has replied itself, any other
      * negative value is answered as "Bad request". */
     int  (*on_request)(void *arg, sio_request *r);
-    /* Each new session: answer with sio_allow or sio_refuse_request, now or later. */
+    /* Each new session: answer once with sio_allow or sio_refuse_request, now or later on the same loop; r is valid until
+     * then, and reads as empty when its client has gone away meanwhile. */
     void (*allow_request)(void *arg, sio_request *r);
     /* Add header lines with sio_add_header; `initial` on the first answer of a session. */
     void (*on_headers)(void *arg, sio_request *r, bool initial);
