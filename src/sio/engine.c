@@ -91,12 +91,46 @@ static int on_request(void *ctx, http_req *r)
     return o->hooks.on_request(o->hook_arg, request_of(r));
 }
 
+/* What allow_request is given: a face that stays until it is answered, while the peer may go away behind it. */
+typedef struct asking {
+    http_req  face;
+    http_req *real;             /* NULL once the peer is gone */
+} asking;
+
+static void on_asking_gone(http_req *r)
+{
+    static const http1_request nothing;
+    asking *a = r->user;
+
+    a->real = NULL;
+    a->face.head = &nothing;
+}
+
 static void on_allow(void *ctx, http_req *r)
 {
     const sio_options *o = &((shard *)ctx)->io->opt;
+    asking *a;
 
-    if (http_hold(r) == 0)
-        o->hooks.allow_request(o->hook_arg, request_of(r));
+    if (http_hold(r) < 0)
+        return;
+    if (!(a = malloc(sizeof *a)))
+        abort(); /* a small fixed allocation */
+    *a = (asking){{.head = r->head, .server = r->server}, r};
+    r->user = a;
+    r->on_abort = on_asking_gone;
+    o->hooks.allow_request(o->hook_arg, request_of(&a->face));
+}
+
+/* The request that is answered now, or NULL when nobody waits for it any more. */
+static http_req *answered(sio_request *r)
+{
+    asking *a = container_of(http_of(r), asking, face);
+    http_req *real = a->real;
+
+    free(a);
+    if (real)
+        real->on_abort = NULL;
+    return real;
 }
 
 static void on_headers(void *ctx, http_req *r, bool initial, buf *headers)
@@ -118,12 +152,18 @@ static void on_error(void *ctx, http_req *r, enum eio_error code, const char *me
 
 void sio_allow(sio_request *r)
 {
-    eio_allow(shard_of(http_of(r))->eio, http_of(r));
+    http_req *real = answered(r);
+
+    if (real)
+        eio_allow(shard_of(real)->eio, real);
 }
 
 void sio_refuse_request(sio_request *r, const char *message)
 {
-    eio_refuse(shard_of(http_of(r))->eio, http_of(r), message);
+    http_req *real = answered(r);
+
+    if (real)
+        eio_refuse(shard_of(real)->eio, real, message);
 }
 
 static bool is_header_safe(sio_str value)

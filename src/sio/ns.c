@@ -93,7 +93,8 @@ static sio_ns *ns_new(sio_server *io, sio_str name, ns_table *table, bool has_so
         free(ns);
         return NULL;
     }
-    memcpy(copy, name.p, name.n);
+    if (name.n)
+        memcpy(copy, name.p, name.n);
     ns->name = (sio_str){copy, name.n};
     ns->io = io;
     ns->table = table;
