@@ -103,8 +103,46 @@ static const char chat_order[] =
     "CREATE UNIQUE INDEX partyline_messages_client ON partyline_messages (room_id, sender_id, client_id)"
     " WHERE client_id IS NOT NULL;";
 
+/* The log of a room: every seq of partyline_rooms.last_seq is a row in partyline_messages or in partyline_changes, so "what
+ * happened after 17" is two walks along primary keys. rev is the seq of the last thing that happened to a message. The
+ * number of each emoji is kept beside the reactions, since a history must not count them. `filled`: the messages that
+ * were in the room before us have got their numbers. */
+static const char chat_log[] =
+    "ALTER TABLE partyline_rooms ADD COLUMN filled INTEGER NOT NULL DEFAULT 0 CHECK (filled IN (0, 1));"
+    "ALTER TABLE partyline_messages ADD COLUMN rev INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE partyline_messages ADD COLUMN reply_to TEXT;"
+    "ALTER TABLE partyline_messages ADD COLUMN edited_at INTEGER;"
+    "ALTER TABLE partyline_messages ADD COLUMN deleted_at INTEGER;"
+    "ALTER TABLE partyline_messages ADD COLUMN emojis INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE partyline_messages SET rev = seq;"
+
+    "CREATE TABLE partyline_changes ("
+    " room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL,"
+    " kind TEXT NOT NULL CHECK (kind IN ('edit', 'delete', 'react', 'unreact')),"
+    " message_id TEXT NOT NULL, user_id TEXT NOT NULL, emoji TEXT, created_at INTEGER NOT NULL,"
+    " PRIMARY KEY (room_id, seq)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE partyline_reactions ("
+    " message_id TEXT NOT NULL REFERENCES partyline_messages (message_id) ON DELETE CASCADE,"
+    " emoji TEXT NOT NULL, user_id TEXT NOT NULL,"
+    " PRIMARY KEY (message_id, emoji, user_id)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE partyline_reaction_counts ("
+    " message_id TEXT NOT NULL REFERENCES partyline_messages (message_id) ON DELETE CASCADE,"
+    " emoji TEXT NOT NULL, users INTEGER NOT NULL, first_seq INTEGER NOT NULL,"
+    " PRIMARY KEY (message_id, emoji)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE partyline_reads ("
+    " user_id TEXT NOT NULL,"
+    " room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL, PRIMARY KEY (user_id, room_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX partyline_reads_room ON partyline_reads (room_id);"
+    "CREATE INDEX party_cohosts_user ON party_cohosts (user_id);"
+    "CREATE INDEX party_attendees_user ON party_attendees (user_id);";
+
 const db_step db_sqlite_steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
+    {"chat log", chat_log},
 };
 const unsigned db_sqlite_steps_n = sizeof(db_sqlite_steps) / sizeof(db_sqlite_steps[0]);
