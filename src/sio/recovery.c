@@ -5,8 +5,11 @@
  * client has seen is described exactly by one number per origin, however the streams were mixed on its loop.
  *
  * A lost socket's state stays on the loop it lived on; the first character of its private id (pid) names the loop that
- * knows where that is. A client that comes back on another loop gets its state from there together with those numbers,
- * and the events behind them from its new loop's own log. */
+ * knows where that is. A client that comes back on another loop gets its state from there together with those numbers
+ * and the order of what it missed; the events themselves, but for those to it alone, are in its new loop's own log.
+ *
+ * What is replayed is logged once more, as events for that client alone, so that the log holds everything a client got
+ * in the order it got it: it may be lost again at any point. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "sio/recovery_int.h"
@@ -100,7 +103,8 @@ static void drop_first(recovery *r)
 {
     logged *e = &r->log[r->first++];
 
-    r->base[e->o->origin] = e->o->seq;
+    if (r->base[e->o->origin] < e->o->seq) /* what was replayed is logged again, out of turn */
+        r->base[e->o->origin] = e->o->seq;
     r->bytes -= entry_bytes(e->o);
     op_free(e->o);
     if (r->first * 2 > r->cap) {
@@ -118,7 +122,7 @@ static void prune(recovery *r)
         drop_first(r);
 }
 
-static void append(recovery *r, op *copy)
+void recovery_append(recovery *r, op *copy)
 {
     if (r->last == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
@@ -141,16 +145,24 @@ void recovery_log(ns_shard *ns, const op *o)
     op *copy = op_copy(o, ns, true);
 
     if (copy)
-        append(ns->recovery, copy);
+        recovery_append(ns->recovery, copy);
+}
+
+op *recovery_op_for(sio_socket *s, uint64_t seq, unsigned origin, const parcel *p)
+{
+    sio_str own = {s->id, SIO_ID_LEN};
+    op o = {.kind = OP_EMIT, .flags = OP_ONE, .sel = {.room = &own, .nrooms = 1}, .seq = seq, .origin = origin,
+            .parcel = *p};
+
+    return op_copy(&o, s->ns, true);
 }
 
 void recovery_log_one(sio_socket *s, uint64_t seq, const parcel *p)
 {
-    sio_str own = {s->id, SIO_ID_LEN};
-    op o = {.kind = OP_EMIT, .flags = OP_ONE, .sel = {.room = &own, .nrooms = 1}, .seq = seq,
-            .origin = s->ns->shard->index, .parcel = *p};
+    op *copy = recovery_op_for(s, seq, s->ns->shard->index, p);
 
-    recovery_log(s->ns, &o);
+    if (copy)
+        recovery_append(s->ns->recovery, copy);
 }
 
 /* ---- life ---- */

@@ -34,6 +34,13 @@ struct recovery {
     loop_timer purge;
 };
 
+/* What a client missed where it lived: of an event that went to all only which one it was, since the new loop has it too. */
+typedef struct missed {
+    op      *o;                 /* an event for this client alone, else NULL */
+    unsigned origin;
+    uint64_t seq;
+} missed;
+
 /* A client that wants its state back, on its way between loops. */
 struct restore {
     loop_task task;
@@ -45,10 +52,14 @@ struct restore {
     uint64_t  seq;
     saved    *found;            /* the state, once found */
     uint64_t *seen;             /* per origin: the last number the client has seen */
-    op      **own;              /* events for this client alone, from the loop it lived on */
-    size_t    nown;
+    missed   *missed;           /* in the order of the loop it lived on */
+    size_t    nmissed;
 };
 
+/* An event as one that went to s alone; NULL without memory. */
+op      *recovery_op_for(sio_socket *s, uint64_t seq, unsigned origin, const parcel *p);
+/* Logs an event; takes the copy. */
+void     recovery_append(recovery *r, op *copy);
 unsigned recovery_home(const char *pid);
 bool     recovery_parse_offset(const sio_server *io, sio_str text, unsigned *origin, uint64_t *seq);
 void     recovery_saved_free(saved *v, ns_shard *ns);

@@ -106,11 +106,14 @@ static bool is_for(const op *o, const saved *v)
 /* ---- on the loop where the client lived ---- */
 
 /* Index behind the event the client has seen last, or SIZE_MAX when the log does not reach back to it. */
-static size_t find_offset(const recovery *r, const restore *q)
+static size_t find_offset(const recovery *r, const restore *q, const saved *v)
 {
-    for (size_t i = r->last; i > r->first; i--)
-        if (r->log[i - 1].o->origin == q->origin && r->log[i - 1].o->seq == q->seq)
+    for (size_t i = r->last; i > r->first; i--) {
+        const op *o = r->log[i - 1].o;
+
+        if (o->origin == q->origin && o->seq == q->seq && (!(o->flags & OP_ONE) || is_for(o, v)))
             return i;
+    }
     return SIZE_MAX;
 }
 
@@ -121,23 +124,30 @@ static bool note_seen(const recovery *r, restore *q, size_t behind)
     if (!(q->seen = malloc(n * sizeof *q->seen)))
         return false;
     memcpy(q->seen, r->base, n * sizeof *q->seen);
-    for (size_t i = r->first; i < behind; i++)
-        q->seen[r->log[i].o->origin] = r->log[i].o->seq;
+    for (size_t i = r->first; i < behind; i++) {
+        const op *o = r->log[i].o;
+
+        if (q->seen[o->origin] < o->seq)
+            q->seen[o->origin] = o->seq;
+    }
     return true;
 }
 
-static void note_own(const recovery *r, restore *q, size_t behind)
+static void note_missed(const recovery *r, restore *q, size_t behind)
 {
     ns_shard *to = &q->ns->shard[q->asker];
 
-    if (!(q->own = calloc(r->last - behind + 1, sizeof(*q->own))))
+    if (!(q->missed = calloc(r->last - behind + 1, sizeof *q->missed)))
         return;
     for (size_t i = behind; i < r->last; i++) {
         const op *o = r->log[i].o;
-        op *copy;
+        op *copy = NULL;
 
-        if ((o->flags & OP_ONE) && is_for(o, q->found) && (copy = op_copy(o, to, to == r->ns)))
-            q->own[q->nown++] = copy;
+        if (!is_for(o, q->found))
+            continue;
+        if ((o->flags & OP_ONE) && !(copy = op_copy(o, to, to == r->ns)))
+            continue;
+        q->missed[q->nmissed++] = (missed){copy, o->origin, o->seq};
     }
 }
 
@@ -146,7 +156,7 @@ static void take_state(recovery *r, restore *q, saved *v, size_t behind)
     if (!note_seen(r, q, behind))
         return;
     q->found = v;
-    note_own(r, q, behind);
+    note_missed(r, q, behind);
     map_del(&r->saved, (sio_str){v->pid, SIO_ID_LEN});
     loop_timer_cancel(r->ns->shard->loop, &v->expiry);
     recovery_route(r->ns, v->pid, q->asker);
@@ -186,7 +196,7 @@ static void look(restore *q)
         go(q, v->moved_to, on_look);
         return;
     }
-    if (v && v->data && (behind = find_offset(r, q)) != SIZE_MAX)
+    if (v && v->data && (behind = find_offset(r, q, v)) != SIZE_MAX)
         take_state(r, q, v, behind);
     go(q, q->asker, on_answer);
 }
@@ -229,32 +239,87 @@ void recovery_restore_free(restore *q, ns_shard *ns)
 {
     if (!q)
         return;
-    for (size_t i = 0; i < q->nown; i++)
-        op_free(q->own[i]);
+    for (size_t i = 0; i < q->nmissed; i++)
+        if (q->missed[i].o)
+            op_free(q->missed[i].o);
     if (q->found)
         recovery_saved_free(q->found, ns);
-    free(q->own);
+    free(q->missed);
     free(q->seen);
     free(q);
 }
 
-/* Events of the log the client has not seen, with those for it alone where its old loop sent them. */
+/* ---- replaying ---- */
+
+typedef struct replay {
+    sio_socket *s;
+    restore    *q;
+    size_t      at[EIO_MAX_LOOPS + 1]; /* per origin: where to look on in the log */
+    op        **sent;                  /* copies to be logged */
+    size_t      n;
+} replay;
+
+/* Walks each origin's events once: they have the same order on all loops. NULL when it has not come here yet; then it will
+ * by itself. */
+static const op *find_in_log(replay *p, const missed *m)
+{
+    const recovery *r = p->s->ns->recovery;
+
+    for (size_t i = p->at[m->origin] > r->first ? p->at[m->origin] : r->first; i < r->last; i++) {
+        const op *o = r->log[i].o;
+
+        if (o->origin != m->origin || (o->flags & OP_ONE) || o->seq < m->seq)
+            continue;
+        if (o->seq > m->seq)
+            return NULL;
+        p->at[m->origin] = i + 1;
+        return o;
+    }
+    return NULL;
+}
+
+static void play(replay *p, const op *o)
+{
+    op *copy = recovery_op_for(p->s, o->seq, o->origin, &o->parcel);
+
+    socket_send(p->s, (parcel *)&o->parcel);
+    if (copy)
+        p->sent[p->n++] = copy;
+    if (p->q->seen[o->origin] < o->seq)
+        p->q->seen[o->origin] = o->seq;
+}
+
+/* First what its old loop knows it missed, in that order, then what has only come by here. */
+static void play_all(replay *p)
+{
+    const recovery *r = p->s->ns->recovery;
+
+    for (size_t i = 0; i < p->q->nmissed; i++) {
+        const missed *m = &p->q->missed[i];
+        const op *o = m->o ? m->o : find_in_log(p, m);
+
+        if (o)
+            play(p, o);
+    }
+    for (size_t i = r->first; i < r->last; i++) {
+        const op *o = r->log[i].o;
+
+        if (!(o->flags & OP_ONE) && o->seq > p->q->seen[o->origin] && is_for(o, p->q->found))
+            play(p, o);
+    }
+}
+
 void recovery_replay(sio_socket *s, restore *q)
 {
-    const recovery *r = s->ns->recovery;
-    size_t k = 0;
+    recovery *r = s->ns->recovery;
+    replay p = {.s = s, .q = q, .sent = calloc(q->nmissed + r->last - r->first + 1, sizeof(op *))};
 
-    for (size_t i = r->first; i < r->last; i++) {
-        op *o = r->log[i].o;
-
-        if ((o->flags & OP_ONE) || o->seq <= q->seen[o->origin] || !is_for(o, q->found))
-            continue;
-        while (k < q->nown && o->origin == q->own[k]->origin && q->own[k]->seq < o->seq)
-            socket_send(s, &q->own[k++]->parcel);
-        socket_send(s, &o->parcel);
-    }
-    while (k < q->nown)
-        socket_send(s, &q->own[k++]->parcel);
+    if (!p.sent)
+        abort(); /* as large as the log's own table */
+    play_all(&p);
+    for (size_t i = 0; i < p.n; i++)
+        recovery_append(r, p.sent[i]);
+    free(p.sent);
     recovery_restore_free(q, s->ns);
 }
 

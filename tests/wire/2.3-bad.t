@@ -564,6 +564,8 @@ w opens websocket
 w > text 40/later,
 w > text 41/later,
 w < close
+~ 100ms
+w < nothing
 
 scenario the client goes away while guards think
 w opens websocket

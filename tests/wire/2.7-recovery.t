@@ -333,3 +333,79 @@ x > hangup
 y opens websocket
 y > text 40{"pid":"$w_pid","offset":"$o1"}
 y < text 40{"sid":"$w_id","pid":"$w_pid"}
+
+scenario lost again with the last event to it alone, and in the middle of what was replayed
+u opens websocket
+u joins
+w opens websocket
+w joins
+w > text 42["burst",3]
+w < text 42["n",1,"$a1"]
+w < text 42["n",2,"$a2"]
+w < text 42["n",3,"$a3"]
+w > hangup
+u > text 42["others","x"]
+x opens websocket
+x > text 40{"pid":"$w_pid","offset":"$a1"}
+x < text 42["n",2,"$a2"]
+x < text 42["n",3,"$a3"]
+x < text 42["said","x","$b1"]
+x < text 40{"sid":"$w_id","pid":"$w_pid"}
+x > hangup
+u > text 42["others","y"]
+y opens websocket
+y > text 40{"pid":"$w_pid","offset":"$a2"}
+y < text 42["n",3,"$a3"]
+y < text 42["said","x","$b1"]
+y < text 42["said","y","$b2"]
+y < text 40{"sid":"$w_id","pid":"$w_pid"}
+y > hangup
+z opens websocket
+z > text 40{"pid":"$w_pid","offset":"$a3"}
+z < text 42["said","x","$b1"]
+z < text 42["said","y","$b2"]
+z < text 40{"sid":"$w_id","pid":"$w_pid"}
+z > text 42["burst",1]
+z < text 42["n",1,"$c1"]
+z > hangup
+v opens websocket
+v > text 40{"pid":"$w_pid","offset":"$c1"}
+v < text 40{"sid":"$w_id","pid":"$w_pid"}
+v < nothing
+
+scenario two clients lost and found do not mix their events
+v opens websocket
+v joins
+w opens websocket
+w joins
+w > text 42["burst",2]
+w < text 42["n",1,"$w1"]
+w < text 42["n",2,"$w2"]
+v > text 42["burst",2]
+v < text 42["n",1,"$v1"]
+v < text 42["n",2,"$v2"]
+w > hangup
+v > hangup
+server emit / news 1
+x opens websocket
+x > text 40{"pid":"$w_pid","offset":"$w1"}
+x < text 42["n",2,"$w2"]
+x < text 42["news","1","$n1"]
+x < text 40{"sid":"$w_id","pid":"$w_pid"}
+y opens websocket
+y > text 40{"pid":"$v_pid","offset":"$v1"}
+y < text 42["n",2,"$v2"]
+y < text 42["news","1","$n1"]
+y < text 40{"sid":"$v_id","pid":"$v_pid"}
+x > hangup
+y > hangup
+server emit / news 2
+x2 opens websocket
+x2 > text 40{"pid":"$w_pid","offset":"$n1"}
+x2 < text 42["news","2","$n2"]
+x2 < text 40{"sid":"$w_id","pid":"$w_pid"}
+y2 opens websocket
+y2 > text 40{"pid":"$v_pid","offset":"$v2"}
+y2 < text 42["news","1","$n1"]
+y2 < text 42["news","2","$n2"]
+y2 < text 40{"sid":"$v_id","pid":"$v_pid"}
