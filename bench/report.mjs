@@ -5,6 +5,7 @@ import { availableParallelism, totalmem, release, cpus } from 'node:os';
 import { servers, sides } from './plan.mjs';
 
 const GENERATOR_FULL = 0.95;
+const QUIET_LOAD = 1;
 const packages = ['socket.io', 'ws', 'better-sqlite3'];
 
 function median(values) {
@@ -99,13 +100,15 @@ function installed(name) {
   }
 }
 
-function conditions({ rounds, quick }) {
+function conditions({ rounds, quick, load }) {
   const times = `${rounds} round${rounds === 1 ? '' : 's'}, medians${quick ? ' (--quick: too short to quote)' : ''}`;
   const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
   return [
     `Measured ${new Date().toISOString().slice(0, 10)}, partyline ${gitVersion()}, ${times}.`,
     `${machine}, Linux ${release()}, loopback; server on core 0, load generator on core 1, polling.`,
     `Node ${process.version}, ${packages.map(installed).join(', ')}.`,
+    ...(load > QUIET_LOAD ? [`Other work was running (load average ${load.toFixed(1)} at the start): look at CPU per`
+      + ' operation only.'] : []),
   ].join('\n');
 }
 

@@ -5,7 +5,7 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -114,7 +114,7 @@ function loadArgs(test, server, port, pids) {
   return args.map(String);
 }
 
-async function load(args) {
+async function generate(args) {
   const child = start(1, args, {}, 'pipe');
   let text = '';
   child.stdout.on('data', (data) => { text += data; });
@@ -142,7 +142,7 @@ async function runOne(test, name) {
   try {
     await untilReady(child, port);
     const pids = redis ? [child.pid, redis.child.pid] : [child.pid];
-    return { name: test.name, ...await load(loadArgs(test, name, port, pids)) };
+    return { name: test.name, ...await generate(loadArgs(test, name, port, pids)) };
   } finally {
     await stop(child);
     if (redis) await stop(redis.child);
@@ -196,6 +196,7 @@ async function main() {
   const work = plan();
   const rounds = flags.quick ? 1 : Number(flags.rounds);
   const began = Date.now();
+  const [load] = loadavg();
   const runs = [];
   let done = 0;
   for (const line of work.missing) console.log(line);
@@ -205,7 +206,7 @@ async function main() {
     await round(work, runs, done + 1);
   }
   if (flags.json) writeFileSync(flags.json, JSON.stringify(runs, null, 1));
-  const text = report({ ...work, runs, rounds: done, quick: flags.quick });
+  const text = report({ ...work, runs, load, rounds: done, quick: flags.quick });
   console.log(`\n${text}`);
   if (flags.write) writeFileSync(join(here, 'RESULTS.md'), text);
   if (runs.some((run) => run.broken || run.lost || run.failures)) process.exitCode = 1;
