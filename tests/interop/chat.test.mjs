@@ -73,7 +73,8 @@ describe("chat", () => {
         includes(left, { userId: bId, roomId });
         assertIsoNow(left.timestamp);
         await say(alice, roomId, "bob does not hear this");
-        await join(bob, roomId); /* travels behind anything that might have been sent to bob */
+        await ask(bob, "chat:leave", { roomId }); /* a round trip: what was on its way to bob has arrived or never will */
+        await join(bob, roomId);
         assert.deepEqual(bob.inbox.all("chat:new_message").filter((m) => m.content !== text && !m.mediaUrl), []);
         assert.deepEqual(alice.inbox.all("chat:user_typing"), [], "typing comes back to the one who types");
         assert.deepEqual(alice.inbox.all("error").concat(bob.inbox.all("error")), []);
