@@ -24,20 +24,23 @@ static void await_ping(eio_session *s)
     loop_timer_set(s->server->loop, &s->heartbeat, s->server->config->ping_interval_ms);
 }
 
-static void await_pong(eio_session *s)
+static void await_pong(eio_session *s, uint64_t ms)
 {
-    loop_timer_set(s->server->loop, &s->heartbeat, s->server->config->ping_timeout_ms);
+    loop_timer_set(s->server->loop, &s->heartbeat, ms);
 }
 
+/* The pong's time counts from when the ping was due: peers know both periods and expect the session to end after
+ * their sum. A loop that was held up leaves the peer half of it all the same. */
 static void send_ping(eio_session *s)
 {
+    uint64_t late = loop_timer_late(s->server->loop), timeout = s->server->config->ping_timeout_ms;
     blob *ping = eio_control('2');
 
     if (ping)
         eio_send(s, ping);
     blob_drop(ping);
     s->flags |= EIO_F_AWAITING;
-    await_pong(s);
+    await_pong(s, timeout - (late < timeout / 2 ? late : timeout / 2));
 }
 
 static void on_heartbeat(loop_timer *t)
@@ -58,7 +61,7 @@ static void note_life(eio_session *s)
     if ((s->flags & (EIO_F_AWAITING | EIO_F_EXTENDED)) != EIO_F_AWAITING)
         return;
     s->flags |= EIO_F_EXTENDED;
-    await_pong(s);
+    await_pong(s, s->server->config->ping_timeout_ms);
 }
 
 /* ---- birth ---- */
@@ -92,9 +95,15 @@ eio_session *eio_session_new(eio_server *e, const eio_query *q, http_req *r)
     return s;
 }
 
+/* Requests are served before the timers of their turn: one that comes after the pong was due finds nothing. */
 eio_session *eio_session_find(eio_server *e, const char *sid)
 {
-    return map_get(&e->sessions, sio_str_z(sid));
+    eio_session *s = map_get(&e->sessions, sio_str_z(sid));
+
+    if (!s || s->state != EIO_OPENED || !(s->flags & EIO_F_AWAITING) || !loop_timer_is_due(e->loop, &s->heartbeat))
+        return s;
+    eio_close(s, EIO_PING_TIMEOUT);
+    return NULL;
 }
 
 int eio_session_handshake(const eio_session *s, bool polling, buf *out)

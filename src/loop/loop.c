@@ -102,6 +102,11 @@ void loop_timer_cancel(loop *l, loop_timer *t)
 
 bool loop_timer_is_set(const loop_timer *t) { return t->due != 0; }
 
+bool loop_timer_is_due(const loop *l, const loop_timer *t) { return t->due != 0 && t->due <= l->now; }
+
+/* While timers run the wheel stands at the millisecond they were due. */
+uint64_t loop_timer_late(const loop *l) { return l->now - l->timers.now; }
+
 /* ---- tasks ---- */
 
 void loop_post(loop *l, loop_task *t)

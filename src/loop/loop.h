@@ -45,6 +45,10 @@ void loop_timer_init(loop_timer *t, void (*fn)(loop_timer *t));
 void loop_timer_set(loop *l, loop_timer *t, uint64_t ms);
 void loop_timer_cancel(loop *l, loop_timer *t); /* no effect when not armed */
 bool loop_timer_is_set(const loop_timer *t);
+/* It is set and its time has come: fn runs before this turn ends, although sockets are served first. */
+bool loop_timer_is_due(const loop *l, const loop_timer *t);
+/* Only inside a timer's fn: how many milliseconds ago it was due. */
+uint64_t loop_timer_late(const loop *l);
 
 /* ---- tasks ---- */
 /* Embed it in what you post; the loop never allocates. It may be freed or posted again from inside fn. */

@@ -110,7 +110,12 @@ static void on_a(loop_timer *t)
 {
     assert_ptr_equal(loop_current(), timers.l);
     timers.a_ms = loop_now(timers.l) - timers.started;
-    timers.a_runs++;
+    if (timers.a_runs++ == 0) {
+        assert_int_equal(loop_timer_late(timers.l), timers.a_ms - 20);
+        assert_int_equal(loop_timer_is_due(timers.l, &timers.b), timers.b.due <= loop_now(timers.l));
+        assert_false(loop_timer_is_due(timers.l, &timers.c));
+        assert_false(loop_timer_is_due(timers.l, t));
+    }
     loop_timer_cancel(timers.l, &timers.b);
     loop_timer_cancel(timers.l, t);
     if (timers.a_runs < 3)
@@ -143,12 +148,12 @@ static void timers_run_and_cancel_each_other(void **state)
 {
     (void)state;
     assert_int_equal(loop_new(&timers.l), 0);
-    timers.started = loop_now(timers.l);
     loop_timer_init(&timers.a, on_a);
     loop_timer_init(&timers.b, on_b);
     loop_timer_init(&timers.c, on_c);
     loop_timer_init(&timers.end, on_end);
     loop_timer_set(timers.l, &timers.a, 20);
+    timers.started = loop_now(timers.l);
     loop_timer_set(timers.l, &timers.b, 20);
     loop_timer_set(timers.l, &timers.c, 5);
     loop_timer_set(timers.l, &timers.c, 60);
