@@ -148,9 +148,12 @@ void eio_reply(eio_server *e, http_req *r, int status, const char *type, sio_str
     buf out;
 
     buf_init(&out, MAX_HEADERS);
-    if (type)
+    if (type) {
         put_line(&out, "Content-Type", sio_str_z(type));
-    put_common(e, r, false, &out);
+        put_common(e, r, false, &out);
+    } else { /* a bare status, as the reference writes it */
+        eio_upgrade_headers(e, r, false, &out);
+    }
     http_reply(r, status, buf_str(&out), body);
     buf_fini(&out);
 }

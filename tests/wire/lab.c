@@ -116,7 +116,7 @@ static void on_big(sio_socket *s, sio_in *in)
     sio_int(sio_arg(in, 0), &n);
     if (!(text = calloc(1, (size_t)n + 1)))
         abort();
-    memset(text, 'x', (size_t)n);
+    memset(text, 'a', (size_t)n);
     sio_emit(s, "big", text);
     free(text);
 }

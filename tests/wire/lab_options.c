@@ -113,7 +113,7 @@ static void set_cors(lab *l, sio_options *o, char *value)
         o->cors.reflect = true;
     else if (strncmp(value, "list:", 5) == 0)
         set_origins(l, o, value + 5);
-    else
+    else if (strcmp(value, "default") != 0)
         o->cors.fixed = value;
 }
 
