@@ -1,7 +1,19 @@
 /* partyline: reads the command line and runs the command. */
 #include "main/commands.h"
+#include "main/events_doc.h"
 
 #include <unistd.h>
+
+static int print_events(const options *o)
+{
+    if (o->markdown)
+        events_print_markdown(stdout);
+    else if (o->asyncapi)
+        events_print_asyncapi(stdout, PARTYLINE_VERSION);
+    else
+        events_print_typescript(stdout);
+    return 0;
+}
 
 static int run(const options *o)
 {
@@ -18,6 +30,8 @@ static int run(const options *o)
         else
             config_print_values(&o->config, stdout);
         return 0;
+    case COMMAND_EVENTS:
+        return print_events(o);
     case COMMAND_TOKEN:
         return command_token(o);
     case COMMAND_SERVE:

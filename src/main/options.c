@@ -10,7 +10,7 @@ static const struct {
     command     command;
 } commands[] = {
     {"serve", COMMAND_SERVE},   {"token", COMMAND_TOKEN},  {"config", COMMAND_CONFIG},
-    {"--help", COMMAND_HELP},   {"-h", COMMAND_HELP},      {"help", COMMAND_HELP},
+    {"events", COMMAND_EVENTS}, {"--help", COMMAND_HELP},   {"-h", COMMAND_HELP},      {"help", COMMAND_HELP},
     {"--version", COMMAND_VERSION},
 };
 
@@ -23,6 +23,9 @@ static const struct own_flag {
 } own_flags[] = {
     {COMMAND_SERVE,  "--demo",       false, offsetof(options, demo)},
     {COMMAND_CONFIG, "--markdown",   false, offsetof(options, markdown)},
+    {COMMAND_EVENTS, "--markdown",   false, offsetof(options, markdown)},
+    {COMMAND_EVENTS, "--asyncapi",   false, offsetof(options, asyncapi)},
+    {COMMAND_EVENTS, "--typescript", false, offsetof(options, typescript)},
     {COMMAND_TOKEN,  "--id",         true,  offsetof(options, id)},
     {COMMAND_TOKEN,  "--username",   true,  offsetof(options, username)},
     {COMMAND_TOKEN,  "--avatar-url", true,  offsetof(options, avatar_url)},
@@ -36,6 +39,8 @@ void options_print_help(FILE *f)
           "  partyline token --id ID --username NAME [--avatar-url URL] [--expires-in 24h]\n"
           "                               print a token that the server accepts\n"
           "  partyline config [--markdown] print every setting with its value and source\n"
+          "  partyline events --markdown | --asyncapi | --typescript\n"
+          "                               print the events between clients and the server\n"
           "  partyline --help | --version\n\n"
           "Settings, for every command: a flag, or the environment variable in capitals (PORT or PARTYLINE_PORT for\n"
           "--port). Durations are milliseconds or 500ms, 25s, 10m, 24h.\n",
@@ -121,12 +126,20 @@ static int check_token(options *o, config_error *err)
     return 0;
 }
 
+static int check_events(const options *o, config_error *err)
+{
+    if (o->markdown + o->asyncapi + o->typescript == 1)
+        return 0;
+    snprintf(err->text, sizeof(err->text), "events needs one of --markdown, --asyncapi, --typescript");
+    return -1;
+}
+
 int options_parse(options *o, int argc, char *const *argv, char *const *env, config_error *err)
 {
     memset(o, 0, sizeof(*o));
     config_init(&o->config);
     if (argc < 2) {
-        snprintf(err->text, sizeof(err->text), "name a command: serve, token or config; see partyline --help");
+        snprintf(err->text, sizeof(err->text), "name a command: serve, token, config or events; see partyline --help");
         return -1;
     }
     if (find_command(o, argv[1], err) < 0)
@@ -138,6 +151,8 @@ int options_parse(options *o, int argc, char *const *argv, char *const *env, con
     if (o->command == COMMAND_HELP)
         return 0;
     if (o->command == COMMAND_TOKEN && check_token(o, err) < 0)
+        return -1;
+    if (o->command == COMMAND_EVENTS && check_events(o, err) < 0)
         return -1;
     return config_check(&o->config, err);
 }

@@ -4,12 +4,13 @@
 
 #include "main/config.h"
 
-typedef enum command { COMMAND_HELP, COMMAND_VERSION, COMMAND_SERVE, COMMAND_TOKEN, COMMAND_CONFIG } command;
+typedef enum command { COMMAND_HELP, COMMAND_VERSION, COMMAND_SERVE, COMMAND_TOKEN, COMMAND_CONFIG, COMMAND_EVENTS } command;
 
 typedef struct options {
     command     command;
     bool        demo;                       /* serve */
-    bool        markdown;                   /* config */
+    bool        markdown;                   /* config, events */
+    bool        asyncapi, typescript;       /* events */
     const char *id, *username, *avatar_url; /* token; views into argv, NULL when not given */
     const char *expires_in;                 /* token */
     long        expires_ms;

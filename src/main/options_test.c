@@ -51,6 +51,9 @@ static void commands_and_flags(void **state)
     assert_int_equal(opt.expires_ms, 5400000);
     assert_int_equal(PARSE("config", "--markdown"), 0);
     assert_true(opt.markdown);
+    assert_int_equal(PARSE("events", "--asyncapi"), 0);
+    assert_int_equal(opt.command, COMMAND_EVENTS);
+    assert_true(opt.asyncapi && !opt.markdown && !opt.typescript);
     assert_int_equal(PARSE("serve", "--help", "--nonsense"), 0);
     assert_int_equal(opt.command, COMMAND_HELP);
 }
@@ -67,6 +70,8 @@ static void mistakes_are_named(void **state)
     refused(PARSE("token", "--id", "alice"), "--username");
     refused(PARSE("token", "--username", "Alice", "--id"), "--id");
     refused(PARSE("token", "--id", "a", "--username", "A", "--expires-in", "never"), "--expires-in");
+    refused(PARSE("events"), "--markdown");
+    refused(PARSE("events", "--markdown", "--typescript"), "--markdown");
     refused(PARSE("serve", "--database-url", "postgres://h/db"), "--database-url");
 }
 
