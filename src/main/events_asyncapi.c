@@ -2,6 +2,8 @@
 #include "main/events_doc.h"
 #include "main/json_print.h"
 
+#include <string.h>
+
 #define CHANNEL  "#/channels/main"
 #define MESSAGES "#/components/messages/"
 #define SCHEMAS  "#/components/schemas/"
@@ -344,6 +346,20 @@ static void put_operations(json_print *j)
     json_print_end(j);
 }
 
+/* With `every` those that every event may be refused with. */
+static void put_codes(json_print *j)
+{
+    json_print_array(j, "x-refusals");
+    for (const event_row *r = events_next(NULL, ROW_CODE); r; r = events_next(r, ROW_CODE)) {
+        json_print_object(j, NULL);
+        json_print_text(j, "code", r->name);
+        json_print_bool(j, "every", strcmp(r->id, "EVERY") == 0);
+        json_print_text(j, "description", r->doc);
+        json_print_end(j);
+    }
+    json_print_end(j);
+}
+
 static void put_head(json_print *j, const char *version)
 {
     json_print_text(j, "asyncapi", "3.0.0");
@@ -371,6 +387,7 @@ void events_print_asyncapi(FILE *f, const char *version)
     put_head(&j, version);
     put_channels(&j);
     put_operations(&j);
+    put_codes(&j);
     json_print_object(&j, "components");
     put_messages(&j);
     json_print_object(&j, "schemas");

@@ -7,6 +7,7 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { watch } from "./seen.mjs";
 import { DEADLINE_MS, once, until, within } from "./wait.mjs";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -113,7 +114,10 @@ export function partyline({ demo = true, env = {}, args = [], port = 0, db } = {
     const database = db || path.join(tempDir(), "chat.db");
     const all = { DATABASE_URL: `sqlite:${database}`, JWT_SECRET: SECRET, WEB_DIR, CLIENT_DIR, ...env };
     return Program.start(PARTYLINE, ["serve", ...(demo ? ["--demo"] : []), ...args], all, port)
-        .then((server) => Object.assign(server, { db: database }));
+        .then((server) => {
+            watch(server.port);
+            return Object.assign(server, { db: database });
+        });
 }
 
 /* Runs a command of partyline to its end: {code, out, err}. */
