@@ -12,6 +12,8 @@ static const sio_str secret = SIO_STR("0123456789abcdef0123456789abcdef");
 
 static void add(buf *b, sio_str s)
 {
+    if (!s.n)
+        return; /* nothing may have been allocated yet */
     if (buf_reserve(b, BASE64_LEN(s.n)) < 0)
         abort();
     b->n += base64url_encode(s.p, s.n, b->p + b->n);
