@@ -6,8 +6,11 @@ export type SentType = "TEXT" | "IMAGE" | "VIDEO";
 /** What a message is; SYSTEM is said by the server. */
 export type MessageType = "TEXT" | "IMAGE" | "VIDEO" | "SYSTEM";
 
+/** Where a party is in its life. */
+export type PartyStatus = "PLANNED" | "LIVE" | "ENDED" | "CANCELLED";
+
 /** Why an event was refused. Newer servers may have more. */
-export type RefusalCode = "bad_request" | "too_long" | "too_many" | "busy" | "internal" | "forbidden" | "not_a_member" | (string & {});
+export type RefusalCode = "bad_request" | "too_long" | "too_many" | "busy" | "internal" | "forbidden" | "not_a_member" | "not_found" | (string & {});
 
 /** Who said something. */
 export interface Sender {
@@ -155,6 +158,22 @@ export interface ChatUserTypingEvent {
     roomId: string;
 }
 
+/** To the viewers of a party: it began, ended or was cancelled. */
+export interface PartyStatusChangedEvent {
+    /** The party. */
+    partyId: string;
+    /** What it is now. */
+    status: PartyStatus;
+}
+
+/** To the viewers of a party: a picture, video or sound was added. */
+export interface PartyNewMediaEvent {
+    /** The party. */
+    partyId: string;
+    /** As the service that stores media describes it. */
+    media: unknown;
+}
+
 /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
 export interface ErrorEvent {
     /** For people. */
@@ -191,6 +210,10 @@ export interface ServerToClientEvents {
     "chat:user_left": (payload: ChatUserLeftEvent) => void;
     /** To the others in the room: somebody types, or no longer. */
     "chat:user_typing": (payload: ChatUserTypingEvent) => void;
+    /** To the viewers of a party: it began, ended or was cancelled. */
+    "party:status_changed": (payload: PartyStatusChangedEvent) => void;
+    /** To the viewers of a party: a picture, video or sound was added. */
+    "party:new_media": (payload: PartyNewMediaEvent) => void;
     /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
     "error": (payload: ErrorEvent) => void;
 }
