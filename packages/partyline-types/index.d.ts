@@ -9,6 +9,9 @@ export type MessageType = "TEXT" | "IMAGE" | "VIDEO" | "SYSTEM";
 /** Where a party is in its life. */
 export type PartyStatus = "PLANNED" | "LIVE" | "ENDED" | "CANCELLED";
 
+/** What was done to a message. */
+export type ChangeKind = "edit" | "delete" | "react" | "unreact";
+
 /** Why an event was refused. Newer servers may have more. */
 export type RefusalCode = "bad_request" | "too_long" | "too_many" | "busy" | "internal" | "forbidden" | "not_a_member" | "not_found" | (string & {});
 
@@ -20,6 +23,32 @@ export interface Sender {
     username: string | null;
     /** The user's picture. */
     avatarUrl: string | null;
+}
+
+/** The message that another one answers, as it was when the server read it. */
+export interface Reply {
+    /** Its id. */
+    id: string;
+    /** Who said it; null when it is gone from the database. */
+    senderId: string | null;
+    /** The sender's name. */
+    username: string | null;
+    /** The beginning of its text. */
+    content: string;
+    /** What it is. */
+    type: MessageType;
+    /** Whether it was deleted. */
+    deleted: boolean;
+}
+
+/** How many users reacted to a message with an emoji. */
+export interface Reaction {
+    /** The emoji. */
+    emoji: string;
+    /** Users. */
+    count: number;
+    /** Whether the user this is sent to is one of them. */
+    mine: boolean;
 }
 
 /** A message in a room. */
@@ -40,10 +69,76 @@ export interface Message {
     mediaUrl: string | null;
     /** When it was saved; never before that of the message before. */
     createdAt: string;
-    /** Its number in the room: 1, 2, 3, ... without gaps, the same for everybody. */
+    /** Its number in the room's log, the same for everybody. A log counts 1, 2, 3, ... without gaps; an entry is a message or a change to one. */
     seq: number;
+    /** Number of the last change to it, seq when there was none: of two states of a message the one with the higher rev is the newer. */
+    rev: number;
     /** What its sender called it. */
     clientId?: string;
+    /** When it was last edited. */
+    editedAt?: string;
+    /** When it was deleted; then there is no content, media or reaction. */
+    deletedAt?: string;
+    /** What it answers. */
+    replyTo?: Reply;
+    /** In the order of their first use. */
+    reactions?: Reaction[];
+}
+
+/** A change to a message, as the room's log has it. */
+export interface Change {
+    /** Its number in the log. */
+    seq: number;
+    /** What was done. */
+    kind: ChangeKind;
+    /** To which message. */
+    messageId: string;
+    /** By whom. */
+    userId: string;
+    /** When. */
+    at: string;
+    /** Which, of reactions. */
+    emoji?: string;
+}
+
+/** Why a room has no answer. */
+export interface RoomError {
+    /** For programs: one of the refusal codes. */
+    code: string;
+    /** For people. */
+    message: string;
+}
+
+/** A piece of a room's log, from behind afterSeq up to seq. */
+export interface RoomLog {
+    /** The room. */
+    roomId: string;
+    /** Then nothing else is there. */
+    error?: RoomError;
+    /** All that were said or changed in the piece, as they are now, by seq. */
+    messages?: Message[];
+    /** The changes in the piece, by seq. */
+    changes?: Change[];
+    /** How far the piece goes: the next afterSeq. */
+    seq?: number;
+    /** How far the log goes. */
+    lastSeq?: number;
+    /** Whether there is more of it. */
+    more?: boolean;
+}
+
+/** What a user has not read in a room. */
+export interface Unread {
+    /** The room. */
+    roomId: string;
+    /** The user's cursor: read up to here. */
+    seq: number;
+    /** How far the room's log goes. */
+    lastSeq: number;
+    /** Messages of others behind the cursor that are not deleted, among the next 1000. */
+    unread: number;
+    /** Whether there are messages behind those 1000. */
+    more: boolean;
 }
 
 /** Why an acknowledged event was refused. */
@@ -54,6 +149,14 @@ export interface RefusalError {
     message: string;
     /** When it may work again. */
     retryAfterMs?: number;
+}
+
+/** A room, and how far the client knows it. */
+export interface SyncRoom {
+    /** A room the user may enter. */
+    roomId: string;
+    /** The last seq of its log that the client has; 0 for none. */
+    afterSeq: number;
 }
 
 /** The answer to an event that was refused. */
@@ -78,6 +181,8 @@ export interface ChatJoinPayload {
 export interface ChatJoinResult {
     /** The room entered. */
     roomId: string;
+    /** How far the room's log went when the history was read. */
+    lastSeq: number;
 }
 
 /** Leaves a room; the others get chat:user_left. Leaving a room one is not in is no error. */
@@ -98,6 +203,8 @@ export interface ChatMessagePayload {
     mediaUrl?: string | null;
     /** The client's own name for the message. A second message of the same sender, room and clientId is not saved again: it is acknowledged as the first was. */
     clientId?: string | null;
+    /** The id of the message of this room that it answers. */
+    replyTo?: string | null;
 }
 
 /** What the acknowledgement has beside ok. */
@@ -110,7 +217,7 @@ export interface ChatMessageResult {
     createdAt: string;
 }
 
-/** Says that the user types, or no longer; the others in the room get chat:user_typing. */
+/** Says that the user types, or no longer; the others in the room get chat:user_typing. Who says nothing more for CHAT_TYPING_TTL, leaves or loses the connection is said to have stopped. */
 export interface ChatTypingPayload {
     /** A room that was joined. */
     roomId: string;
@@ -118,12 +225,240 @@ export interface ChatTypingPayload {
     isTyping: boolean;
 }
 
-/** To who joined: the last messages of the room. */
+/** Pages of what was said, the last page without before and after. Without an acknowledgement the answer is the event chat:history. */
+export interface ChatHistoryPayload {
+    /** A room the user may enter. */
+    roomId: string;
+    /** The messages before this seq, the nearest. */
+    before?: number | null;
+    /** The messages after this seq, the nearest. */
+    after?: number | null;
+    /** How many at most; 50 when absent. */
+    limit?: number | null;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatHistoryResult {
+    /** The room. */
+    roomId: string;
+    /** Oldest first, as they are now. */
+    messages: Message[];
+    /** Whether there are more on that side. */
+    more: boolean;
+    /** How far the room's log goes. */
+    lastSeq: number;
+}
+
+/** What happened in rooms since the client was there: either roomId and afterSeq, or rooms. At most 100 entries of a room's log and 200 in all; `more` tells to ask again from `seq`. Join before, and nothing falls between. Without an acknowledgement the answer is the event chat:sync. */
+export interface ChatSyncPayload {
+    /** One room. */
+    roomId?: string | null;
+    /** The last seq of its log that the client has; 0 for none. */
+    afterSeq?: number | null;
+    /** Several rooms. */
+    rooms?: SyncRoom[] | null;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatSyncResult {
+    /** When asked for several: one for each, in that order. */
+    rooms?: RoomLog[];
+    /** When asked for one: the members of its RoomLog, this one and the following. */
+    roomId?: string;
+    /** See RoomLog. */
+    messages?: Message[];
+    /** See RoomLog. */
+    changes?: Change[];
+    /** See RoomLog. */
+    seq?: number;
+    /** See RoomLog. */
+    lastSeq?: number;
+    /** See RoomLog. */
+    more?: boolean;
+}
+
+/** Changes the text of an own message; everybody in the room gets chat:message_edited. The same text once more is acknowledged and told to nobody. */
+export interface ChatEditPayload {
+    /** A room that was joined. */
+    roomId: string;
+    /** The message. */
+    messageId: string;
+    /** The new text; may be empty when there is media. */
+    content: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatEditResult {
+    /** The message. */
+    messageId: string;
+    /** The number of the change in the room's log. */
+    seq: number;
+    /** When. */
+    editedAt: string;
+}
+
+/** Takes back a message: an own one, or any by host and cohosts. Its place stays, its content goes; everybody in the room gets chat:message_deleted. */
+export interface ChatDeletePayload {
+    /** A room that was joined. */
+    roomId: string;
+    /** The message. */
+    messageId: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatDeleteResult {
+    /** The message. */
+    messageId: string;
+    /** The number of the change in the room's log. */
+    seq: number;
+    /** When. */
+    deletedAt: string;
+}
+
+/** Puts an emoji to a message; everybody in the room gets chat:reaction. A message has at most 20 different ones. */
+export interface ChatReactPayload {
+    /** A room that was joined. */
+    roomId: string;
+    /** The message. */
+    messageId: string;
+    /** The emoji. */
+    emoji: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatReactResult {
+    /** The message. */
+    messageId: string;
+    /** The number of the change in the room's log; of the message's last one when nothing changed. */
+    seq: number;
+    /** The emoji. */
+    emoji: string;
+    /** Users with it now. */
+    count: number;
+}
+
+/** Takes an own emoji back; everybody in the room gets chat:reaction. */
+export interface ChatUnreactPayload {
+    /** A room that was joined. */
+    roomId: string;
+    /** The message. */
+    messageId: string;
+    /** The emoji. */
+    emoji: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatUnreactResult {
+    /** The message. */
+    messageId: string;
+    /** The number of the change in the room's log; of the message's last one when nothing changed. */
+    seq: number;
+    /** The emoji. */
+    emoji: string;
+    /** Users with it now. */
+    count: number;
+}
+
+/** Moves the user's cursor in a room forward; it never goes back. The user's other devices get chat:unread. */
+export interface ChatReadPayload {
+    /** A room the user may enter. */
+    roomId: string;
+    /** Everything up to this number was read. */
+    seq: number;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatReadResult {
+    /** The room. */
+    roomId: string;
+    /** Where the cursor is now. */
+    seq: number;
+    /** How far the room's log goes. */
+    lastSeq: number;
+    /** As in Unread. */
+    unread: number;
+    /** As in Unread. */
+    more: boolean;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatUnreadResult {
+    /** The one with the latest message first. */
+    rooms: Unread[];
+    /** Whether there are more rooms. */
+    more: boolean;
+}
+
+/** To who joined: the last messages of the room. To who asked for a page: that page. */
 export interface ChatHistoryEvent {
     /** The room. */
     roomId: string;
-    /** At most 50, oldest first. */
+    /** After a join at most 50, oldest first. */
     messages: Message[];
+    /** Whether there are more on that side. */
+    more: boolean;
+    /** How far the room's log goes. */
+    lastSeq: number;
+}
+
+/** To who asked for it without an acknowledgement. */
+export interface ChatSyncEvent {
+    /** One for each room asked for. */
+    rooms: RoomLog[];
+}
+
+/** To everybody in the room: a message has a new text. */
+export interface ChatMessageEditedEvent {
+    /** Where. */
+    roomId: string;
+    /** Which message. */
+    messageId: string;
+    /** The number of the change in the room's log, and the message's new rev. */
+    seq: number;
+    /** Who did it. */
+    userId: string;
+    /** The new text. */
+    content: string;
+    /** When. */
+    editedAt: string;
+}
+
+/** To everybody in the room: a message was deleted. */
+export interface ChatMessageDeletedEvent {
+    /** Where. */
+    roomId: string;
+    /** Which message. */
+    messageId: string;
+    /** The number of the change in the room's log, and the message's new rev. */
+    seq: number;
+    /** Who did it. */
+    userId: string;
+    /** When. */
+    deletedAt: string;
+}
+
+/** To everybody in the room: somebody reacted to a message, or no longer does. */
+export interface ChatReactionEvent {
+    /** Where. */
+    roomId: string;
+    /** Which message. */
+    messageId: string;
+    /** The number of the change in the room's log, and the message's new rev. */
+    seq: number;
+    /** Who. */
+    userId: string;
+    /** The emoji. */
+    emoji: string;
+    /** Whether it was put there or taken back. */
+    added: boolean;
+    /** Users with it now. */
+    count: number;
+}
+
+/** To the user's other devices when one has read, and to who asked for it without an acknowledgement. */
+export interface ChatUnreadEvent {
+    /** The rooms it is about. */
+    rooms: Unread[];
 }
 
 /** To the others in the room: somebody entered. */
@@ -194,14 +529,40 @@ export interface ClientToServerEvents {
     "chat:leave": (payload: ChatLeavePayload, ack?: Acknowledge) => void;
     /** Says something in a room: saved, then told to everybody in it as chat:new_message, then acknowledged. */
     "chat:message": (payload: ChatMessagePayload, ack?: Acknowledge<ChatMessageResult>) => void;
-    /** Says that the user types, or no longer; the others in the room get chat:user_typing. */
+    /** Says that the user types, or no longer; the others in the room get chat:user_typing. Who says nothing more for CHAT_TYPING_TTL, leaves or loses the connection is said to have stopped. */
     "chat:typing": (payload: ChatTypingPayload, ack?: Acknowledge) => void;
+    /** Pages of what was said, the last page without before and after. Without an acknowledgement the answer is the event chat:history. */
+    "chat:history": (payload: ChatHistoryPayload, ack?: Acknowledge<ChatHistoryResult>) => void;
+    /** What happened in rooms since the client was there: either roomId and afterSeq, or rooms. At most 100 entries of a room's log and 200 in all; `more` tells to ask again from `seq`. Join before, and nothing falls between. Without an acknowledgement the answer is the event chat:sync. */
+    "chat:sync": (payload?: ChatSyncPayload, ack?: Acknowledge<ChatSyncResult>) => void;
+    /** Changes the text of an own message; everybody in the room gets chat:message_edited. The same text once more is acknowledged and told to nobody. */
+    "chat:edit": (payload: ChatEditPayload, ack?: Acknowledge<ChatEditResult>) => void;
+    /** Takes back a message: an own one, or any by host and cohosts. Its place stays, its content goes; everybody in the room gets chat:message_deleted. */
+    "chat:delete": (payload: ChatDeletePayload, ack?: Acknowledge<ChatDeleteResult>) => void;
+    /** Puts an emoji to a message; everybody in the room gets chat:reaction. A message has at most 20 different ones. */
+    "chat:react": (payload: ChatReactPayload, ack?: Acknowledge<ChatReactResult>) => void;
+    /** Takes an own emoji back; everybody in the room gets chat:reaction. */
+    "chat:unreact": (payload: ChatUnreactPayload, ack?: Acknowledge<ChatUnreactResult>) => void;
+    /** Moves the user's cursor in a room forward; it never goes back. The user's other devices get chat:unread. */
+    "chat:read": (payload: ChatReadPayload, ack?: Acknowledge<ChatReadResult>) => void;
+    /** What is unread in the user's rooms: those of parties hosted or attended, and public ones with a cursor. The 100 with the latest messages. Without an acknowledgement the answer is the event chat:unread. */
+    "chat:unread": (ack?: Acknowledge<ChatUnreadResult>) => void;
 }
 
 /** What the server sends. */
 export interface ServerToClientEvents {
-    /** To who joined: the last messages of the room. */
+    /** To who joined: the last messages of the room. To who asked for a page: that page. */
     "chat:history": (payload: ChatHistoryEvent) => void;
+    /** To who asked for it without an acknowledgement. */
+    "chat:sync": (payload: ChatSyncEvent) => void;
+    /** To everybody in the room: a message has a new text. */
+    "chat:message_edited": (payload: ChatMessageEditedEvent) => void;
+    /** To everybody in the room: a message was deleted. */
+    "chat:message_deleted": (payload: ChatMessageDeletedEvent) => void;
+    /** To everybody in the room: somebody reacted to a message, or no longer does. */
+    "chat:reaction": (payload: ChatReactionEvent) => void;
+    /** To the user's other devices when one has read, and to who asked for it without an acknowledgement. */
+    "chat:unread": (payload: ChatUnreadEvent) => void;
     /** To everybody in the room, its sender included: a message was saved. */
     "chat:new_message": (payload: Message) => void;
     /** To the others in the room: somebody entered. */

@@ -143,8 +143,8 @@ static void on_disconnecting(sio_socket *s, const char *reason)
 {
     app_session *me = app_session_of(s);
 
-    me->joining = NULL; /* what is under way belongs to this connection, not to a recovered one */
-    me->pending = 0;
+    chat_disconnecting(s);
+    me->pending = 0; /* what is under way belongs to this connection, not to a recovered one */
     log_info("User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
 }
 

@@ -18,6 +18,7 @@ typedef struct app_options {
     /* Try it out: every room may be entered and is made by its first message, every user with a good token
      * exists. */
     bool                demo;
+    uint32_t            typing_ttl_ms; /* how long somebody types who says nothing more */
 } app_options;
 
 typedef struct app {
@@ -53,6 +54,8 @@ void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
 typedef struct app_session {
     app_user         *user;
     struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
+    struct chat_typing *typing; /* chat_typing.c: rooms the user types in */
+    bool              typing_timer;
     unsigned          pending; /* jobs under way */
     bool              stored;  /* demo: the user is in the database */
 } app_session;

@@ -29,7 +29,7 @@
 #define IN(id, name, doc) \
     const sio_field *in_##id##_fields(void) \
     { \
-        typedef in_##id payload; \
+        typedef in_##id payload __attribute__((unused)); /* an event may have none */ \
         static const sio_field fields[] = {
 #define END_IN {0}}; return fields; }
 #define INPUT(id, Name, doc) IN(id, Name, doc)

@@ -110,7 +110,8 @@ static int make_server(serve *s)
     if (!client_dir && s->demo && demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
         client_dir = found;
     set_options(&o, s, client_dir);
-    app_init(&s->app, &(app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo});
+    app_init(&s->app, &(app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo,
+                                       .typing_ttl_ms = (uint32_t)s->config->chat_typing_ttl});
     if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||
         (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));

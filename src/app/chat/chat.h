@@ -1,10 +1,13 @@
-/* Chat: rooms, messages, typing. The events are those of the catalogue; the rules are at each handler. */
+/* Chat: rooms, messages and what becomes of them, typing, what was read. The events are those of the catalogue; the rules
+ * are at each handler. */
 #ifndef APP_CHAT_CHAT_H
 #define APP_CHAT_CHAT_H
 
 #include "app/app.h"
 
 /* Installs the handlers of chat:* on a->ns. 0, SIO_ENOMEM. */
-int chat_attach(app *a);
+int  chat_attach(app *a);
+/* The socket's connection is lost, its rooms are still there: it no longer types. */
+void chat_disconnecting(sio_socket *s);
 
 #endif

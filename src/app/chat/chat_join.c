@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define HISTORY_LEN 50
+#define FILLS_MAX   8  /* somebody writes faster than we read: what has numbers is shown */
 #define PARKED_MAX  64 /* events of a socket that wait for one join */
 
 typedef struct parked {
@@ -19,13 +20,17 @@ typedef struct parked {
 
 typedef struct chat_join {
     db_job      job;
+    sio_ns     *ns;
     sio_socket *socket;  /* pinned by in */
     sio_in     *in;      /* kept */
     app_user   *user;    /* held: the access job may outlive the socket's session */
     chat_room   room;
-    bool        allowed; /* result of the access job */
+    chat_door   door;    /* result of the access job, and again of the history job */
     bool        entered; /* was not in the room before */
     chat_page  *page;    /* result of the history job */
+    chat_filler fill;
+    bool        unfilled; /* result of the history job: messages need their numbers first */
+    unsigned    fills;
     parked     *parked, **parked_end;
     unsigned    nparked;
     struct chat_join *next;   /* in app_session.joining, while its access is checked */
@@ -49,6 +54,7 @@ static chat_join *join_new(sio_socket *s, sio_in *in)
         free(j);
         return NULL;
     }
+    j->ns = sio_ns_of(s);
     j->socket = s;
     j->in = in;
     j->user = app_user_hold(app_session_of(s)->user);
@@ -60,6 +66,7 @@ static chat_join *join_new(sio_socket *s, sio_in *in)
 static void join_free(chat_join *j)
 {
     chat_page_free(j->page);
+    chat_filler_fini(&j->fill);
     app_user_drop(j->user);
     sio_release(j->in);
     free(j);
@@ -141,35 +148,44 @@ static void joining_remove(chat_join *j)
 static int history_run(db_job *job, db_conn *c)
 {
     chat_join *j = join_of(job);
+    int err = chat_store_door(c, j->room.id, j->user->id, &j->door);
 
+    j->unfilled = false;
+    if (err == 0 && j->door.exists && j->fills < FILLS_MAX)
+        err = chat_store_unfilled(c, j->room.id, &j->door, &j->unfilled, &j->fill.step.from_ms);
+    if (err < 0 || j->unfilled)
+        return err;
     if (!j->page && !(j->page = chat_page_new()))
         return SIO_ENOMEM;
-    return chat_store_last(c, j->room.id, HISTORY_LEN, j->page);
+    return chat_store_before(c, j->room.id, j->user->id, INT64_MAX, HISTORY_LEN, j->page);
 }
 
 static void leave_again(chat_join *j)
 {
-    if (!j->entered || !sio_in_room(j->socket, j->room.name))
-        return;
-    sio_leave(j->socket, j->room.name);
-    chat_tell_others(j->socket, out_chat_user_left, &j->room);
+    if (j->entered)
+        chat_leave(j->socket, &j->room);
 }
 
 static int send_history(chat_join *j)
 {
-    unsigned n = chat_page_len(j->page);
-    sio_val items[HISTORY_LEN];
-    chat_val *v = malloc((n + 1) * sizeof(*v));
-    int err;
+    chat_list l;
+    int err = chat_list_init(&l, j->page);
 
-    if (!v)
-        return SIO_ENOMEM;
-    for (unsigned i = 0; i < n; i++)
-        items[i] = chat_val_make(&v[i], chat_page_at(j->page, i));
-    err = sio_emit(j->socket, out_chat_history, sio_obj("roomId", j->room.id, "messages", sio_list(items, n)));
-    free(v);
+    if (err == 0)
+        err = sio_emit(j->socket, out_chat_history,
+                       sio_obj("roomId", j->room.id, "messages", l.val, "more", chat_page_more(j->page),
+                               "lastSeq", j->door.last_seq));
+    chat_list_fini(&l);
     return err;
 }
+
+static void history_failed(chat_join *j, int err)
+{
+    leave_again(j);
+    app_refuse_fault(j->socket, j->in, err, "Failed to join room");
+}
+
+static void fill_start(chat_join *j);
 
 static void history_done(db_job *job)
 {
@@ -177,15 +193,70 @@ static void history_done(db_job *job)
     int err = job->err;
 
     if (app_op_end(j->socket)) {
+        if (err == 0 && j->unfilled) {
+            fill_start(j);
+            return;
+        }
         if (err == 0)
             err = send_history(j);
-        if (err == 0) {
-            sio_ack(j->in, sio_obj("ok", sio_true, "roomId", j->room.id));
-        } else {
-            leave_again(j);
-            app_refuse_fault(j->socket, j->in, err, "Failed to join room");
-        }
+        if (err == 0)
+            sio_ack(j->in, sio_obj("ok", sio_true, "roomId", j->room.id, "lastSeq", j->door.last_seq));
+        else
+            history_failed(j, err);
     }
+    join_free(j);
+}
+
+/* Takes j. */
+static void history_start(chat_join *j)
+{
+    int err;
+
+    j->job = (db_job){.run = history_run, .done = history_done};
+    err = app_read(j->socket, &j->job);
+    if (err == 0)
+        return;
+    history_failed(j, err);
+    join_free(j);
+}
+
+/* ---- numbers for what others wrote into the room ---------------------------------------------------- */
+
+static int fill_run(db_job *job, db_conn *c) { return chat_filler_step(&join_of(job)->fill, c, join_of(job)->room.id); }
+
+static void fill_committed(db_job *job)
+{
+    chat_join *j = join_of(job);
+
+    chat_filler_tell(&j->fill, j->ns, j->room.id);
+}
+
+static void fill_done(db_job *job)
+{
+    chat_join *j = join_of(job);
+
+    if (!app_op_end(j->socket)) {
+        join_free(j);
+    } else if (job->err < 0) {
+        history_failed(j, job->err);
+        join_free(j);
+    } else if (j->fill.step.more) {
+        fill_start(j);
+    } else {
+        j->fills++;
+        history_start(j);
+    }
+}
+
+static void fill_start(chat_join *j)
+{
+    int err;
+
+    j->job = (db_job){.run = fill_run, .committed = fill_committed, .done = fill_done};
+    err = app_write(j->socket, &j->job);
+    if (err == 0)
+        return;
+    history_failed(j, err);
     join_free(j);
 }
 
@@ -216,12 +287,8 @@ static void join_enter(chat_join *j)
         return;
     }
     if (err == 0) {
-        j->job.run = history_run;
-        j->job.done = history_done;
-        err = app_read(j->socket, &j->job);
-        if (err == 0)
-            return;
-        leave_again(j);
+        history_start(j);
+        return;
     }
     app_refuse_fault(j->socket, j->in, err, "Failed to join room");
     join_free(j);
@@ -240,7 +307,7 @@ static int access_run(db_job *job, db_conn *c)
 {
     chat_join *j = join_of(job);
 
-    return chat_store_access(c, j->room.id, j->user->id, &j->allowed);
+    return chat_store_door(c, j->room.id, j->user->id, &j->door);
 }
 
 static void join_checked(chat_join *j)
@@ -249,7 +316,7 @@ static void join_checked(chat_join *j)
     if (j->job.err < 0) {
         app_refuse_fault(j->socket, j->in, j->job.err, "Failed to join room");
         join_free(j);
-    } else if (j->allowed) {
+    } else if (j->door.allowed) {
         join_enter(j);
     } else {
         join_refuse(j);

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-/* ---- access ---------------------------------------------------------------------------------------- */
-
 static int on_flag(void *ctx, const db_row *r)
 {
     (void)r;
@@ -13,16 +11,39 @@ static int on_flag(void *ctx, const db_row *r)
     return 0;
 }
 
-int chat_store_access(db_conn *c, sio_str room_id, sio_str user_id, bool *allowed)
+/* ---- who may ---------------------------------------------------------------------------------------- */
+
+static int on_door(void *ctx, const db_row *r)
 {
-    *allowed = false;
+    chat_door *d = ctx;
+
+    d->exists = true;
+    d->moderator = db_col_int(r, 0) != 0;
+    d->allowed = d->moderator || db_col_int(r, 1) != 0;
+    d->last_seq = db_col_int(r, 2);
+    d->last_ms = db_col_time(r, 3);
+    d->filled = db_col_bool(r, 4);
+    d->behind = db_col_int(r, 5) != 0;
+    return 0;
+}
+
+/* `behind` says > and not >=: in a storm of messages all of a batch have the same millisecond, and each would walk over
+ * all before it. What falls into the very same millisecond is found by chat_store_unfilled. */
+int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d)
+{
+    *d = (chat_door){.exists = false};
     return db_query(c,
-        "SELECT 1 FROM chat_rooms r JOIN party_events p ON p.id = r.party_id WHERE r.id = ?1 AND ("
-        " NOT p.is_private OR p.host_id = ?2"
-        " OR EXISTS (SELECT 1 FROM party_cohosts o WHERE o.party_id = p.id AND o.user_id = ?2)"
-        " OR EXISTS (SELECT 1 FROM party_attendees a WHERE a.party_id = p.id AND a.user_id = ?2"
-        "  AND a.status IN ('GOING', 'MAYBE')))",
-        db_args(db_text(room_id), db_text(user_id)), on_flag, allowed);
+        "SELECT CASE WHEN p.host_id = ?2 OR EXISTS ("
+        "  SELECT 1 FROM party_cohosts o WHERE o.party_id = p.id AND o.user_id = ?2) THEN 1 ELSE 0 END,"
+        " CASE WHEN NOT p.is_private OR EXISTS ("
+        "  SELECT 1 FROM party_attendees a WHERE a.party_id = p.id AND a.user_id = ?2 AND a.status IN ('GOING', 'MAYBE'))"
+        "  THEN 1 ELSE 0 END,"
+        " n.last_seq, n.last_at, n.filled,"
+        " CASE WHEN EXISTS (SELECT 1 FROM chat_messages m WHERE m.room_id = r.id AND m.created_at > n.last_at"
+        "  AND NOT EXISTS (SELECT 1 FROM partyline_messages x WHERE x.message_id = m.id)) THEN 1 ELSE 0 END"
+        " FROM chat_rooms r JOIN party_events p ON p.id = r.party_id LEFT JOIN partyline_rooms n ON n.room_id = r.id"
+        " WHERE r.id = ?1",
+        db_args(db_text(room_id), db_text(user_id)), on_door, d);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------- */
@@ -88,7 +109,7 @@ static int on_place(void *ctx, const db_row *r)
 {
     chat_message *m = ctx;
 
-    m->seq = db_col_int(r, 0);
+    m->seq = m->rev = db_col_int(r, 0);
     m->created_ms = db_col_time(r, 1);
     return 0;
 }
@@ -97,12 +118,12 @@ static int on_place(void *ctx, const db_row *r)
 static int take_place(db_conn *c, chat_message *m)
 {
     return db_query(c,
-        "INSERT INTO partyline_rooms (room_id, last_seq, last_at) VALUES (?1, 1, ?2)"
+        "INSERT INTO partyline_rooms (room_id, last_seq, last_at, filled) VALUES (?1, 1, ?2, ?3)"
         " ON CONFLICT (room_id) DO UPDATE SET last_seq = partyline_rooms.last_seq + 1,"
         " last_at = CASE WHEN partyline_rooms.last_at > excluded.last_at THEN partyline_rooms.last_at"
         "  ELSE excluded.last_at END"
         " RETURNING last_seq, last_at",
-        db_args(db_text(m->room_id), db_time(m->created_ms)), on_place, m);
+        db_args(db_text(m->room_id), db_time(m->created_ms), db_bool(false)), on_place, m);
 }
 
 int chat_store_add(db_conn *c, chat_message *m, char id_text[CHAT_ID_LEN + 1], bool *repeated)
@@ -122,10 +143,17 @@ int chat_store_add(db_conn *c, chat_message *m, char id_text[CHAT_ID_LEN + 1], b
                           db_text(m->type), db_text(m->media_url), db_time(m->created_ms)));
     if (err < 0)
         return err;
-    return db_exec(c, "INSERT INTO partyline_messages (room_id, seq, message_id, sender_id, client_id)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5)",
+    return db_exec(c, "INSERT INTO partyline_messages (room_id, seq, rev, message_id, sender_id, client_id,"
+                      " reply_to) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6)",
                    db_args(db_text(m->room_id), db_int(m->seq), db_text(m->id), db_text(m->sender_id),
-                           db_text(m->client_id)));
+                           db_text(m->client_id), db_text(m->reply_id)));
+}
+
+int chat_store_has(db_conn *c, sio_str room_id, sio_str message_id, bool *has)
+{
+    *has = false;
+    return db_query(c, "SELECT 1 FROM partyline_messages WHERE message_id = ?1 AND room_id = ?2",
+                    db_args(db_text(message_id), db_text(room_id)), on_flag, has);
 }
 
 /* ---- the demo -------------------------------------------------------------------------------------- */
@@ -172,81 +200,4 @@ int chat_store_make_room(db_conn *c, sio_str room_id, sio_str host_id, int64_t n
         return err;
     return db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?1, ?2) ON CONFLICT DO NOTHING",
                    db_args(db_text(room_id), db_time(now_ms)));
-}
-
-/* ---- reading --------------------------------------------------------------------------------------- */
-
-typedef struct page_row {
-    chat_message m;
-    char         text[];
-} page_row;
-
-struct chat_page {
-    unsigned  n;
-    page_row *row[CHAT_PAGE_MAX]; /* newest first, as the query gives them */
-};
-
-chat_page *chat_page_new(void) { return calloc(1, sizeof(chat_page)); }
-
-static void page_clear(chat_page *p)
-{
-    while (p->n > 0)
-        free(p->row[--p->n]);
-}
-
-void chat_page_free(chat_page *p)
-{
-    if (!p)
-        return;
-    page_clear(p);
-    free(p);
-}
-
-unsigned chat_page_len(const chat_page *p) { return p->n; }
-const chat_message *chat_page_at(const chat_page *p, unsigned i) { return &p->row[p->n - 1 - i]->m; }
-
-/* The texts of a message, in the order of the query's columns. */
-static const size_t row_texts[] = {
-    offsetof(chat_message, id), offsetof(chat_message, room_id), offsetof(chat_message, sender_id),
-    offsetof(chat_message, username), offsetof(chat_message, avatar_url), offsetof(chat_message, content),
-    offsetof(chat_message, type), offsetof(chat_message, media_url), offsetof(chat_message, client_id),
-};
-#define ROW_TEXTS (sizeof(row_texts) / sizeof(row_texts[0]))
-
-static int on_message_row(void *ctx, const db_row *r)
-{
-    chat_page *p = ctx;
-    sio_str from[ROW_TEXTS];
-    size_t total = 0;
-    page_row *row;
-    char *at;
-
-    for (unsigned i = 0; i < ROW_TEXTS; i++) {
-        from[i] = db_col_text(r, i);
-        total += from[i].n;
-    }
-    row = malloc(sizeof(*row) + total);
-    if (!row)
-        return SIO_ENOMEM;
-    row->m.seq = db_col_int(r, ROW_TEXTS);
-    row->m.created_ms = db_col_time(r, ROW_TEXTS + 1);
-    at = row->text;
-    for (unsigned i = 0; i < ROW_TEXTS; i++) {
-        *(sio_str *)((char *)&row->m + row_texts[i]) = (sio_str){from[i].p ? at : NULL, from[i].n};
-        memcpy(at, from[i].p ? from[i].p : "", from[i].n);
-        at += from[i].n;
-    }
-    p->row[p->n++] = row;
-    return p->n == CHAT_PAGE_MAX;
-}
-
-int chat_store_last(db_conn *c, sio_str room_id, unsigned n, chat_page *page)
-{
-    page_clear(page);
-    return db_query(c,
-        "SELECT m.id, p.room_id, p.sender_id, u.username, u.avatar_url, m.content, m.type, m.media_url, p.client_id,"
-        " p.seq, m.created_at"
-        " FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id JOIN users u ON u.id = p.sender_id"
-        " WHERE p.room_id = ?1 ORDER BY p.seq DESC LIMIT ?2",
-        db_args(db_text(room_id), db_int(n < CHAT_PAGE_MAX ? n : CHAT_PAGE_MAX)), on_message_row, page);
 }

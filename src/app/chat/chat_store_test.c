@@ -123,13 +123,15 @@ static void check_access(db_conn *c)
         {"r-closed", "no such user", false}, {"r-open", "not", true}, {"r-open", "no such user", true},
         {"open", "host", false}, {"nowhere", "host", false},
     };
-    bool allowed;
+    chat_door d;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        allowed = !cases[i].allowed;
-        assert_int_equal(chat_store_access(c, S(cases[i].room), S(cases[i].user), &allowed), 0);
-        if (allowed != cases[i].allowed)
-            fail_msg("%s in %s: %d", cases[i].user, cases[i].room, allowed);
+        d.allowed = !cases[i].allowed;
+        assert_int_equal(chat_store_door(c, S(cases[i].room), S(cases[i].user), &d), 0);
+        if (d.allowed != cases[i].allowed)
+            fail_msg("%s in %s: %d", cases[i].user, cases[i].room, d.allowed);
+        assert_int_equal(d.exists, cases[i].room[0] == 'r');
+        assert_int_equal(d.moderator, d.exists && (strcmp(cases[i].user, "host") == 0 || strcmp(cases[i].user, "co") == 0));
     }
 }
 
@@ -247,14 +249,14 @@ static void check_history(db_conn *c)
     char text[16];
     sent s;
 
-    assert_int_equal(chat_store_last(c, S("one"), 50, p), 0);
+    assert_int_equal(chat_store_before(c, S("one"), S("ann"), INT64_MAX, 50, p), 0);
     assert_int_equal(chat_page_len(p), 0);
     for (int i = 1; i <= 130; i++) {
         snprintf(text, sizeof(text), "n%d", i);
         assert_int_equal(add(c, &s, "one", i % 2 ? "ann" : "bob", text, i == 130 ? "k130" : NULL, i), 0);
         assert_int_equal(add(c, &s, "two", "ann", "elsewhere", NULL, i), 0);
     }
-    assert_int_equal(chat_store_last(c, S("one"), 50, p), 0);
+    assert_int_equal(chat_store_before(c, S("one"), S("ann"), INT64_MAX, 50, p), 0);
     assert_int_equal(chat_page_len(p), 50);
     for (unsigned i = 0; i < 50; i++) {
         const chat_message *m = chat_page_at(p, i);
@@ -267,7 +269,7 @@ static void check_history(db_conn *c)
     }
     assert_text(chat_page_at(p, 49)->client_id, "k130");
     assert_null(chat_page_at(p, 48)->client_id.p);
-    assert_int_equal(chat_store_last(c, S("one"), 1000, p), 0);
+    assert_int_equal(chat_store_before(c, S("one"), S("ann"), INT64_MAX, 1000, p), 0);
     assert_int_equal(chat_page_len(p), CHAT_PAGE_MAX);
     chat_page_free(p);
 }
@@ -290,7 +292,7 @@ static void check_fields(db_conn *c)
 
     assert_int_equal(chat_store_make_user(c, S("zoe"), S("Zo\xc3\xab"), S("https://a/b"), 5), 0);
     assert_int_equal(chat_store_add(c, &in, id, &repeated), 0);
-    assert_int_equal(chat_store_last(c, S("one"), 50, p), 0);
+    assert_int_equal(chat_store_before(c, S("one"), S("ann"), INT64_MAX, 50, p), 0);
     m = chat_page_at(p, 0);
     assert_text(m->id, id);
     assert_text(m->room_id, "one");

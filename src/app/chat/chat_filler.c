@@ -1,0 +1,56 @@
+/* Messages that others wrote into the database get their numbers, and the room hears of them. */
+#include "app/chat/chat_int.h"
+
+#include <stdlib.h>
+
+void chat_filler_fini(chat_filler *f)
+{
+    chat_page_free(f->page);
+    f->page = NULL;
+}
+
+/* A room that nobody had used through us has no listeners who would miss them; and a history is not read out aloud. */
+static bool is_told(const chat_fill *f) { return f->n > 0 && f->n <= CHAT_PAGE_MAX && f->after > 0; }
+
+/* Runs possibly twice, so what the first run left is cleared. */
+int chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id)
+{
+    int64_t from = f->step.from_ms;
+    int err = chat_store_fill(c, room_id, &f->step);
+
+    if (err < 0) {
+        f->step.from_ms = from;
+        return err;
+    }
+    chat_filler_fini(f);
+    if (!is_told(&f->step))
+        return 0;
+    if (!(f->page = chat_page_new()))
+        return SIO_ENOMEM;
+    return chat_store_after(c, room_id, sio_lit(""), f->step.after, (unsigned)f->step.n, f->page);
+}
+
+int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d)
+{
+    int err = 0;
+
+    chat_filler_fini(f);
+    if (d->filled && !d->behind)
+        return 0;
+    f->step = (chat_fill){.from_ms = d->filled ? d->last_ms + 1 : 0, .more = true};
+    while (err == 0 && f->step.more)
+        err = chat_filler_step(f, c, room_id);
+    return err;
+}
+
+void chat_filler_tell(const chat_filler *f, sio_ns *ns, sio_str room_id)
+{
+    unsigned n = f->page ? chat_page_len(f->page) : 0;
+    chat_room room;
+    chat_val v;
+
+    if (n > 0)
+        chat_room_init(&room, room_id);
+    for (unsigned i = 0; i < n; i++)
+        sio_emit(sio_to(ns, room.name), out_chat_new_message, chat_val_make(&v, chat_page_at(f->page, i)));
+}
