@@ -178,7 +178,7 @@ void       *sio_data(sio_socket *s);     /* your data_size bytes; with recovery 
 sio_id      sio_id_of(const sio_socket *s);
 sio_ns     *sio_ns_of(const sio_socket *s);
 sio_server *sio_server_of(const sio_socket *s);
-/* The socket of that id on this loop, or NULL. */
+/* The socket of that id on this loop, or NULL; outside of its own handlers it is gone once it disconnects. */
 sio_socket *sio_find(sio_ns *ns, sio_id id);
 bool        sio_connected(const sio_socket *s);
 bool        sio_recovered(const sio_socket *s); /* state was restored after a short loss */
@@ -338,10 +338,13 @@ int         sio_fetch_(sio_target t, sio_fetch_fn *fn, void *arg);
 
 /* ---- time and threads -------------------------------------------------------------------------------- */
 
-/* Runs fn once on this loop after ms milliseconds; call it on a loop. SIO_ENOMEM, SIO_ESTATE off a loop. */
+/* Runs fn once on this loop after ms milliseconds; call it on a loop. SIO_ENOMEM, SIO_ESTATE off a loop. Never run, but
+ * freed with the server, when it stops before. */
 int         sio_after(sio_server *io, uint32_t ms, void (*fn)(void *arg), void *arg);
 /* Runs fn on loop number `loop`; any thread. */
 int         sio_post(sio_server *io, unsigned loop, void (*fn)(void *arg), void *arg);
+/* The number of the loop this thread runs, as sio_post takes it; SIO_ESTATE on other threads. */
+int         sio_loop(const sio_server *io);
 /* Wall clock of this loop's turn: milliseconds since 1970 UTC. */
 int64_t     sio_now(const sio_server *io);
 

@@ -62,7 +62,7 @@ static void run_hooks(loop *l)
 void loop_turn_end(loop *l, loop *outer)
 {
     wheel_run(&l->timers, l->now);
-    mailbox_run(&l->box);
+    mailbox_run(&l->box, NULL);
     run_hooks(l);
     l->in_turn = false;
     current = outer;
@@ -114,6 +114,8 @@ void loop_post(loop *l, loop_task *t)
     if (mailbox_push(&l->box, t))
         l->ops->wake(l);
 }
+
+void loop_drop_tasks(loop *l, void (*drop)(loop_task *t)) { mailbox_run(&l->box, drop); }
 
 void loop_add_hook(loop *l, loop_hook *h)
 {

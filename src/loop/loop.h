@@ -23,7 +23,7 @@ typedef struct loop loop;
 
 /* ---- life ---- */
 int   loop_new(loop **out);            /* an epoll loop: 0, SIO_ENOMEM, SIO_EIO */
-void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun */
+void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun, see loop_drop_tasks */
 /* Until loop_stop; finishes the turn it is in. A sim loop runs virtual time, and returns too when nothing
  * is left. */
 void  loop_run(loop *l);
@@ -59,6 +59,8 @@ typedef struct loop_task {
 /* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What
  * a task posts to its own loop runs in the next turn. */
 void loop_post(loop *l, loop_task *t);
+/* Before loop_free, when nobody posts any more: hands what was posted and will not run to drop, oldest first. */
+void loop_drop_tasks(loop *l, void (*drop)(loop_task *t));
 /* Called at the end of every turn; may be added only before the loop runs. */
 typedef struct loop_hook {
     struct loop_hook *next;            /* private */

@@ -45,8 +45,8 @@ bool mailbox_is_empty(mailbox *m);
 /* Announces that the reader is going to wait. False (and not announced) when something is there already. */
 bool mailbox_sleep(mailbox *m);
 void mailbox_awake(mailbox *m);
-/* Runs what is there now, oldest first. */
-void mailbox_run(mailbox *m);
+/* Calls fn with what is there now, oldest first; NULL: each with its own. */
+void mailbox_run(mailbox *m, void (*fn)(loop_task *t));
 
 /* ---- the loop ---- */
 

@@ -34,7 +34,7 @@ bool mailbox_sleep(mailbox *m)
 
 void mailbox_awake(mailbox *m) { atomic_store_explicit(&m->asleep, false, memory_order_relaxed); }
 
-void mailbox_run(mailbox *m)
+void mailbox_run(mailbox *m, void (*fn)(loop_task *t))
 {
     if (mailbox_is_empty(m))
         return;
@@ -49,6 +49,6 @@ void mailbox_run(mailbox *m)
     while (oldest) {
         t = oldest;
         oldest = t->next;
-        t->fn(t);
+        (fn ? fn : t->fn)(t);
     }
 }

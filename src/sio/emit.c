@@ -214,6 +214,14 @@ static void on_op(loop_task *t)
     op_free(o);
 }
 
+bool op_drop_task(loop_task *t)
+{
+    if (t->fn != on_op)
+        return false;
+    op_free(container_of(t, op, task));
+    return true;
+}
+
 op *op_copy(const op *o, ns_shard *ns, bool share)
 {
     unsigned nstr = o->sel.nrooms + o->sel.nexcept;

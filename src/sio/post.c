@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 typedef struct later {
+    list       link;            /* in shard.laters while its time has not come */
     loop_timer timer;
     loop_task  task;
     void     (*fn)(void *arg);
@@ -15,6 +16,7 @@ static void run(later *l)
     void (*fn)(void *arg) = l->fn;
     void *arg = l->arg;
 
+    list_del(&l->link);
     free(l);
     fn(arg);
 }
@@ -36,6 +38,7 @@ static later *later_new(void (*fn)(void *arg), void *arg)
     if (!l)
         return NULL;
     loop_timer_init(&l->timer, on_timer);
+    list_init(&l->link);
     l->task.fn = on_task;
     l->fn = fn;
     l->arg = arg;
@@ -51,6 +54,7 @@ int sio_after(sio_server *io, uint32_t ms, void (*fn)(void *arg), void *arg)
         return SIO_ESTATE;
     if (!(l = later_new(fn, arg)))
         return SIO_ENOMEM;
+    list_add_tail(&sh->laters, &l->link);
     loop_timer_set(sh->loop, &l->timer, ms);
     return 0;
 }
@@ -65,4 +69,31 @@ int sio_post(sio_server *io, unsigned loop, void (*fn)(void *arg), void *arg)
         return SIO_ENOMEM;
     loop_post(io->shard[loop].loop, &l->task);
     return 0;
+}
+
+int sio_loop(const sio_server *io)
+{
+    const shard *sh = shard_current(io);
+
+    return sh ? (int)sh->index : SIO_ESTATE;
+}
+
+/* ---- the end ---- */
+
+static void drop_task(loop_task *t)
+{
+    if (t->fn == on_task)
+        free(container_of(t, later, task));
+    else
+        op_drop_task(t);
+}
+
+void shard_drop_posts(shard *sh)
+{
+    if (!sh->laters.next) /* the server was not made to its end */
+        return;
+    list_each(it, &sh->laters)
+        free(container_of(it, later, link));
+    list_init(&sh->laters);
+    loop_drop_tasks(sh->loop, drop_task);
 }

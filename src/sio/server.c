@@ -276,6 +276,7 @@ int shard_init(sio_server *io, unsigned index)
     sh->index = index;
     sh->ws_limits = (ws_limits){.max_message = io->opt.max_payload, .max_fragments = 16384};
     list_init(&sh->clients);
+    list_init(&sh->laters);
     buf_init(&sh->scratch, UINT32_MAX / 2);
     loop_timer_init(&sh->drain_tick, drain_tick);
     if ((err = net_new(&sh->net, sh->loop, &limits)) < 0 ||
@@ -298,8 +299,10 @@ void shard_fini(shard *sh)
         net_free(sh->net);
     if (sh->eio)
         eio_server_free(sh->eio);
-    if (sh->loop)
+    if (sh->loop) {
+        shard_drop_posts(sh);
         loop_free(sh->loop);
+    }
     buf_fini(&sh->scratch);
 }
 

@@ -46,6 +46,7 @@ struct shard {
     bool         has_thread, draining;
     list         clients;
     atomic_size_t nclients;    /* written by the shard, read by all */
+    list         laters;        /* what sio_after has not run yet */
     loop_timer   drain_tick;
     uint64_t     drain_until;
     buf          scratch;       /* for encoding; empty between calls */
@@ -88,6 +89,8 @@ int    server_new_on(sio_server **out, const sio_options *o, const loop_maker *m
 int    shard_init(sio_server *io, unsigned index);
 void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
+/* Frees what sio_after, sio_post and op_everywhere left behind; no loop runs any more. */
+void   shard_drop_posts(shard *sh);
 
 /* ---- namespaces ---- */
 
@@ -328,6 +331,8 @@ void op_run(op *o);
 /* One block with everything it refers to; free with op_free on the loop of ns (share: on this one). */
 op  *op_copy(const op *o, ns_shard *ns, bool share);
 void op_free(op *o);
+/* A task that no loop will run: true when it was an op, which is freed then. */
+bool op_drop_task(loop_task *t);
 void op_emit_run(op *o);
 void op_gather_run(op *o);      /* ack.c */
 void op_fetch_run(op *o);       /* fetch.c */
