@@ -70,12 +70,26 @@ void ack_cancel_all(sio_socket *s)
         ack_fail(container_of(s->acks.next, ack, link), SIO_ECLOSED);
 }
 
+/* Sends a question. NULL when too many are open, or when the outgoing listener ended the socket. */
+static ack *ack_send(sio_socket *s, uint64_t id, parcel *p)
+{
+    ack *a;
+
+    if (s->ns->ns->table->on_any_outgoing)
+        event_outgoing(s, p);
+    if (s->state != SOCKET_CONNECTED || !(a = ack_new(s, id)))
+        return NULL;
+    socket_send(s, p);
+    return a;
+}
+
 /* ---- one socket ---- */
 
 int sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_val *args, size_t n)
 {
     sio_socket *s = t.from;
-    packet_out out;
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .args = args, .n = n};
+    parcel p;
     ack *a;
     int err;
 
@@ -85,20 +99,19 @@ int sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_
         return SIO_EINVAL;
     if (s->state != SOCKET_CONNECTED)
         return SIO_ECLOSED;
-    if (!(a = ack_new(s, atomic_fetch_add(&s->ns->ns->next_ack, 1))))
+    if (s->nacks >= t.ns->io->opt.max_acks)
         return SIO_ELIMIT;
-    a->fn = fn;
-    a->arg = arg;
-    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = s->ns->ns->name, .has_id = true, .id = a->id,
-                       .args = args, .n = n};
-    if ((err = send_packet(s->client, &out)) < 0) {
-        ack_unlink(a);
-        free(a);
+    out.id = atomic_fetch_add(&t.ns->next_ack, 1);
+    if ((err = parcel_encode(&p, &t.ns->io->opt, &s->ns->shard->scratch, &out)) < 0)
         return err;
+    if ((a = ack_send(s, out.id, &p))) {
+        a->fn = fn;
+        a->arg = arg;
+        if (ms)
+            loop_timer_set(s->ns->shard->loop, &a->timer, ms);
     }
-    if (ms)
-        loop_timer_set(s->ns->shard->loop, &a->timer, ms);
-    return 0;
+    parcel_free(&p);
+    return a ? 0 : SIO_ECLOSED;
 }
 
 /* ---- many sockets: answers meet on the shard that asked ---- */
@@ -265,7 +278,7 @@ typedef struct ask {
 static void ask_one(sio_socket *s, void *ctx)
 {
     ask *k = ctx;
-    ack *a = ack_new(s, k->o->ack);
+    ack *a = ack_send(s, k->o->ack, &k->o->parcel);
 
     if (!a)
         return;
@@ -273,7 +286,6 @@ static void ask_one(sio_socket *s, void *ctx)
     a->origin = k->o->origin;
     loop_timer_set(s->ns->shard->loop, &a->timer, k->o->ms);
     k->n++;
-    socket_send(s, &k->o->parcel);
 }
 
 void op_gather_run(op *o)
@@ -281,7 +293,7 @@ void op_gather_run(op *o)
     shard *sh = o->ns->shard;
     ask k = {o, 0};
 
-    room_each(o->ns, &o->sel, ask_one, &k);
+    op_each_receiver(o, ask_one, &k);
     send_report(sh, o->origin, (report){.g = o->collect, .is_count = true, .count = k.n});
 }
 

@@ -81,13 +81,6 @@ static void emit_one(sio_socket *s, void *ctx)
     socket_send(s, &o->parcel);
 }
 
-void op_emit_run(op *o)
-{
-    room_each(o->ns, &o->sel, emit_one, o);
-    if (o->ns->recovery && o->seq)
-        recovery_log(o->ns, o);
-}
-
 static void join_one(sio_socket *s, void *ctx)
 {
     room_join(s, ((op *)ctx)->room);
@@ -120,17 +113,32 @@ static void collect_one(sio_socket *s, void *ctx)
 }
 
 /* These change the rooms they walk, so the members are noted first. */
-static void apply_to_each(op *o, void (*fn)(sio_socket *s, void *ctx))
+static void apply_to_each(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx)
 {
     found f = {0};
 
     room_each(o->ns, &o->sel, collect_one, &f);
     for (size_t i = 0; i < f.n; i++) {
         if (f.s[i]->state == SOCKET_CONNECTED)
-            fn(f.s[i], o);
+            fn(f.s[i], ctx);
         socket_drop(f.s[i]);
     }
     free(f.s);
+}
+
+void op_each_receiver(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx)
+{
+    if (o->ns->ns->table->on_any_outgoing)
+        apply_to_each(o, fn, ctx); /* what the listener does is not ours to know */
+    else
+        room_each(o->ns, &o->sel, fn, ctx);
+}
+
+void op_emit_run(op *o)
+{
+    op_each_receiver(o, emit_one, o);
+    if (o->ns->recovery && o->seq)
+        recovery_log(o->ns, o);
 }
 
 static void disconnect_one(sio_socket *s, void *ctx)
@@ -145,13 +153,13 @@ void op_run(op *o)
         op_emit_run(o);
         break;
     case OP_JOIN:
-        apply_to_each(o, join_one);
+        apply_to_each(o, join_one, o);
         break;
     case OP_LEAVE:
-        apply_to_each(o, leave_one);
+        apply_to_each(o, leave_one, o);
         break;
     case OP_DISCONNECT:
-        apply_to_each(o, disconnect_one);
+        apply_to_each(o, disconnect_one, o);
         break;
     case OP_GATHER:
         op_gather_run(o);

@@ -334,6 +334,8 @@ void op_free(op *o);
 /* A task that no loop will run: true when it was an op, which is freed then. */
 bool op_drop_task(loop_task *t);
 void op_emit_run(op *o);
+/* Calls fn for every matching socket on this shard; fn runs the outgoing listener, if there is one. */
+void op_each_receiver(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx);
 void op_gather_run(op *o);      /* ack.c */
 void op_fetch_run(op *o);       /* fetch.c */
 int  op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LEN]);
