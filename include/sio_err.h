@@ -18,7 +18,8 @@
     X(SIO_ELIMIT,    -11, "limit",            "a limit was reached")                               \
     X(SIO_ESTATE,    -12, "bad_state",        "not possible in this state")                        \
     X(SIO_EADDR,     -13, "address",          "cannot listen on that address")                     \
-    X(SIO_EFIELD,    -14, "bad_field",        "a field is missing or has the wrong type")
+    X(SIO_EFIELD,    -14, "bad_field",        "a field is missing or has the wrong type")         \
+    X(SIO_EUNAVAILABLE, -15, "unavailable",   "not available at the moment")
 
 enum sio_error {
 #define SIO_ERR_ENUM_(name, value, code, text) name = value,

@@ -208,7 +208,7 @@ void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message
 
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)
 {
-    bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT;
+    bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT || err == SIO_EUNAVAILABLE;
     sio_str event = sio_event_name(in);
 
     if (busy)

@@ -9,6 +9,11 @@
  *   db_read:  a few threads with read-only connections; every job sees one snapshot, never older than the last
  *             commit before db_read was called.
  *
+ * PostgreSQL may go away and come back (SQLite never does). Jobs that were under way or come in wait for it for
+ * at most wait_ms and are then run, perhaps once more; after that they fail with SIO_EUNAVAILABLE, and later ones
+ * are refused with it at once, until it is back, which is tried for ever. A transaction whose commit was cut off
+ * is looked up afterwards: a job counts as committed only when the database says so.
+ *
  * A loop is never held up: db_write and db_read take a mutex under which nobody does more than move pointers.
  *
  * Times are milliseconds since 1970-01-01 UTC. On SQLite they are stored as that integer and not as ISO text: it is
@@ -32,15 +37,17 @@ typedef struct db_row  db_row;  /* a row, inside a row callback only */
 /* ---- life ------------------------------------------------------------------------------------------ */
 
 typedef struct db_options {
-    const char *url;        /* "sqlite:PATH" (also "sqlite:///PATH"); copied */
+    const char *url;        /* "sqlite:PATH" (also "sqlite:///PATH"), or "postgres://USER:PASSWORD@HOST/DATABASE"
+                               (also "postgresql:", and what libpq and Prisma allow behind "?"); copied */
     unsigned    readers;    /* reader threads, 1 to 16 */
     unsigned    max_queued; /* jobs that may wait, for writes and for reads */
-    unsigned    max_batch;  /* write jobs in one transaction */
-    unsigned    busy_ms;    /* how long to wait for another process that holds the database */
+    unsigned    max_batch;  /* write jobs in one transaction; on PostgreSQL not more than 64 */
+    unsigned    busy_ms;    /* how long to wait for another process that holds the database, or a row */
+    unsigned    wait_ms;    /* PostgreSQL: how long a job waits for a lost connection to come back */
     bool        migrate;    /* bring the schema up to date; else an old schema is an error */
 } db_options;
 
-/* The defaults: 2 readers, 16384 jobs, batches of 256, 5000 ms, migrate; no url. */
+/* The defaults: 2 readers, 16384 jobs, batches of 256, 5000 ms and 5000 ms, migrate; no url. */
 void db_options_init(db_options *o);
 
 /* Opens, migrates, starts the threads. 0; SIO_EINVAL for options, SIO_EIO for the database, SIO_ENOMEM. On
@@ -48,6 +55,9 @@ void db_options_init(db_options *o);
  * here is readable by its owner only. sqlite::memory: is refused: readers are connections of their own and
  * need a file. */
 int  db_open(db **out, const db_options *o, char *err, size_t nerr);
+
+/* Only what db_open does with `migrate`; *applied, unless NULL, is the number of steps that were missing. Blocks. */
+int  db_migrate_only(const db_options *o, unsigned *applied, char *err, size_t nerr);
 
 /* Finishes everything queued and ends the threads; from then on db_write and db_read answer SIO_ECLOSED.
  * Blocks; not from a loop (their `done` would wait) or a database thread. Call it while the loops still
@@ -63,9 +73,10 @@ void db_close(db *d);
 typedef struct db_job {
     struct db_job *next;                     /* private */
     /* Database thread: reads its input from the caller's struct and leaves results in it. 0 or more is
-     * success; a negative SIO_E* undoes what this job wrote, and only that. It may be called a second
-     * time, from the start, when the database dropped the whole transaction under it (a full disk does
-     * that): it must not count on being called once. It must not block on anything but the database. */
+     * success; a negative SIO_E* undoes what this job wrote, and only that. It may be called again, from
+     * the start, when the database dropped the whole transaction under it (a full disk, a lost connection,
+     * a deadlock) or when it ran into what another program had just written (SIO_EEXIST): it must not count
+     * on being called once. It must not block on anything but the database. */
     int          (*run)(struct db_job *j, db_conn *c);
     /* Writer thread, optional: after the commit, in commit order over all jobs. The place to publish:
      * everybody sees one order. Not called for reads. */
@@ -83,7 +94,7 @@ typedef struct db_job {
 static inline void db_job_here(db_job *j) { j->home = loop_current(); }
 
 /* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours and
- * nothing will be called), SIO_ECLOSED while closing. */
+ * nothing will be called), SIO_EUNAVAILABLE while the database is away for long, SIO_ECLOSED while closing. */
 int db_write(db *d, db_job *j);
 int db_read(db *d, db_job *j);
 
@@ -113,14 +124,20 @@ static inline db_val db_text(sio_str s) { return s.p ? (db_val){.kind = DB_TEXT,
  * text live until it returns. It may run other statements. */
 typedef int db_row_fn(void *ctx, const db_row *r);
 
-/* One statement in SQL that SQLite and PostgreSQL share, parameters ?1, ?2, ... Prepared once a
- * connection. Returns 0; SIO_EEXIST when a unique key is taken, SIO_ENOENT when a row referred to does not
- * exist, SIO_EINVAL for another constraint or a wrong number of arguments, SIO_ETIMEOUT when another
- * process holds the database, SIO_ENOMEM, and SIO_EIO for the rest (disk full, damage, wrong SQL; logged). */
+/* One statement in SQL that SQLite and PostgreSQL share, parameters ?1, ?2, ... (at most 32, and a ?
+ * with a digit behind it stands for nothing else). Prepared once a connection. Returns 0; SIO_EEXIST when a
+ * unique key is taken, SIO_ENOENT when a row referred to does not exist, SIO_EINVAL for another constraint, a
+ * value that the column cannot hold (on PostgreSQL also text with a 0 byte) or a wrong number of arguments,
+ * SIO_ETIMEOUT when another process holds the database, SIO_EUNAVAILABLE when the connection is lost,
+ * SIO_ENOMEM, and SIO_EIO for the rest (disk full, damage, wrong SQL; logged). After an error the job should
+ * end: on PostgreSQL whatever else it asks for fails too, and so does the job. */
 int     db_exec(db_conn *c, const char *sql, const db_val *args, unsigned n);
 /* The same with rows. Returns also what `row` returned if that was negative. */
 int     db_query(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx);
-/* Rows that the last INSERT, UPDATE or DELETE of this connection touched. */
+/* db_exec for a statement that the job does not look at again: on PostgreSQL it travels with what follows it, which
+ * saves a journey. Its error may show only at a later statement, or when the job has ended, which it then undoes. */
+int     db_post(db_conn *c, const char *sql, const db_val *args, unsigned n);
+/* Rows that the last INSERT, UPDATE or DELETE of this connection touched; not those of db_post. */
 int64_t db_changes(db_conn *c);
 
 /* Columns from 0; NULL reads as 0 or as a sio_str with p NULL. */

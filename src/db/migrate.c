@@ -1,4 +1,3 @@
-#include "base/log.h"
 #include "db/db_int.h"
 
 #include <stdio.h>
@@ -33,58 +32,64 @@ static int step_apply(db_conn *c, const db_step *s, int64_t version)
     return err < 0 ? err : version_note(c, version, s->name);
 }
 
-/* One transaction: looks where we are and goes one step. 1 when the last step was reached before. */
-static int step_next(db_conn *c, const db_step *steps, unsigned n, char *err, size_t nerr)
+static int fault(db_conn *c, int rc, char *err, size_t nerr)
 {
-    int64_t version;
-    int rc = version_read(c, &version);
+    snprintf(err, nerr, "database: %s", c->ops->why(c));
+    return rc;
+}
 
-    if (rc < 0) {
-        snprintf(err, nerr, "database: %s", c->ops->why(c));
-        return rc;
-    }
-    if (version > n) {
+/* Inside a transaction: looks where we are and goes one step. 1 when the last step was reached before. */
+static int step_next(db_conn *c, char *err, size_t nerr)
+{
+    const db_step_list *steps = c->ops->steps;
+    int64_t version;
+    int rc = c->ops->migrate_lock ? c->ops->script(c, c->ops->migrate_lock) : 0;
+
+    if (rc == 0)
+        rc = c->ops->script(c, c->ops->migrations);
+    if (rc == 0)
+        rc = version_read(c, &version);
+    if (rc < 0)
+        return fault(c, rc, err, nerr);
+    if (version > steps->n) {
         snprintf(err, nerr, "database: schema version %lld is newer than this program knows (%u)",
-                 (long long)version, n);
+                 (long long)version, steps->n);
         return SIO_ESTATE;
     }
-    if (version == n)
+    if (version == steps->n)
         return 1;
-    rc = step_apply(c, &steps[version], version + 1);
+    rc = step_apply(c, &steps->step[version], version + 1);
     if (rc < 0)
-        snprintf(err, nerr, "database: schema step %lld (%s): %s", (long long)version + 1, steps[version].name,
-                 c->ops->why(c));
+        snprintf(err, nerr, "database: schema step %lld (%s): %s", (long long)version + 1,
+                 steps->step[version].name, c->ops->why(c));
     return rc;
 }
 
-static int step_transaction(db_conn *c, const db_step *steps, unsigned n, char *err, size_t nerr)
+static int step_transaction(db_conn *c, char *err, size_t nerr)
 {
-    int rc, end = db_exec(c, c->ops->begin_write, db_no_args);
+    int end, rc = c->ops->begin(c, true);
 
-    if (end < 0) {
-        snprintf(err, nerr, "database: %s", c->ops->why(c));
-        return end;
+    if (rc < 0)
+        return fault(c, rc, err, nerr);
+    rc = step_next(c, err, nerr);
+    if (rc < 0) {
+        c->ops->rollback(c);
+        return rc;
     }
-    rc = step_next(c, steps, n, err, nerr);
-    end = db_exec(c, rc < 0 ? "ROLLBACK" : "COMMIT", db_no_args);
-    if (rc >= 0 && end < 0) {
-        snprintf(err, nerr, "database: %s", c->ops->why(c));
-        return end;
-    }
-    return rc;
+    end = c->ops->commit(c);
+    return end < 0 ? fault(c, end, err, nerr) : rc;
 }
 
-static int migrate_check(db_conn *c, unsigned n, char *err, size_t nerr)
+static int migrate_check(db_conn *c, char *err, size_t nerr)
 {
+    unsigned n = c->ops->steps->n;
     int64_t version = -1;
     int rc = db_query(c, c->ops->is_migrated, db_no_args, on_version, &version);
 
     if (rc == 0 && version > 0)
         rc = version_read(c, &version);
-    if (rc < 0) {
-        snprintf(err, nerr, "database: %s", c->ops->why(c));
-        return rc;
-    }
+    if (rc < 0)
+        return fault(c, rc, err, nerr);
     if (version == n)
         return 0;
     snprintf(err, nerr, "database: schema version is %lld, this program needs %u: run `partyline migrate`",
@@ -92,20 +97,18 @@ static int migrate_check(db_conn *c, unsigned n, char *err, size_t nerr)
     return SIO_ESTATE;
 }
 
-int db_migrate(db_conn *c, const db_step *steps, unsigned n, bool apply, char *err, size_t nerr)
+int db_migrate(db_conn *c, bool apply, unsigned *applied, char *err, size_t nerr)
 {
+    unsigned n = 0;
     int rc;
 
     if (!apply)
-        return migrate_check(c, n, err, nerr);
-    rc = c->ops->script(c, "CREATE TABLE IF NOT EXISTS partyline_migrations ("
-                           " version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)");
-    if (rc < 0) {
-        snprintf(err, nerr, "database: %s", c->ops->why(c));
+        return migrate_check(c, err, nerr);
+    while ((rc = step_transaction(c, err, nerr)) == 0)
+        n++;
+    if (rc < 0)
         return rc;
-    }
-    do {
-        rc = step_transaction(c, steps, n, err, nerr);
-    } while (rc == 0);
-    return rc < 0 ? rc : 0;
+    if (applied)
+        *applied = n;
+    return 0;
 }

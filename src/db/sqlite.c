@@ -78,15 +78,6 @@ static const char *sqlite_why(db_conn *c) { return sqlite3_errmsg(conn_of(c)->na
 
 /* ---- statements ------------------------------------------------------------------------------------ */
 
-static uint32_t text_hash(const char *z)
-{
-    uint32_t h = 2166136261u; /* FNV-1a; the texts are ours, not a peer's */
-
-    for (; *z; z++)
-        h = (h ^ (unsigned char)*z) * 16777619u;
-    return h;
-}
-
 static void stmt_free(stmt *s)
 {
     if (!s)
@@ -132,7 +123,7 @@ static int stmt_prepare(sqlite_conn *c, const char *sql, uint32_t hash, stmt **o
 
 static int stmt_get(sqlite_conn *c, const char *sql, stmt **out)
 {
-    uint32_t hash = text_hash(sql);
+    uint32_t hash = db_text_hash(sql);
     stmt *s = stmt_find(c, sql, hash);
     int err = 0;
 
@@ -184,7 +175,7 @@ static int stmt_bind(sqlite_conn *c, stmt *s, const db_val *args, unsigned n)
 
 static int stmt_walk(sqlite_conn *c, stmt *s, db_row_fn *row, void *ctx)
 {
-    db_row r = {&db_sqlite, s->native};
+    db_row r = {.ops = &db_sqlite, .native = s->native};
     int rc, stop;
 
     while ((rc = sqlite3_step(s->native)) == SQLITE_ROW) {
@@ -218,7 +209,6 @@ static int sqlite_script(db_conn *base, const char *sql)
 }
 
 static int64_t sqlite_changes(db_conn *c) { return sqlite3_changes64(conn_of(c)->native); }
-static bool sqlite_active(db_conn *c) { return !sqlite3_get_autocommit(conn_of(c)->native); }
 
 static int64_t sqlite_col_int(const db_row *r, unsigned i) { return sqlite3_column_int64(r->native, (int)i); }
 
@@ -227,6 +217,36 @@ static sio_str sqlite_col_text(const db_row *r, unsigned i)
     const char *p = (const char *)sqlite3_column_text(r->native, (int)i);
 
     return (sio_str){p, p ? (size_t)sqlite3_column_bytes(r->native, (int)i) : 0};
+}
+
+/* ---- transactions ---------------------------------------------------------------------------------- */
+
+static int on_no_row(void *ctx, const db_row *r)
+{
+    (void)ctx;
+    (void)r;
+    return 0;
+}
+
+static int sqlite_post(db_conn *c, const char *sql, const db_val *args, unsigned n)
+{
+    return sqlite_query(c, sql, args, n, on_no_row, NULL);
+}
+
+static int command(db_conn *c, const char *sql) { return sqlite_post(c, sql, NULL, 0); }
+
+static db_state sqlite_state(db_conn *c) { return sqlite3_get_autocommit(conn_of(c)->native) ? DB_OUT : DB_IN; }
+static int sqlite_begin(db_conn *c, bool write) { return command(c, write ? "BEGIN IMMEDIATE" : "BEGIN"); }
+static int sqlite_save(db_conn *c) { return command(c, "SAVEPOINT job"); }
+static int sqlite_release(db_conn *c) { return command(c, "RELEASE SAVEPOINT job"); }
+static int sqlite_commit(db_conn *c) { return command(c, "COMMIT"); }
+static void sqlite_rollback(db_conn *c) { command(c, "ROLLBACK"); }
+
+static int sqlite_undo(db_conn *c)
+{
+    int err = command(c, "ROLLBACK TO SAVEPOINT job");
+
+    return err < 0 ? err : sqlite_release(c);
 }
 
 /* ---- the log --------------------------------------------------------------------------------------- */
@@ -294,9 +314,10 @@ static void sqlite_close(db_conn *base)
     free(c);
 }
 
-/* url without "sqlite:" to a path; ///a and /a are absolute, //a and a relative. */
+/* "sqlite:" and a path; ///a and /a are absolute, //a and a relative. */
 static int path_check(const char **path, char *err, size_t nerr)
 {
+    *path += strlen("sqlite:");
     if (strncmp(*path, "//", 2) == 0)
         *path += 2;
     if (strcmp(*path, ":memory:") == 0) {
@@ -350,15 +371,23 @@ static int sqlite_open(db_conn **out, const char *path, const db_options *o, boo
 }
 
 const db_backend db_sqlite = {
-    .begin_write = "BEGIN IMMEDIATE",
-    .begin_read = "BEGIN",
     .is_migrated = "SELECT count(*) FROM sqlite_schema WHERE name = 'partyline_migrations'",
+    .migrations = "CREATE TABLE IF NOT EXISTS partyline_migrations ("
+                  " version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)",
+    .steps = &db_sqlite_steps,
     .open = sqlite_open,
     .close = sqlite_close,
     .query = sqlite_query,
+    .post = sqlite_post,
     .script = sqlite_script,
     .changes = sqlite_changes,
-    .active = sqlite_active,
+    .state = sqlite_state,
+    .begin = sqlite_begin,
+    .save = sqlite_save,
+    .release = sqlite_release,
+    .undo = sqlite_undo,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
     .tidy = sqlite_tidy,
     .why = sqlite_why,
     .col_int = sqlite_col_int,

@@ -140,9 +140,9 @@ static const char chat_log[] =
     "CREATE INDEX party_cohosts_user ON party_cohosts (user_id);"
     "CREATE INDEX party_attendees_user ON party_attendees (user_id);";
 
-const db_step db_sqlite_steps[] = {
+static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
 };
-const unsigned db_sqlite_steps_n = sizeof(db_sqlite_steps) / sizeof(db_sqlite_steps[0]);
+const db_step_list db_sqlite_steps = {steps, sizeof(steps) / sizeof(steps[0])};

@@ -9,6 +9,8 @@
 
 /* serve.c: runs the server until it is told to stop. */
 int command_serve(const options *o);
+/* migrate.c: brings the database's tables up to date. */
+int command_migrate(const options *o);
 /* token.c: prints a token that a server with the same settings accepts. */
 int command_token(const options *o);
 

@@ -384,6 +384,11 @@ const char *config_database_file(const config *c)
     return *file && strcmp(file, ":memory:") != 0 ? file : NULL;
 }
 
+static bool is_postgres(const char *url)
+{
+    return strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
+}
+
 static const char *origin_of(const config *c, int index)
 {
     return c->origin[index] ? c->origin[index] : config_items[index].name;
@@ -393,10 +398,9 @@ int config_check(const config *c, config_error *err)
 {
     const char *url = c->database_url;
 
-    if (strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0)
-        return fail(err, "%s: PostgreSQL is not built in yet, use sqlite:FILE", origin_of(c, CONFIG_DATABASE_URL));
-    if (!config_database_file(c))
-        return fail(err, "%s: \"%.*s\" is not sqlite:FILE", origin_of(c, CONFIG_DATABASE_URL), (int)strcspn(url, ":"), url);
+    if (!is_postgres(url) && !config_database_file(c))
+        return fail(err, "%s: \"%.*s\" is neither sqlite:FILE nor postgres://USER@HOST/DATABASE",
+                    origin_of(c, CONFIG_DATABASE_URL), (int)strcspn(url, ":"), url);
     if (c->jwt_public_key_file && c->jwt_alg == 0)
         return fail(err, "%s: a public key needs JWT_ALG to be RS256, ES256 or EdDSA",
                     origin_of(c, CONFIG_JWT_PUBLIC_KEY_FILE));
@@ -406,6 +410,33 @@ int config_check(const config *c, config_error *err)
 }
 
 /* ---- showing ------------------------------------------------------------------------------------------ */
+
+/* The end of the user's password that starts at p, or NULL: at the last @, since people write one in it unescaped. */
+static const char *password_end(const char *p)
+{
+    const char *at = strrchr(p, '@');
+
+    return at && memchr(p, ':', (size_t)(at - p)) ? at : NULL;
+}
+
+void config_url_mask(const char *url, char *out, size_t n)
+{
+    const char *user = strstr(url, "://"), *end = user ? password_end(user + 3) : NULL, *key;
+    size_t used = 0;
+
+    *out = 0;
+    if (end) {
+        used = (size_t)snprintf(out, n, "%.*s:****", (int)(user + 3 + strcspn(user + 3, ":") - url), url);
+        url = end;
+    }
+    while (used < n && (key = strstr(url, "password=")) != NULL) { /* sslpassword too */
+        key += strlen("password=");
+        used += (size_t)snprintf(out + used, n - used, "%.*s****", (int)(key - url), url);
+        url = key + strcspn(key, "&");
+    }
+    if (used < n)
+        snprintf(out + used, n - used, "%s", url);
+}
 
 static void show_choice(const char *choices, int index, char *out, size_t n)
 {
@@ -442,6 +473,9 @@ void config_show(const config *c, const config_item *item, char *out, size_t n)
         break;
     case CONFIG_LIST:
         show_list(*(char *const *const *)at, out, n);
+        break;
+    case CONFIG_URL:
+        config_url_mask(*(char *const *)at, out, n);
         break;
     default:
         text = *(char *const *)at;

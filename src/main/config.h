@@ -84,8 +84,11 @@ int  config_env(config *c, char *const *env, config_error *err);
 int  config_flag(config *c, const char *flag, const char *next, config_error *err);
 /* What no single setting shows: combinations that cannot work. 0, or -1 with *err set. */
 int  config_check(const config *c, config_error *err);
-/* The file that DATABASE_URL names, a view into it; NULL when the scheme is not one that is built in. */
+/* The file that DATABASE_URL names, a view into it; NULL when it is not sqlite:FILE. */
 const char *config_database_file(const config *c);
+
+/* A database URL for people and logs: the password is ****. out has room for n bytes. */
+void config_url_mask(const char *url, char *out, size_t n);
 
 /* Parses a duration into milliseconds: 0 or -1. */
 int  config_duration(const char *text, long *out_ms);

@@ -46,7 +46,7 @@ static void range_text(const config_item *item, char *out, size_t n)
         snprintf(out, n, "a path");
         break;
     case CONFIG_URL:
-        snprintf(out, n, "sqlite:FILE");
+        snprintf(out, n, "a database URL");
         break;
     case CONFIG_LIST:
         snprintf(out, n, "a list");

@@ -201,9 +201,10 @@ static void combinations_that_cannot_work(void **state)
     config *c = *state;
     config_error err;
 
-    config_flag(c, "--database-url", "postgres://u:hunter2@h/db", &err);
-    refused(config_check(c, &err), &err, "--database-url", "not built in yet");
-    assert_null(strstr(err.text, "hunter2"));
+    config_flag(c, "--database-url", "postgresql://u:hunter2@h/db", &err);
+    assert_int_equal(config_check(c, &err), 0);
+    assert_null(config_database_file(c));
+    shown(c, CONFIG_DATABASE_URL, "postgresql://u:****@h/db");
     config_flag(c, "--database-url", "mysql://u:hunter2@h/db", &err);
     refused(config_check(c, &err), &err, "--database-url", "sqlite:FILE");
     assert_null(strstr(err.text, "hunter2"));
@@ -217,6 +218,30 @@ static void combinations_that_cannot_work(void **state)
     config_flag(c, "--jwt-alg", "eddsa", &err);
     assert_int_equal(config_check(c, &err), 0);
     shown(c, CONFIG_JWT_ALG, "EdDSA");
+}
+
+static void passwords_of_urls_are_masked(void **state)
+{
+    static const struct { const char *url, *shown; } cases[] = {
+        {"sqlite:/var/lib/p.db", "sqlite:/var/lib/p.db"},
+        {"postgres://h:5432/db", "postgres://h:5432/db"},
+        {"postgres://u@h/db?schema=app", "postgres://u@h/db?schema=app"},
+        {"postgres://u:pw@h:5432/db", "postgres://u:****@h:5432/db"},
+        {"postgres://u:p/w@x:y@h/db", "postgres://u:****@h/db"},
+        {"postgres://u:@h", "postgres://u:****@h"},
+        {"postgres://:pw@h", "postgres://:****@h"},
+        {"postgres:///db?user=u&password=pw&host=/tmp", "postgres:///db?user=u&password=****&host=/tmp"},
+        {"postgres://u:pw@h/db?sslpassword=pw&password=pw", "postgres://u:****@h/db?sslpassword=****&password=****"},
+    };
+    char out[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        config_url_mask(cases[i].url, out, sizeof(out));
+        assert_string_equal(out, cases[i].shown);
+    }
+    config_url_mask("postgres://somebody:pw@h/db", out, 12);
+    assert_string_equal(out, "postgres://");
 }
 
 static void every_setting_is_documented(void **state)
@@ -250,7 +275,8 @@ int main(void)
         TEST(unknown_flags_are_not_taken),    TEST(booleans_take_no_next_argument),
         TEST(lists_are_split_and_trimmed),    TEST(durations),
         TEST(secret_comes_from_a_file),       TEST(secrets_never_show),
-        TEST(combinations_that_cannot_work),  TEST(every_setting_is_documented),
+        TEST(combinations_that_cannot_work),  TEST(passwords_of_urls_are_masked),
+        TEST(every_setting_is_documented),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -13,9 +13,9 @@
 static void set_path(demo_secret *s, const config *c)
 {
     const char *file = config_database_file(c);
-    const char *slash = strrchr(file, '/');
+    const char *slash = file ? strrchr(file, '/') : NULL;
 
-    snprintf(s->path, sizeof(s->path), "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, FILE_NAME);
+    snprintf(s->path, sizeof(s->path), "%.*s%s", slash ? (int)(slash + 1 - file) : 0, slash ? file : "", FILE_NAME);
 }
 
 static int fail(const demo_secret *s, const char *what, config_error *err)

@@ -32,6 +32,8 @@ static int run(const options *o)
         return 0;
     case COMMAND_EVENTS:
         return print_events(o);
+    case COMMAND_MIGRATE:
+        return command_migrate(o);
     case COMMAND_TOKEN:
         return command_token(o);
     case COMMAND_SERVE:

@@ -4,7 +4,9 @@
 
 #include "main/config.h"
 
-typedef enum command { COMMAND_HELP, COMMAND_VERSION, COMMAND_SERVE, COMMAND_TOKEN, COMMAND_CONFIG, COMMAND_EVENTS } command;
+typedef enum command {
+    COMMAND_HELP, COMMAND_VERSION, COMMAND_SERVE, COMMAND_MIGRATE, COMMAND_TOKEN, COMMAND_CONFIG, COMMAND_EVENTS
+} command;
 
 typedef struct options {
     command     command;

@@ -72,7 +72,7 @@ static void mistakes_are_named(void **state)
     refused(PARSE("token", "--id", "a", "--username", "A", "--expires-in", "never"), "--expires-in");
     refused(PARSE("events"), "--markdown");
     refused(PARSE("events", "--markdown", "--typescript"), "--markdown");
-    refused(PARSE("serve", "--database-url", "postgres://h/db"), "--database-url");
+    refused(PARSE("serve", "--database-url", "mysql://h/db"), "--database-url");
 }
 
 static void demo_key_is_made_once_and_private(void **state)

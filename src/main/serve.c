@@ -58,12 +58,15 @@ static int open_key(serve *s)
 static int open_database(serve *s)
 {
     db_options o;
-    char why[400];
+    char why[400], shown[4200];
 
     db_options_init(&o);
     o.url = s->config->database_url;
     o.readers = (unsigned)s->config->db_readers;
-    return db_open(&s->db, &o, why, sizeof(why)) == 0 ? 0 : fault(s->config->database_url, why);
+    o.wait_ms = (unsigned)s->config->db_wait;
+    o.migrate = s->demo || config_database_file(s->config); /* a server's tables are not altered in passing */
+    config_url_mask(o.url, shown, sizeof(shown));
+    return db_open(&s->db, &o, why, sizeof(why)) == 0 ? 0 : fault(shown, why);
 }
 
 static void set_cors(sio_cors *cors, const config *c)
@@ -130,7 +133,7 @@ static void stop(void *arg)
 static int run(serve *s)
 {
     const char *host = s->config->host ? s->config->host : "port";
-    char port[16], shown[300];
+    char port[16], shown[300], database[4200];
     int err = sio_server_listen(s->io);
 
     snprintf(port, sizeof(port), "%d", err < 0 ? (int)s->config->port : sio_server_port(s->io));
@@ -140,7 +143,8 @@ static int run(serve *s)
     if (stop_begin(&s->stopper, stop, s) < 0)
         return fault("signals", "cannot make a thread");
     s->has_stopper = true;
-    log_info("listening on %s, %u loops, %s", shown, sio_server_loops(s->io), s->config->database_url);
+    config_url_mask(s->config->database_url, database, sizeof(database));
+    log_info("listening on %s, %u loops, %s", shown, sio_server_loops(s->io), database);
     if (s->demo)
         log_info("open http://localhost:%s", port);
     if ((err = sio_server_run(s->io)) < 0)
