@@ -263,8 +263,8 @@ static inline bool peer_peek_frame(peer *p, peer_frame *f, size_t *size)
 /* The next frame must be this one. */
 static inline void peer_expect_frame(peer *p, unsigned opcode, const void *payload, size_t n)
 {
-    peer_frame f;
-    size_t size;
+    peer_frame f = {0}; /* gcc does not know that fail_msg does not return */
+    size_t size = 0;
 
     if (!peer_peek_frame(p, &f, &size))
         fail_msg("no frame has come; expected \"%.*s\"", (int)n, (const char *)payload);
