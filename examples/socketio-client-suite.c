@@ -212,7 +212,8 @@ static void on_blob3(sio_socket *s, sio_in *in)
 
 static void on_blob(sio_socket *s, sio_in *in)
 {
-    sio_emit(s, "back", sio_arg(in, 0));
+    if (is_binary(sio_arg(in, 0)))
+        sio_emit(s, "back");
 }
 
 /* ---- handshakes and ids ---- */
