@@ -35,7 +35,8 @@ void connect_abandon(sio_socket *s)
     room_leave_all(s);
     client_remove(s->client, s);
     s->client = NULL;
-    recovery_restore_free(end(s), s->ns);
+    if (s->connecting) /* not when the last step, the upgrade of a plain client, failed */
+        recovery_restore_free(end(s), s->ns);
     socket_drop(s);
 }
 

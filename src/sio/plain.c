@@ -168,9 +168,8 @@ static void on_close(ws_conn *ws, unsigned code, bool clean)
 {
     plain *p = ws->owner;
 
-    (void)code;
     p->ws = NULL;
-    lost(p, clean ? "transport close" : "transport error");
+    lost(p, clean || code == 1006 ? "transport close" : "transport error"); /* as with the engine's clients */
 }
 
 static const ws_conn_ops plain_ws_ops = {.on_message = on_message, .on_pong = on_pong, .on_close = on_close};

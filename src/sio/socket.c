@@ -93,7 +93,8 @@ void socket_connect(sio_socket *s, restore *r)
         c->ops->accepted(c);
     if (!s->client || !tables_add(s)) {
         recovery_restore_free(r, s->ns);
-        client_close(c, EIO_FORCED_CLOSE);
+        if (s->client) /* else it went away under our hands */
+            client_close(c, EIO_FORCED_CLOSE);
         return;
     }
     s->state = SOCKET_CONNECTED;
@@ -162,7 +163,7 @@ void sio_disconnect(sio_socket *s, bool close_transport)
 
     if (s->state != SOCKET_CONNECTED)
         return;
-    if (close_transport) {
+    if (close_transport || c->ops->name) { /* a plain client is in this namespace or nowhere */
         bool was_busy = c->busy;
 
         c->busy = true; /* the handlers that run now may end it, too */
