@@ -289,7 +289,7 @@ static void test_answers_that_take_time(void **state)
     down(&p);
 }
 
-/* The connection breaks in the very turn in which the guard says yes: its end is known, but not told yet. */
+/* The connection breaks in the very turn in which the guard says yes. */
 static void break_and_accept(void *arg)
 {
     peer *p = arg;

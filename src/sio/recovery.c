@@ -8,8 +8,8 @@
  * knows where that is. A client that comes back on another loop gets its state from there together with those numbers
  * and the order of what it missed; the events themselves, but for those to it alone, are in its new loop's own log.
  *
- * What is replayed is logged once more, as events for that client alone, so that the log holds everything a client got
- * in the order it got it: it may be lost again at any point. */
+ * What is replayed is logged once more, as events for that client alone, behind a mark (an event without a packet) for the
+ * offset it came with. So the log holds everything a client got in the order it got it: it may be lost again at any point. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "sio/recovery_int.h"
@@ -92,7 +92,7 @@ bool recovery_parse_offset(const sio_server *io, sio_str text, unsigned *origin,
 
 static size_t entry_bytes(const op *o)
 {
-    size_t n = sizeof *o + o->parcel.head->n;
+    size_t n = sizeof *o + (o->parcel.head ? o->parcel.head->n : 0);
 
     for (unsigned i = 0; i < o->parcel.nbins; i++)
         n += o->parcel.bin[i]->n;

@@ -56,7 +56,7 @@ struct restore {
     size_t    nmissed;
 };
 
-/* An event as one that went to s alone; NULL without memory. */
+/* An event as one that went to s alone, without a packet for a mark; NULL without memory. */
 op      *recovery_op_for(sio_socket *s, uint64_t seq, unsigned origin, const parcel *p);
 /* Logs an event; takes the copy. */
 void     recovery_append(recovery *r, op *copy);

@@ -143,7 +143,7 @@ static void note_missed(const recovery *r, restore *q, size_t behind)
         const op *o = r->log[i].o;
         op *copy = NULL;
 
-        if (!is_for(o, q->found))
+        if (!is_for(o, q->found) || !o->parcel.head)
             continue;
         if ((o->flags & OP_ONE) && !(copy = op_copy(o, to, to == r->ns)))
             continue;
@@ -261,12 +261,12 @@ typedef struct replay {
 
 /* Walks each origin's events once: they have the same order on all loops. NULL when it has not come here yet; then it will
  * by itself. */
-static const op *find_in_log(replay *p, const missed *m)
+static op *find_in_log(replay *p, const missed *m)
 {
     const recovery *r = p->s->ns->recovery;
 
     for (size_t i = p->at[m->origin] > r->first ? p->at[m->origin] : r->first; i < r->last; i++) {
-        const op *o = r->log[i].o;
+        op *o = r->log[i].o;
 
         if (o->origin != m->origin || (o->flags & OP_ONE) || o->seq < m->seq)
             continue;
@@ -278,13 +278,18 @@ static const op *find_in_log(replay *p, const missed *m)
     return NULL;
 }
 
-static void play(replay *p, const op *o)
+static void remember(replay *p, uint64_t seq, unsigned origin, const parcel *parcel)
 {
-    op *copy = recovery_op_for(p->s, o->seq, o->origin, &o->parcel);
+    op *copy = recovery_op_for(p->s, seq, origin, parcel);
 
-    socket_send(p->s, (parcel *)&o->parcel);
     if (copy)
         p->sent[p->n++] = copy;
+}
+
+static void play(replay *p, op *o)
+{
+    socket_send(p->s, &o->parcel);
+    remember(p, o->seq, o->origin, &o->parcel);
     if (p->q->seen[o->origin] < o->seq)
         p->q->seen[o->origin] = o->seq;
 }
@@ -296,13 +301,13 @@ static void play_all(replay *p)
 
     for (size_t i = 0; i < p->q->nmissed; i++) {
         const missed *m = &p->q->missed[i];
-        const op *o = m->o ? m->o : find_in_log(p, m);
+        op *o = m->o ? m->o : find_in_log(p, m);
 
         if (o)
             play(p, o);
     }
     for (size_t i = r->first; i < r->last; i++) {
-        const op *o = r->log[i].o;
+        op *o = r->log[i].o;
 
         if (!(o->flags & OP_ONE) && o->seq > p->q->seen[o->origin] && is_for(o, p->q->found))
             play(p, o);
@@ -313,9 +318,11 @@ void recovery_replay(sio_socket *s, restore *q)
 {
     recovery *r = s->ns->recovery;
     replay p = {.s = s, .q = q, .sent = calloc(q->nmissed + r->last - r->first + 1, sizeof(op *))};
+    const parcel none = {0};
 
     if (!p.sent)
         abort(); /* as large as the log's own table */
+    remember(&p, q->seq, q->origin, &none);
     play_all(&p);
     for (size_t i = 0; i < p.n; i++)
         recovery_append(r, p.sent[i]);

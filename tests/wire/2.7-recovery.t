@@ -409,3 +409,19 @@ y2 > text 40{"pid":"$v_pid","offset":"$v2"}
 y2 < text 42["news","1","$n1"]
 y2 < text 42["news","2","$n2"]
 y2 < text 40{"sid":"$v_id","pid":"$v_pid"}
+
+scenario lost again before anything else was sent
+w opens websocket
+w joins
+w > text 42["burst",1]
+w < text 42["n",1,"$a1"]
+w > hangup
+x opens websocket
+x > text 40{"pid":"$w_pid","offset":"$a1"}
+x < text 40{"sid":"$w_id","pid":"$w_pid"}
+x > hangup
+y opens websocket
+y > text 40{"pid":"$w_pid","offset":"$a1"}
+y < text 40{"sid":"$w_id","pid":"$w_pid"}
+server emit / news 1
+y < text 42["news","1","$n1"]
