@@ -310,11 +310,11 @@ static void check_rooms(db_conn *c)
     r = (room_names){.n = 0};
     assert_int_equal(chat_store_rooms(c, S("ann"), 9, on_room, &r), 0);
     assert_string_equal(r.text, "two:1/1 one:0/1 ");
-    sql(c, "UPDATE party_events SET is_private = 1"); /* a cursor is no ticket */
+    assert_int_equal(db_exec(c, "UPDATE party_events SET is_private = ?1", db_args(db_bool(true))), 0); /* a cursor is no ticket */
     r = (room_names){.n = 0};
     assert_int_equal(chat_store_rooms(c, S("ann"), 9, on_room, &r), 0);
     assert_string_equal(r.text, "one:0/1 ");
-    sql(c, "INSERT INTO party_attendees VALUES ('1', 'two', 'ann', 'GOING')");
+    sql(c, "INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('1', 'two', 'ann', 'GOING')");
     r = (room_names){.n = 0};
     assert_int_equal(chat_store_rooms(c, S("ann"), 9, on_room, &r), 0);
     assert_int_equal(r.n, 2);
@@ -333,6 +333,19 @@ static void others(db_conn *c, const char *id, int64_t at)
 {
     assert_int_equal(db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, created_at)"
                                 " VALUES (?1, 'one', 'bob', ?1, 'TEXT', ?2)", db_args(db_text(S(id)), db_time(at))), 0);
+}
+
+/* Messages number `from` to `to`, so many in each millisecond. */
+static void others_many(db_conn *c, int from, int to, int each)
+{
+    static const char *const numbers[] = {
+        "WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
+        " INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL, i / ?3 FROM n",
+        "INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL,"
+        " timestamp '1970-01-01' + interval '1 millisecond' * (i / ?3::bigint) FROM generate_series(?1::bigint, ?2::bigint) i",
+    };
+
+    assert_int_equal(db_exec(c, numbers[on_postgres() != NULL], db_args(db_int(from), db_int(to), db_int(each))), 0);
 }
 
 static bool is_unfilled(db_conn *c, int64_t *from, chat_door *d)
@@ -411,8 +424,7 @@ static void check_large_fill(db_conn *c)
     chat_fill f = {0};
     unsigned steps = 0;
 
-    sql(c, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
-           " INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL, i / 3 FROM n");
+    others_many(c, 1, 100000, 3);
     do {
         assert_int_equal(chat_store_fill(c, S("one"), &f), 0);
         assert_true(f.n <= CHAT_FILL_MAX);
@@ -421,8 +433,8 @@ static void check_large_fill(db_conn *c)
     assert_int_equal(steps, 100000 / CHAT_FILL_MAX + 1);
     assert_int_equal(number(c, "SELECT count(*) FROM partyline_messages WHERE room_id = 'one'"), 100000);
     assert_int_equal(number(c, "SELECT last_seq FROM partyline_rooms WHERE room_id = 'one'"), 100000);
-    assert_int_equal(number(c, "SELECT count(*) FROM (SELECT m.created_at - lag(m.created_at) OVER (ORDER BY p.seq) AS d"
-                               " FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id) WHERE d < 0"), 0);
+    assert_int_equal(number(c, "SELECT count(*) FROM (SELECT m.created_at AS a, lag(m.created_at) OVER (ORDER BY p.seq) AS b"
+                               " FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id) t WHERE a < b"), 0);
 }
 
 static void test_large_fill(void **state)
@@ -455,7 +467,7 @@ static int on_open(sqlite3 *native, char **err, const void *api)
 static int setup_counting(void **state)
 {
     sqlite3_auto_extension((void (*)(void))on_open);
-    return setup(state);
+    return chat_setup(state);
 }
 
 static int teardown_counting(void **state)
@@ -468,9 +480,7 @@ static void grow(db_conn *c, int from, int to)
 {
     chat_fill f = {.from_ms = 0};
 
-    assert_int_equal(db_exec(c, "WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
-                                " INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL, i FROM n",
-                             db_args(db_int(from), db_int(to))), 0);
+    others_many(c, from, to, 1);
     do {
         assert_int_equal(chat_store_fill(c, S("one"), &f), 0);
     } while (f.more);
@@ -551,6 +561,8 @@ static void check_cost(db_conn *c)
 static void test_cost(void **state)
 {
     (void)state;
+    if (on_postgres())
+        skip();
     run_scripts(make_two_rooms, check_cost);
 }
 

@@ -2,14 +2,8 @@
 #ifndef APP_CHAT_CHAT_RIG_TEST_H
 #define APP_CHAT_CHAT_RIG_TEST_H
 
-#include "base/testing.h"
-
 #include "app/chat/chat_store.h"
-#include "base/list.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "db/rig_test.h"
 
 /* Each test is a script that runs inside one database job after another. */
 typedef void script(db_conn *c);
@@ -20,7 +14,6 @@ typedef struct step {
 } step;
 
 static db *the_db;
-static char the_dir[] = "/tmp/chat_store_XXXXXX";
 
 static int step_run(db_job *j, db_conn *c)
 {
@@ -44,32 +37,12 @@ static void write_all(script *const *fn, unsigned n)
 #define run_scripts(...) \
     write_all((script *const[]){__VA_ARGS__}, sizeof((script *const[]){__VA_ARGS__}) / sizeof(script *))
 
-static int setup(void **state)
+static inline int chat_setup(void **state)
 {
-    char url[64], err[200] = "";
-    db_options o;
+    int err = setup(state);
 
-    (void)state;
-    strcpy(the_dir, "/tmp/chat_store_XXXXXX");
-    assert_non_null(mkdtemp(the_dir));
-    snprintf(url, sizeof(url), "sqlite:%s/p.db", the_dir);
-    db_options_init(&o);
-    o.url = url;
-    if (db_open(&the_db, &o, err, sizeof(err)) < 0)
-        fail_msg("%s", err);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char path[64];
-
-    (void)state;
-    db_close(the_db);
-    snprintf(path, sizeof(path), "%s/p.db", the_dir);
-    unlink(path);
-    rmdir(the_dir);
-    return 0;
+    the_db = ((fixture *)*state)->d;
+    return err;
 }
 
 #define S(z)              sio_str_z(z)
@@ -119,6 +92,6 @@ static inline void make_two_rooms(db_conn *c)
     assert_int_equal(chat_store_make_room(c, S("two"), S("bob"), 1), 0);
 }
 
-#define with_db(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_db(test) cmocka_unit_test_setup_teardown(test, chat_setup, teardown)
 
 #endif
