@@ -421,7 +421,7 @@ static int poster_run(db_job *base, db_conn *c)
     db_val n = db_int(p->base.n);
     int err = 0;
 
-    p->base.runs++;
+    __atomic_add_fetch(&p->base.runs, 1, __ATOMIC_RELEASE); /* the test waits for it */
     if (p->base.gate)
         latch_wait(p->base.gate);
     for (unsigned i = 0; i < 3 && p->post[i] && err == 0; i++)
