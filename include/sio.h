@@ -17,6 +17,7 @@
 #define SIO_H
 
 #include "sio_err.h"
+#include "sio_stats.h"
 #include "sio_val.h"
 
 #if defined(__GNUC__)
@@ -125,6 +126,12 @@ unsigned    sio_server_loops(const sio_server *io); /* any thread */
 void       *sio_context(const sio_server *io);     /* sio_options.context; any thread */
 /* Engine.IO connections now, over all loops; any thread. */
 size_t      sio_clients_count(const sio_server *io);
+/* What was counted since the start, over all loops; any thread. */
+void        sio_stats_read(const sio_server *io, sio_stats *out);
+/* Moves the clients off, ahead of sio_server_stop: new sessions are refused with 503, and at most per_second connections
+ * a second are closed, so that their clients come back elsewhere. One that waits for an acknowledgement of ours goes last.
+ * It is over when sio_clients_count is 0. Any thread; once. */
+void        sio_server_drain(sio_server *io, unsigned per_second);
 
 /* ---- namespaces: set up before sio_server_run -------------------------------------------------------- */
 

@@ -86,6 +86,8 @@ int  eio_server_new(eio_server **out, http_server *http, const eio_config *confi
 void eio_server_close_all(eio_server *e);
 void eio_server_free(eio_server *e);   /* after its streams are gone */
 size_t eio_server_sessions(const eio_server *e);
+/* Polling sessions closed for max_unsent so far; any thread. */
+uint64_t eio_server_overflows(const eio_server *e);
 
 void eio_allow(eio_server *e, http_req *r);
 void eio_refuse(eio_server *e, http_req *r, const char *message);

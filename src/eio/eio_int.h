@@ -3,6 +3,7 @@
 #define EIO_EIO_INT_H
 
 #include "base/map.h"
+#include "base/stat.h"
 #include "codec/eio_packet.h"
 #include "eio/eio.h"
 #include "http/ws_conn.h"
@@ -54,6 +55,7 @@ struct eio_server {
     ws_limits           ws_limits;
     http_server *const *peers;
     unsigned            npeers, index;
+    stat_cell           overflows;
 };
 
 /* What a request asks for, parsed once. */

@@ -98,6 +98,7 @@ void eio_poll_flush(eio_session *s)
     buf out;
 
     if (s->flags & EIO_F_OVERFLOW) {
+        stat_add(&s->server->overflows, 1);
         eio_close(s, EIO_TRANSPORT_ERROR);
         return;
     }

@@ -243,6 +243,11 @@ void eio_server_free(eio_server *e)
     free(e);
 }
 
+uint64_t eio_server_overflows(const eio_server *e)
+{
+    return stat_get(&e->overflows);
+}
+
 size_t eio_server_sessions(const eio_server *e)
 {
     return e->sessions.n;

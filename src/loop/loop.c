@@ -40,6 +40,10 @@ int64_t loop_wall(const loop *l) { return l->wall; }
 
 /* ---- a turn ---- */
 
+const uint32_t loop_turn_bound[LOOP_TURN_BOUNDS] = {1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000};
+
+const stat_histogram *loop_turn_ms(const loop *l) { return &l->turn_ms; }
+
 loop *loop_turn_begin(loop *l)
 {
     loop *outer = current;
@@ -61,11 +65,15 @@ static void run_hooks(loop *l)
 
 void loop_turn_end(loop *l, loop *outer)
 {
+    uint64_t began = l->now;
+
     wheel_run(&l->timers, l->now);
     mailbox_run(&l->box, NULL);
     run_hooks(l);
     l->in_turn = false;
     current = outer;
+    l->ops->clock(l);
+    stat_observe(&l->turn_ms, loop_turn_bound, LOOP_TURN_BOUNDS, l->now - began);
 }
 
 bool loop_has_work(loop *l)

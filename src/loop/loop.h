@@ -12,6 +12,7 @@
 #define LOOP_LOOP_H
 
 #include "base/list.h"
+#include "base/stat.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,11 @@ void  loop_run(loop *l);
 void  loop_stop(loop *l);              /* any thread, async-signal-safe */
 /* The loop whose turn this thread is running, or NULL. */
 loop *loop_current(void);
+
+/* How many milliseconds turns took, from their first event to their last hook; any thread. */
+extern const uint32_t loop_turn_bound[];
+#define LOOP_TURN_BOUNDS 12
+const stat_histogram *loop_turn_ms(const loop *l);
 
 /* ---- time ---- */
 uint64_t loop_now(const loop *l);      /* monotonic milliseconds, taken once a turn */

@@ -2,6 +2,7 @@
 #ifndef LOOP_LOOP_INT_H
 #define LOOP_LOOP_INT_H
 
+#include "base/stat.h"
 #include "loop/loop.h"
 
 #include <stdatomic.h>
@@ -77,6 +78,7 @@ struct loop {
     atomic_bool     stop;
     mailbox         box;
     wheel           timers;
+    stat_histogram  turn_ms;      /* behind the wheel: far from what other threads write */
 };
 
 void loop_init(loop *l, const loop_ops *ops); /* ops->clock must work already */

@@ -7,6 +7,7 @@
 #define NET_NET_H
 
 #include "base/blob.h"
+#include "base/stat.h"
 #include "loop/loop.h"
 
 typedef struct net        net;        /* one loop's streams */
@@ -20,6 +21,12 @@ int  net_new(net **out, loop *l, const net_limits *limits);
 /* Closes every stream (on_close with SIO_ECANCELED) and frees. The loop must not run any more. */
 void net_free(net *n);
 loop *net_loop(net *n);
+/* Written by the loop's thread, read by any. */
+typedef struct net_stats {
+    stat_cell bytes_in, bytes_out;
+    stat_cell overflows;              /* streams ended for max_unsent */
+} net_stats;
+const net_stats *net_stats_of(const net *n);
 
 typedef struct net_ops {
     /* Bytes have arrived. They lie in the loop's receive buffer: may be changed, are gone afterwards. */

@@ -45,6 +45,7 @@ struct net {
     size_t        ndirty, dirty_cap;
     net_chunk    *spare;         /* bounded free list */
     unsigned      nspare;
+    net_stats     stats;
     char          in[NET_IN_SIZE];
     char          out[NET_OUT_SIZE];
 };

@@ -188,6 +188,7 @@ int net_queue_flush(net_stream *s)
             return (int)n;
         if (n > 0) {
             s->flags |= NET_PROGRESS;
+            stat_add(&s->net->stats.bytes_out, (uint64_t)n);
             consume(s, (size_t)n);
         }
         if (n < 0 || (size_t)n < tried) {

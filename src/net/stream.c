@@ -115,6 +115,8 @@ static void on_readable(net_stream *s)
 
     if (got == -EAGAIN)
         return;
+    if (got > 0)
+        stat_add(&n->stats.bytes_in, (uint64_t)got);
     if (s->flags & NET_OVER) { /* lingering */
         if (got <= 0)
             end(s, 0);
@@ -289,6 +291,7 @@ void net_free(net *n)
 }
 
 loop *net_loop(net *n) { return n->loop; }
+const net_stats *net_stats_of(const net *n) { return &n->stats; }
 
 net_stream *net_adopt(net *n, int fd, const net_ops *ops, void *owner)
 {
@@ -337,8 +340,10 @@ static bool has_room(net_stream *s, size_t n)
 
     if (s->unsent + n > max && s->tail)
         net_flush(s);
-    if (net_is_open(s) && s->unsent + n > max)
+    if (net_is_open(s) && s->unsent + n > max) {
+        stat_add(&s->net->stats.overflows, 1);
         fail(s, SIO_ELIMIT);
+    }
     return net_is_open(s);
 }
 

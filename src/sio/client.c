@@ -48,6 +48,68 @@ static int partial_new(client *c, sio_str text)
     return 0;
 }
 
+/* ---- counting ---- */
+
+typedef struct client_cells {
+    stat_cell *now, *opened;
+} client_cells;
+
+static client_cells cells_of(shard_stats *st, uint8_t as)
+{
+    switch (as) {
+    case SIO_POLLING:
+        return (client_cells){&st->clients_polling, &st->opened_polling};
+    case SIO_WEBSOCKET:
+        return (client_cells){&st->clients_websocket, &st->opened_websocket};
+    default:
+        return (client_cells){&st->clients_plain, &st->opened_plain};
+    }
+}
+
+void client_count(client *c, uint8_t as)
+{
+    shard_stats *st = c->shard->stats;
+
+    if (c->counted) {
+        stat_sub(cells_of(st, c->counted).now, 1);
+        stat_add(&st->upgraded, 1);
+    } else {
+        stat_add(cells_of(st, as).opened, 1);
+    }
+    stat_add(cells_of(st, as).now, 1);
+    c->counted = as;
+}
+
+static stat_cell *closed_cell(shard_stats *st, const char *reason)
+{
+    stat_cell *const cells[] = {
+        [EIO_TRANSPORT_ERROR] = &st->closed_error,  [EIO_TRANSPORT_CLOSE] = &st->closed_transport,
+        [EIO_FORCED_CLOSE] = &st->closed_forced,    [EIO_PING_TIMEOUT] = &st->closed_ping,
+        [EIO_PARSE_ERROR_CLOSE] = &st->closed_parse, [EIO_SHUTDOWN] = &st->closed_shutdown,
+    };
+
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        if (strcmp(eio_reason_text((eio_reason)i), reason) == 0)
+            return cells[i];
+    return &st->closed_forced;
+}
+
+static void count_lost(const client *c, const char *reason)
+{
+    if (!c->counted)
+        return;
+    stat_sub(cells_of(c->shard->stats, c->counted).now, 1);
+    stat_add(closed_cell(c->shard->stats, reason), 1);
+}
+
+bool client_is_owed(const client *c)
+{
+    for (unsigned i = 0; i < c->nsockets; i++)
+        if (c->socket[i]->owed)
+            return true;
+    return false;
+}
+
 /* ---- life ---- */
 
 client *client_new(shard *sh, const client_ops *ops, void *transport)
@@ -94,6 +156,7 @@ void client_leave(client *c)
 void client_lost(client *c, const char *reason)
 {
     c->transport = NULL;
+    count_lost(c, reason);
     while (c->nsockets) {
         sio_socket *s = c->socket[c->nsockets - 1];
 
@@ -169,6 +232,7 @@ void client_connected(client *c)
 static void fail(client *c, const char *what)
 {
     log_debug("client sent a bad packet: %s", what);
+    stat_add(&c->shard->stats->bad_packets, 1);
     for (unsigned i = c->nsockets; i > 0 && i <= c->nsockets; i--) {
         sio_socket *s = c->socket[i - 1];
 

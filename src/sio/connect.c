@@ -16,6 +16,7 @@ void send_connect_error(client *c, sio_str nsp, const char *message, sio_val dat
     sio_val payload = sio_obj("message", message, "data", data);
     packet_out out = {.type = SIO_PACKET_CONNECT_ERROR, .nsp = nsp, .args = &payload, .n = 1};
 
+    stat_add(&c->shard->stats->guarded, 1);
     if (c->transport)
         send_packet(c, &out);
 }

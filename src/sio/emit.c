@@ -74,8 +74,10 @@ static void emit_one(sio_socket *s, void *ctx)
     op *o = ctx;
     const ns_table *t = s->ns->ns->table;
 
-    if ((o->flags & OP_VOLATILE) && s->client && !s->client->ops->is_writable(s->client))
+    if ((o->flags & OP_VOLATILE) && s->client && !s->client->ops->is_writable(s->client)) {
+        stat_add(&s->ns->shard->stats->dropped_volatile, 1);
         return;
+    }
     if (t->on_any_outgoing)
         event_outgoing(s, &o->parcel);
     socket_send(s, &o->parcel);
@@ -305,8 +307,10 @@ static int emit_to_one(const sio_target *t, packet_out *out)
 
     if (s->state != SOCKET_CONNECTED)
         return SIO_ECLOSED;
-    if ((t->flags_ & OP_VOLATILE) && !s->client->ops->is_writable(s->client))
+    if ((t->flags_ & OP_VOLATILE) && !s->client->ops->is_writable(s->client)) {
+        stat_add(&s->ns->shard->stats->dropped_volatile, 1);
         return 0;
+    }
     if (s->ns->recovery && !(t->flags_ & OP_VOLATILE))
         seq = recovery_stamp(t->ns, s->ns->shard, &origin, text, &out->offset);
     if ((err = parcel_encode(&p, &s->ns->ns->io->opt, &s->ns->shard->scratch, out)) < 0)

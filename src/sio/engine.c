@@ -67,9 +67,20 @@ static void on_handshake(void *ctx, eio_session *s, http_req *r)
     s->user = c;
 }
 
+static uint8_t transport_of(const eio_session *s)
+{
+    return s->ws ? SIO_WEBSOCKET : SIO_POLLING;
+}
+
 static void on_open(eio_session *s)
 {
+    client_count(s->user, transport_of(s));
     arm_connect_timer(s->user);
+}
+
+static void on_upgrade(eio_session *s)
+{
+    client_count(s->user, transport_of(s));
 }
 
 static void on_message(eio_session *s, bool binary, char *p, size_t n)
@@ -84,11 +95,29 @@ static void on_close(eio_session *s, eio_reason why)
 
 /* ---- hooks of the user ---- */
 
+/* Whoever moves clients off takes no new ones; those inside go on. */
+static bool is_turned_away(shard *sh, const http_req *r)
+{
+    buf sid;
+    int found;
+
+    if (!atomic_load_explicit(&sh->io->drain_rate, memory_order_relaxed))
+        return false;
+    buf_init(&sid, 4 * r->head->query.n + 1);
+    found = http1_query_get(r->head->query, "sid", &sid);
+    buf_fini(&sid);
+    return found == 0;
+}
+
 static int on_request(void *ctx, http_req *r)
 {
     const sio_options *o = &((shard *)ctx)->io->opt;
 
-    return o->hooks.on_request(o->hook_arg, request_of(r));
+    if (is_turned_away(ctx, r)) {
+        reply_draining(r);
+        return SIO_ESTATE;
+    }
+    return o->hooks.on_request ? o->hooks.on_request(o->hook_arg, request_of(r)) : 0;
 }
 
 /* What allow_request is given: a face that stays until it is answered, while the peer may go away behind it. */
@@ -143,11 +172,32 @@ static void on_headers(void *ctx, http_req *r, bool initial, buf *headers)
     sh->hook_headers = NULL;
 }
 
+static stat_cell *refused_cell(shard_stats *st, enum eio_error code)
+{
+    switch (code) {
+    case EIO_ERR_TRANSPORT:
+        return &st->refused_transport;
+    case EIO_ERR_SID:
+        return &st->refused_sid;
+    case EIO_ERR_METHOD:
+        return &st->refused_method;
+    case EIO_ERR_FORBIDDEN:
+        return &st->refused_forbidden;
+    case EIO_ERR_PROTOCOL:
+        return &st->refused_protocol;
+    default:
+        return &st->refused_request;
+    }
+}
+
 static void on_error(void *ctx, http_req *r, enum eio_error code, const char *message)
 {
-    const sio_options *o = &((shard *)ctx)->io->opt;
+    const shard *sh = ctx;
+    const sio_hooks *h = &sh->io->opt.hooks;
 
-    o->hooks.on_connection_error(o->hook_arg, request_of(r), (int)code, message);
+    stat_add(refused_cell(sh->stats, code), 1);
+    if (h->on_connection_error)
+        h->on_connection_error(sh->io->opt.hook_arg, request_of(r), (int)code, message);
 }
 
 void sio_allow(sio_request *r)
@@ -207,10 +257,11 @@ static void config_cookie(eio_cookie *to, const sio_cookie *from)
 
 static void config_hooks(eio_config *c, const sio_hooks *h)
 {
-    c->on_request = h->on_request ? on_request : NULL;
+    c->on_request = on_request;
     c->on_allow = h->allow_request ? on_allow : NULL;
     c->on_headers = h->on_headers ? on_headers : NULL;
-    c->on_error = h->on_connection_error ? on_error : NULL;
+    c->on_error = on_error;
+    c->on_upgrade = on_upgrade;
     c->on_handshake = on_handshake;
     c->on_open = on_open;
     c->on_message = on_message;

@@ -68,6 +68,12 @@ static bool copy_bins(sio_in *to, const sio_in *from)
     return ok;
 }
 
+/* A kept event that the client still waits for. */
+static bool is_owed(const sio_in *in)
+{
+    return in->kept && in->wants_ack && !in->acked;
+}
+
 sio_in *sio_keep(sio_in *in)
 {
     sio_in *k = malloc(sizeof *k);
@@ -90,7 +96,9 @@ sio_in *sio_keep(sio_in *in)
     }
     if (!k->single)
         in_index(k);
+    k->socket->owed -= is_owed(in);
     in->acked = true; /* the slot moves with the copy */
+    k->socket->owed += is_owed(k);
     socket_hold(k->socket);
     return k;
 }
@@ -99,6 +107,7 @@ void sio_release(sio_in *in)
 {
     sio_socket *s = in->socket;
 
+    s->owed -= is_owed(in);
     in_fini(in);
     free(in);
     socket_drop(s);
@@ -153,6 +162,7 @@ void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins)
 
     if (!p->data.n || !json_next(p->data, &at, NULL, &name))
         return; /* an EVENT without data is legal and reaches nobody */
+    stat_add(&s->ns->shard->stats->events_in, 1);
     in_init(&in, s, p->data, bins);
     in.skip = 1;
     in.wants_ack = p->has_id;
@@ -256,6 +266,7 @@ int sio_ack_(sio_in *in, const sio_val *args, size_t n)
 
     if (!in->wants_ack || in->acked || in->socket->state != SOCKET_CONNECTED)
         return 0;
+    in->socket->owed -= is_owed(in);
     in->acked = true;
     return send_packet(in->socket->client, &out);
 }

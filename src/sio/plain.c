@@ -190,6 +190,7 @@ static void plain_accepted(client *c)
         lost(p, "transport close");
         return;
     }
+    client_count(c, CLIENT_PLAIN);
     note_life(p);
 }
 
@@ -223,7 +224,9 @@ static void on_plain_route(void *ctx, http_req *r)
     int status;
 
     status = ws_upgrade_check(r->head, &refusal);
-    if (status)
+    if (atomic_load_explicit(&shard_of(r)->io->drain_rate, memory_order_relaxed))
+        reply_draining(r);
+    else if (status)
         http_reply(r, status, refusal, (sio_str){0});
     else if (http_hold(r) == 0)
         open_plain(shard_of(r), rt->ns, r);

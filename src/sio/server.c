@@ -274,6 +274,9 @@ int shard_init(sio_server *io, unsigned index)
 
     sh->io = io;
     sh->index = index;
+    if (!(sh->stats = stats_new()))
+        return SIO_ENOMEM;
+    move_off_init(sh);
     sh->ws_limits = (ws_limits){.max_message = io->opt.max_payload, .max_fragments = 16384};
     list_init(&sh->clients);
     list_init(&sh->laters);
@@ -304,6 +307,7 @@ void shard_fini(shard *sh)
         loop_free(sh->loop);
     }
     buf_fini(&sh->scratch);
+    free(sh->stats);
 }
 
 /* Nobody new comes in; everybody inside hears "server shutting down"; what is queued still leaves. */

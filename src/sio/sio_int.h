@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/stat.h"
 #include "codec/sio_packet.h"
 #include "eio/eio.h"
 #include "http/ws_conn.h"
@@ -35,8 +36,16 @@ typedef struct restore   restore;
 
 /* ---- server and shards ---- */
 
+/* Written by the shard's thread, read by any; on cache lines of its own. Some members stay 0: what the floors below count. */
+typedef struct shard_stats {
+#define SHARD_STAT(member, name, labels, help) stat_cell member;
+    SIO_STATS(SHARD_STAT, SHARD_STAT)
+#undef SHARD_STAT
+} shard_stats;
+
 struct shard {
     sio_server  *io;
+    shard_stats *stats;
     unsigned     index;
     loop        *loop;
     net         *net;
@@ -49,6 +58,9 @@ struct shard {
     list         laters;        /* what sio_after has not run yet */
     loop_timer   drain_tick;
     uint64_t     drain_until;
+    loop_task    move_off;      /* sio_server_drain */
+    loop_timer   move_off_tick;
+    uint64_t     move_off_credit, move_off_at;
     buf          scratch;       /* for encoding; empty between calls */
     ws_limits    ws_limits;     /* of plain clients */
     buf         *hook_headers;  /* where sio_add_header writes, inside the hook */
@@ -72,6 +84,7 @@ struct sio_server {
     int           port;
     bool          listening;
     atomic_int    stopping;     /* 0, or grace + 1 */
+    atomic_uint   drain_rate;   /* connections a second, 0 = not draining */
     guarded       ns;
     struct route *routes;       /* memory of sio_http, sio_static, sio_plain_ws */
     struct bundle *bundle;
@@ -91,6 +104,13 @@ void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
 /* Frees what sio_after, sio_post and op_everywhere left behind; no loop runs any more. */
 void   shard_drop_posts(shard *sh);
+
+/* stats.c: zeroed; NULL without memory. */
+shard_stats *stats_new(void);
+/* drain.c */
+void   move_off_init(shard *sh);
+/* 503 to somebody who would be a new client while the others are moved off. */
+void   reply_draining(http_req *r);
 
 /* ---- namespaces ---- */
 
@@ -166,6 +186,8 @@ typedef struct client_ops {
     void (*accepted)(client *c);                    /* the socket is in; NULL: nothing more to do */
 } client_ops;
 
+enum { CLIENT_PLAIN = 4 };
+
 struct client {
     const client_ops *ops;
     void             *transport; /* eio_session or ws_conn; NULL once it is gone */
@@ -173,6 +195,7 @@ struct client {
     list              link;
     sio_socket      **socket;    /* namespaces joined or being joined */
     uint16_t          nsockets;
+    uint8_t           counted;   /* as what: SIO_POLLING, SIO_WEBSOCKET, CLIENT_PLAIN; 0 = not yet */
     bool              busy, doomed; /* bytes of it are being processed: free later */
     handshake        *handshake;
     loop_timer       *connect_timer;
@@ -180,6 +203,10 @@ struct client {
 };
 
 client *client_new(shard *sh, const client_ops *ops, void *transport);
+/* Its connection is open, or another now: SIO_POLLING, SIO_WEBSOCKET or CLIENT_PLAIN. */
+void    client_count(client *c, uint8_t as);
+/* An acknowledgement is under way for one of its sockets. */
+bool    client_is_owed(const client *c);
 /* The transport is gone: every socket leaves with that reason; frees. */
 void    client_lost(client *c, const char *reason);
 void    client_close(client *c, eio_reason why);
@@ -223,6 +250,7 @@ struct sio_socket {
     uint16_t    nrooms, caprooms, nacks;
     uint32_t    refs;           /* being in the client, kept events, running handlers */
     uint32_t    all_at, mark;
+    uint32_t    owed;           /* kept events whose acknowledgement the client waits for */
     membership *rooms;
     list        acks;           /* answers we wait for */
     struct connecting *connecting; /* while guards run */

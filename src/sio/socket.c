@@ -60,6 +60,7 @@ static bool tables_add(sio_socket *s)
     }
     if (map_put(&ns->sockets, s) < 0)
         return false;
+    stat_add(&ns->shard->stats->sockets, 1);
     s->all_at = ns->nall;
     ns->all[ns->nall++] = s;
     return true;
@@ -69,6 +70,7 @@ static void tables_remove(sio_socket *s)
 {
     ns_shard *ns = s->ns;
 
+    stat_sub(&ns->shard->stats->sockets, 1);
     map_del(&ns->sockets, (sio_str){s->id, SIO_ID_LEN});
     ns->all[s->all_at] = ns->all[--ns->nall];
     ns->all[s->all_at]->all_at = s->all_at;
@@ -99,8 +101,10 @@ void socket_connect(sio_socket *s, restore *r)
     }
     s->state = SOCKET_CONNECTED;
     socket_hold(s);
-    if (r)
+    if (r) {
+        stat_add(&s->ns->shard->stats->recovered, 1);
         recovery_replay(s, r);
+    }
     if (send_connected(s) == 0 && s->ns->ns->table->on_connect)
         s->ns->ns->table->on_connect(s);
     if (s->client)
@@ -132,8 +136,10 @@ void socket_gone(sio_socket *s, const char *reason)
 
 void socket_send(sio_socket *s, parcel *p)
 {
-    if (s->client && s->client->transport)
-        s->client->ops->send(s->client, p);
+    if (!s->client || !s->client->transport)
+        return;
+    stat_add(&s->ns->shard->stats->deliveries, 1);
+    s->client->ops->send(s->client, p);
 }
 
 static void send_disconnect(sio_socket *s)
