@@ -176,6 +176,22 @@ void db_close(db *d)
 int db_write(db *d, db_job *j) { return db_queue_push(&d->writes, j); }
 int db_read(db *d, db_job *j) { return db_queue_push(&d->reads, j); }
 
+/* ---- asking ---------------------------------------------------------------------------------------- */
+
+void db_stats_read(db *d, db_stats *out)
+{
+    *out = (db_stats){
+        .writes_waiting = atomic_load_explicit(&d->writes.n, memory_order_relaxed),
+        .reads_waiting = atomic_load_explicit(&d->reads.n, memory_order_relaxed),
+        .writes_done = stat_get(&d->writes.done),
+        .reads_done = stat_get(&d->reads.done),
+        .writes_failed = stat_get(&d->writes.failed),
+        .reads_failed = stat_get(&d->reads.failed),
+        .is_up = !db_queue_is_broken(&d->writes),
+    };
+    db_writer_stats_read(&d->writer.stats, out);
+}
+
 /* ---- statements ------------------------------------------------------------------------------------ */
 
 static int on_ignored_row(void *ctx, const db_row *r)

@@ -2,7 +2,9 @@
 #ifndef DB_DB_INT_H
 #define DB_DB_INT_H
 
+#include "base/stat.h"
 #include "db/db.h"
+#include "db/db_stats.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -117,6 +119,7 @@ typedef struct db_queue {
     bool            down;    /* all of them, for too long: jobs are refused */
     bool            closing;
     atomic_uint     n;       /* waiting, with those that were taken and are not finished */
+    stat_cell       done, failed;
     unsigned        max;
 } db_queue;
 
@@ -142,9 +145,15 @@ void    db_queue_fail(db_queue *q, db_job *first, int err);
  * connection, all that waits fails with SIO_EUNAVAILABLE and so does what comes, until one has. */
 void    db_queue_broke(db_queue *q);
 void    db_queue_mended(db_queue *q);
+bool    db_queue_is_broken(db_queue *q); /* no thread has a connection */
 void    db_queue_give_up(db_queue *q);
 
 /* ---- threads (worker.c) ---------------------------------------------------------------------------- */
+
+/* Written by the writer, read by any thread. */
+typedef struct db_writer_stats {
+    stat_histogram commit_us, batch_jobs;
+} db_writer_stats;
 
 typedef struct db_worker {
     db_queue  *queue;
@@ -153,7 +162,13 @@ typedef struct db_worker {
     unsigned   max_batch; /* writer */
     unsigned   wait_ms;   /* how long a job waits for a lost connection */
     bool       broken;    /* known to the queue */
+    db_writer_stats stats; /* writer */
 } db_worker;
+
+/* stats.c */
+uint64_t db_clock_us(void); /* monotonic microseconds */
+void db_observe_batch(db_writer_stats *st, uint64_t began_us, unsigned jobs);
+void db_writer_stats_read(const db_writer_stats *st, db_stats *out);
 
 void *db_writer_main(void *worker);
 void *db_reader_main(void *worker);

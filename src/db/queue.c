@@ -156,6 +156,9 @@ static void on_task(loop_task *t)
 void db_queue_finish(db_queue *q, db_job *j, bool committed)
 {
     atomic_fetch_sub_explicit(&q->n, 1, memory_order_relaxed);
+    stat_add_shared(&q->done, 1);
+    if (j->err < 0)
+        stat_add_shared(&q->failed, 1);
     if (committed && j->err == 0 && j->committed)
         j->committed(j);
     if (!j->done)
@@ -194,6 +197,16 @@ void db_queue_mended(db_queue *q)
     q->broken--;
     q->down = false;
     pthread_mutex_unlock(&q->lock);
+}
+
+bool db_queue_is_broken(db_queue *q)
+{
+    bool broken;
+
+    pthread_mutex_lock(&q->lock);
+    broken = q->broken == q->threads;
+    pthread_mutex_unlock(&q->lock);
+    return broken;
 }
 
 void db_queue_give_up(db_queue *q)

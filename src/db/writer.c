@@ -116,6 +116,19 @@ static int batch_try(db_worker *w, db_job *first)
     }
 }
 
+static int batch_try_timed(db_worker *w, db_job *first)
+{
+    uint64_t began = db_clock_us();
+    unsigned jobs = 0;
+    int err = batch_try(w, first);
+
+    for (const db_job *j = first; j; j = j->next)
+        jobs++;
+    if (err == BATCH_OK)
+        db_observe_batch(&w->stats, began, jobs);
+    return err;
+}
+
 static void batch_finish(db_queue *q, db_job *first, int err)
 {
     db_job *next;
@@ -135,7 +148,7 @@ static void batch_finish(db_queue *q, db_job *first, int err)
 /* A batch that was lost to one of its jobs is run again job by job, so that only the culprit fails. */
 static void batch_run(db_worker *w, db_job *first)
 {
-    int err = batch_try(w, first);
+    int err = batch_try_timed(w, first);
     db_job *next;
 
     if ((err != BATCH_DROPPED && err != BATCH_CONFLICT) || !first->next) {
@@ -145,7 +158,7 @@ static void batch_run(db_worker *w, db_job *first)
     for (db_job *j = first; j; j = next) {
         next = j->next;
         j->next = NULL;
-        batch_finish(w->queue, j, w->broken ? SIO_EUNAVAILABLE : batch_try(w, j));
+        batch_finish(w->queue, j, w->broken ? SIO_EUNAVAILABLE : batch_try_timed(w, j));
     }
 }
 
