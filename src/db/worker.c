@@ -56,10 +56,7 @@ int db_worker_revive(db_worker *w)
         pause = pause_next(pause, LONG_PAUSE);
     }
     log_error("database: away: %s", w->conn->ops->why(w->conn));
-<<<<<<< HEAD
     db_queue_give_up(w->queue); /* before anybody hears of it: who asks again is refused at once */
-=======
->>>>>>> 2acbc0741934066d59f346220b1aa79fd1ab27b8
     return SIO_EUNAVAILABLE;
 }
 
