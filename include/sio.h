@@ -318,7 +318,8 @@ typedef void sio_reply_fn(void *arg, int err, sio_in *in);
 int         sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_val *args, size_t n);
 
 /* Broadcast with acknowledgements: `fn` runs once on this loop with the first argument of each answer (views, gone
- * afterwards); err SIO_ETIMEOUT when some were missing after ms. Call it on a loop. */
+ * afterwards); err SIO_ETIMEOUT when some were missing after ms. Call it on a loop. Never run when the server stops before,
+ * as with sio_fetch. */
 typedef void sio_gather_fn(void *arg, int err, const sio_val *answers, size_t n);
 #define     sio_gather(d, ms, fn, arg, ...)                                                              \
     sio_gather_(sio_dest(d), ms, fn, arg, SIO_LIST_(__VA_ARGS__), SIO_COUNT_(__VA_ARGS__))

@@ -117,6 +117,7 @@ int sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_
 /* ---- many sockets: answers meet on the shard that asked ---- */
 
 struct gather {
+    list           link;        /* in shard.gathers */
     shard         *home;
     loop_timer     timer;
     sio_gather_fn *fn;
@@ -143,15 +144,26 @@ static void answer_free(sio_val v)
     free((void *)(uintptr_t)v.bins);
 }
 
-/* Gone once it has told its maker and nobody will report to it any more. */
-static void gather_settle(gather *g)
+static void gather_free(gather *g)
 {
-    if (!g->ended || g->refs)
-        return;
+    list_del(&g->link);
     for (size_t i = 0; i < g->n; i++)
         answer_free(g->answer[i]);
     free(g->answer);
     free(g);
+}
+
+/* Gone once it has told its maker and nobody will report to it any more. */
+static void gather_settle(gather *g)
+{
+    if (g->ended && !g->refs)
+        gather_free(g);
+}
+
+void gather_drop_all(shard *sh)
+{
+    while (!list_empty(&sh->gathers))
+        gather_free(container_of(sh->gathers.next, gather, link));
 }
 
 static void gather_end(gather *g, int err)
@@ -217,6 +229,18 @@ static void on_report(loop_task *t)
 
     gather_take(r->g, r);
     free(r);
+}
+
+bool gather_drop_task(loop_task *t)
+{
+    report *r = container_of(t, report, task);
+
+    if (t->fn != on_report)
+        return false;
+    if (r->answered)
+        answer_free(r->answer);
+    free(r);
+    return true;
 }
 
 static void send_report(const shard *from, unsigned home, report what)
@@ -354,6 +378,7 @@ int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const s
         abort();
     *g = (gather){.home = sh, .fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
     g->refs = g->shards_due;
+    list_add_tail(&sh->gathers, &g->link);
     loop_timer_init(&g->timer, on_gather_timeout);
     loop_timer_set(sh->loop, &g->timer, ms ? ms : 1);
     o.ms = ms ? ms : 1;

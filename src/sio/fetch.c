@@ -14,6 +14,7 @@ typedef struct harvest {
 } harvest;
 
 typedef struct fetch {
+    list          link;         /* in shard.fetches */
     sio_fetch_fn *fn;
     void         *arg;
     unsigned      shards_due;
@@ -88,6 +89,24 @@ static sio_peer *read_peers(const harvest *h, sio_peer *peer, sio_str **rooms)
     return peer;
 }
 
+static void harvest_free(harvest *h)
+{
+    buf_fini(&h->bytes);
+    free(h);
+}
+
+static void fetch_free(fetch *f)
+{
+    while (f->done) {
+        harvest *h = f->done;
+
+        f->done = h->next;
+        harvest_free(h);
+    }
+    list_del(&f->link);
+    free(f);
+}
+
 static void fetch_end(fetch *f)
 {
     size_t n = 0, nrooms = 0, i = 0;
@@ -107,14 +126,7 @@ static void fetch_end(fetch *f)
     f->fn(f->arg, peers, n);
     free(peers);
     free(rooms);
-    while (f->done) {
-        harvest *h = f->done;
-
-        f->done = h->next;
-        buf_fini(&h->bytes);
-        free(h);
-    }
-    free(f);
+    fetch_free(f);
 }
 
 static void on_harvest(loop_task *t)
@@ -126,6 +138,20 @@ static void on_harvest(loop_task *t)
     f->done = h;
     if (--f->shards_due == 0)
         fetch_end(f);
+}
+
+bool fetch_drop_task(loop_task *t)
+{
+    if (t->fn != on_harvest)
+        return false;
+    harvest_free(container_of(t, harvest, task));
+    return true;
+}
+
+void fetch_drop_all(shard *sh)
+{
+    while (!list_empty(&sh->fetches))
+        fetch_free(container_of(sh->fetches.next, fetch, link));
 }
 
 void op_fetch_run(op *o)
@@ -158,6 +184,7 @@ int sio_fetch_(sio_target t, sio_fetch_fn *fn, void *arg)
     if (!(f = calloc(1, sizeof *f)))
         return SIO_ENOMEM;
     *f = (fetch){.fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
+    list_add_tail(&sh->fetches, &f->link);
     o.collect = f;
     o.origin = sh->index;
     return op_everywhere(t.ns, &o);

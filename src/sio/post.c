@@ -84,8 +84,8 @@ static void drop_task(loop_task *t)
 {
     if (t->fn == on_task)
         free(container_of(t, later, task));
-    else
-        op_drop_task(t);
+    else if (!op_drop_task(t) && !gather_drop_task(t) && !fetch_drop_task(t))
+        recovery_drop_task(t);
 }
 
 void shard_drop_posts(shard *sh)
@@ -96,4 +96,6 @@ void shard_drop_posts(shard *sh)
         free(container_of(it, later, link));
     list_init(&sh->laters);
     loop_drop_tasks(sh->loop, drop_task);
+    gather_drop_all(sh);
+    fetch_drop_all(sh);
 }

@@ -249,6 +249,21 @@ void recovery_restore_free(restore *q, ns_shard *ns)
     free(q);
 }
 
+bool recovery_drop_task(loop_task *t)
+{
+    restore *q = container_of(t, restore, task);
+
+    if (t->fn == on_note) {
+        free(container_of(t, route_note, task));
+        return true;
+    }
+    if (t->fn != on_look && t->fn != on_answer)
+        return false;
+    sio_release(q->in);
+    recovery_restore_free(q, &q->ns->shard[q->at]);
+    return true;
+}
+
 /* ---- replaying ---- */
 
 typedef struct replay {

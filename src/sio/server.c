@@ -280,6 +280,8 @@ int shard_init(sio_server *io, unsigned index)
     sh->ws_limits = (ws_limits){.max_message = io->opt.max_payload, .max_fragments = 16384};
     list_init(&sh->clients);
     list_init(&sh->laters);
+    list_init(&sh->gathers);
+    list_init(&sh->fetches);
     buf_init(&sh->scratch, UINT32_MAX / 2);
     loop_timer_init(&sh->drain_tick, drain_tick);
     if ((err = net_new(&sh->net, sh->loop, &limits)) < 0 ||

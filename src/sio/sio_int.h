@@ -56,6 +56,7 @@ struct shard {
     list         clients;
     atomic_size_t nclients;    /* written by the shard, read by all */
     list         laters;        /* what sio_after has not run yet */
+    list         gathers, fetches; /* asked for here, answers still due */
     loop_timer   drain_tick;
     uint64_t     drain_until;
     loop_task    move_off;      /* sio_server_drain */
@@ -102,8 +103,15 @@ int    server_new_on(sio_server **out, const sio_options *o, const loop_maker *m
 int    shard_init(sio_server *io, unsigned index);
 void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
-/* Frees what sio_after, sio_post and op_everywhere left behind; no loop runs any more. */
+/* Frees what sio_after, sio_post and what runs on several loops left behind; no loop runs any more. */
 void   shard_drop_posts(shard *sh);
+/* One kind of those each: true when the task was of it, and is freed. */
+bool   op_drop_task(loop_task *t);
+bool   gather_drop_task(loop_task *t);
+bool   fetch_drop_task(loop_task *t);
+bool   recovery_drop_task(loop_task *t);
+void   gather_drop_all(shard *sh);
+void   fetch_drop_all(shard *sh);
 
 /* stats.c: zeroed; NULL without memory. */
 shard_stats *stats_new(void);
@@ -359,8 +367,6 @@ void op_run(op *o);
 /* One block with everything it refers to; free with op_free on the loop of ns (share: on this one). */
 op  *op_copy(const op *o, ns_shard *ns, bool share);
 void op_free(op *o);
-/* A task that no loop will run: true when it was an op, which is freed then. */
-bool op_drop_task(loop_task *t);
 void op_emit_run(op *o);
 /* Calls fn for every matching socket on this shard; fn runs the outgoing listener, if there is one. */
 void op_each_receiver(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx);
