@@ -217,6 +217,12 @@ static int on_listen(loop *l, const char *host, int *port, int backlog)
     return tcp_listen(host, port, backlog);
 }
 
+static bool on_is_taken(loop *l, const char *host, int port)
+{
+    (void)l;
+    return tcp_is_taken(host, port);
+}
+
 static int on_accept(loop *l, int listener)
 {
     (void)l;
@@ -247,7 +253,7 @@ static const loop_ops epoll_ops = {
     .destroy = on_destroy, .run = on_run, .wake = on_wake, .clock = on_clock,
     .watch = on_watch, .rewatch = on_rewatch, .unwatch = on_unwatch,
     .read = on_read, .write = on_write, .writev = on_writev, .shutdown = on_shutdown, .close = on_close,
-    .listen = on_listen, .accept = on_accept, .peer = on_peer,
+    .listen = on_listen, .is_taken = on_is_taken, .accept = on_accept, .peer = on_peer,
 };
 
 int loop_new(loop **out)

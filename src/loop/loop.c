@@ -157,5 +157,6 @@ int loop_listen(loop *l, const char *host, int *port, int backlog)
     return l->ops->listen(l, host, port, backlog);
 }
 
+bool loop_port_is_taken(loop *l, const char *host, int port) { return l->ops->is_taken(l, host, port); }
 int loop_accept(loop *l, int listener) { return l->ops->accept(l, listener); }
 void loop_peer(loop *l, int fd, char *out, size_t n) { l->ops->peer(l, fd, out, n); }

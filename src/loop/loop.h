@@ -100,6 +100,9 @@ void    loop_close(loop *l, int fd);
 /* A listening TCP socket (SO_REUSEPORT, so that every loop has its own). host may be NULL for all addresses;
  * port 0 picks one: *port is updated. Returns the descriptor, SIO_EADDR or SIO_EIO. */
 int     loop_listen(loop *l, const char *host, int *port, int backlog);
+/* Whether somebody else listens there, or nobody can: loop_listen alone would share the port with a stranger that uses
+ * SO_REUSEPORT, too. Ask before the first of several listeners. Port 0 is never taken. */
+bool    loop_port_is_taken(loop *l, const char *host, int port);
 /* A new connection, non-blocking with TCP_NODELAY; -EAGAIN, -EMFILE, -errno. */
 int     loop_accept(loop *l, int listener);
 /* Text of the peer's address ("127.0.0.1", "::1"); empty when unknown. */

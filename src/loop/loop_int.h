@@ -65,6 +65,7 @@ typedef struct loop_ops {
     void    (*shutdown)(loop *l, int fd);
     void    (*close)(loop *l, int fd);
     int     (*listen)(loop *l, const char *host, int *port, int backlog);
+    bool    (*is_taken)(loop *l, const char *host, int port);
     int     (*accept)(loop *l, int listener);
     void    (*peer)(loop *l, int fd, char *out, size_t n);
 } loop_ops;
@@ -90,6 +91,7 @@ bool loop_has_work(loop *l);
 
 /* ---- real sockets ---- */
 int  tcp_listen(const char *host, int *port, int backlog);
+bool tcp_is_taken(const char *host, int port);
 int  tcp_accept(int listener);
 void tcp_peer(int fd, char *out, size_t n);
 

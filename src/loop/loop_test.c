@@ -462,6 +462,8 @@ static void listen_accept_read_write(void **state)
     int second = loop_listen(l, "127.0.0.1", &second_port, 16); /* SO_REUSEPORT */
     assert_true(second >= 0);
     assert_int_equal(second_port, port);
+    assert_true(loop_port_is_taken(l, "127.0.0.1", port));
+    assert_false(loop_port_is_taken(l, "127.0.0.1", 0));
     loop_close(l, second);
     assert_int_equal(loop_accept(l, listener), -EAGAIN);
     int client = dial(port), fd = accept_one(l, listener);

@@ -276,6 +276,13 @@ static int on_listen(loop *l, const char *host, int *port, int backlog)
     return k->fd;
 }
 
+/* Nobody else is on this machine. */
+static bool on_is_taken(loop *l, const char *host, int port)
+{
+    (void)l, (void)host, (void)port;
+    return false;
+}
+
 static int on_accept(loop *l, int listener)
 {
     sim *s = self_of(l)->sim;
@@ -322,7 +329,7 @@ static const loop_ops sim_ops = {
     .destroy = on_destroy, .run = on_run, .wake = on_wake, .clock = on_clock,
     .watch = on_watch, .rewatch = on_rewatch, .unwatch = on_unwatch,
     .read = on_read, .write = on_write, .writev = on_writev, .shutdown = on_shutdown, .close = on_close,
-    .listen = on_listen, .accept = on_accept, .peer = on_peer,
+    .listen = on_listen, .is_taken = on_is_taken, .accept = on_accept, .peer = on_peer,
 };
 
 /* ---- life ---- */

@@ -18,8 +18,9 @@ static int port_of(const struct sockaddr_storage *a)
     return ntohs(((const struct sockaddr_in *)a)->sin_port);
 }
 
-/* TCP_NODELAY is inherited by accepted sockets on Linux: one call here instead of one per connection. */
-static int listen_on(const struct addrinfo *ai, bool dual, int *port, int backlog)
+/* TCP_NODELAY is inherited by accepted sockets on Linux: one call here instead of one per connection. Alone:
+ * nobody else may listen there, not even with SO_REUSEPORT. */
+static int listen_on(const struct addrinfo *ai, bool dual, bool alone, int *port, int backlog)
 {
     int on = 1, off = 0;
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -29,7 +30,8 @@ static int listen_on(const struct addrinfo *ai, bool dual, int *port, int backlo
     if (fd < 0)
         return SIO_EIO;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (!alone)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (dual)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
@@ -43,18 +45,18 @@ static int listen_on(const struct addrinfo *ai, bool dual, int *port, int backlo
 }
 
 /* All addresses: one IPv6 socket that takes IPv4 too, or IPv4 alone on a host without IPv6. */
-static int listen_everywhere(int *port, int backlog)
+static int listen_everywhere(bool alone, int *port, int backlog)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)*port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
     struct addrinfo a = {.ai_family = AF_INET6, .ai_addrlen = sizeof(six), .ai_addr = (void *)&six};
     struct addrinfo b = {.ai_family = AF_INET, .ai_addrlen = sizeof(four), .ai_addr = (void *)&four};
-    int fd = listen_on(&a, true, port, backlog);
+    int fd = listen_on(&a, true, alone, port, backlog);
 
-    return fd >= 0 ? fd : listen_on(&b, false, port, backlog);
+    return fd >= 0 ? fd : listen_on(&b, false, alone, port, backlog);
 }
 
-int tcp_listen(const char *host, int *port, int backlog)
+static int listen_at(const char *host, bool alone, int *port, int backlog)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
     char service[8];
@@ -63,14 +65,28 @@ int tcp_listen(const char *host, int *port, int backlog)
     if (*port < 0 || *port > 65535)
         return SIO_EADDR;
     if (!host)
-        return listen_everywhere(port, backlog);
+        return listen_everywhere(alone, port, backlog);
     snprintf(service, sizeof(service), "%d", *port);
     if (getaddrinfo(host, service, &hints, &found) != 0)
         return SIO_EADDR;
     for (struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
-        fd = listen_on(ai, false, port, backlog);
+        fd = listen_on(ai, false, alone, port, backlog);
     freeaddrinfo(found);
     return fd;
+}
+
+int tcp_listen(const char *host, int *port, int backlog)
+{
+    return listen_at(host, false, port, backlog);
+}
+
+bool tcp_is_taken(const char *host, int port)
+{
+    int fd = port ? listen_at(host, true, &port, 1) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    return port && fd < 0;
 }
 
 int tcp_accept(int listener)
