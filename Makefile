@@ -2,8 +2,9 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+TORTURE_SECONDS ?= 60
 
-.PHONY: build web run test bench fuzz lint install clean
+.PHONY: build web run test torture bench fuzz lint install clean
 
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) --quiet
@@ -24,6 +25,12 @@ run: web build
 test:
 	@tools/deps build web test
 	@tools/test
+
+# A storm of messages with kill -9 in the middle, and a checker; prints its seed. SEED=N repeats one.
+torture: build
+	@tools/deps build test
+	@tools/npm tests/interop
+	@PARTYLINE_BUILD=$(BUILD) tests/torture/run --seconds $(TORTURE_SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: build
 	@bench/run $(BUILD)
