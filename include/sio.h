@@ -369,6 +369,11 @@ sio_server *sio_request_server(const sio_request *r);
 /* Collects at most max bytes, then calls fn once: 0, or SIO_ETOOBIG. Not called when the client goes away. */
 typedef void sio_body_fn(sio_request *r, int err, sio_str body);
 void        sio_request_body(sio_request *r, size_t max, sio_body_fn *fn);
+/* To answer later, on the same loop: called by the handler or by the function that got the body. What the request says of
+ * itself stays readable until the reply. gone(arg) runs once if the client goes away before that, or the server ends: the
+ * request is gone then. 0, or SIO_ENOMEM, when it has been answered with 500 and is gone. */
+typedef void sio_gone_fn(void *arg);
+int         sio_request_keep(sio_request *r, sio_gone_fn *gone, void *arg);
 /* Ends the request: headers are whole lines "Name: value\r\n" or empty. */
 void        sio_reply(sio_request *r, int status, sio_str headers, sio_str body);
 /* Files below a directory: index.html for the path itself, content types by extension, ETag, no way out of it. */

@@ -86,48 +86,85 @@ sio_server *sio_request_server(const sio_request *r)
     return shard_of(http_of(r))->io;
 }
 
-/* http_req.user carries the user's function while the body comes in. */
-typedef struct body_call {
-    sio_body_fn *fn;
-} body_call;
+/* While the user waits for the body or has yet to reply, http_req.user is one of these. */
+typedef struct waiting {
+    sio_body_fn *on_body; /* or */
+    sio_gone_fn *gone;
+    void        *arg;
+} waiting;
 
-static sio_body_fn *take_call(http_req *r)
+static void on_gone(http_req *r);
+
+static waiting take(http_req *r)
 {
-    body_call *call = r->user;
-    sio_body_fn *fn = call->fn;
+    waiting w = *(waiting *)r->user;
 
+    free(r->user);
     r->user = NULL;
     r->on_abort = NULL;
-    free(call);
-    return fn;
+    return w;
 }
 
-static void on_body_abort(http_req *r)
+static void drop_waiting(http_req *r)
 {
-    take_call(r);
+    if (r->on_abort == on_gone)
+        take(r);
 }
 
+static void on_gone(http_req *r)
+{
+    waiting w = take(r);
+
+    if (w.gone)
+        w.gone(w.arg);
+}
+
+static bool wait_on(http_req *r, waiting w)
+{
+    waiting *copy = malloc(sizeof *copy);
+
+    drop_waiting(r);
+    if (!copy)
+        return false;
+    *copy = w;
+    r->user = copy;
+    r->on_abort = on_gone;
+    return true;
+}
+
+/* Malformed chunks were answered below: there is no request any more. */
 static void on_body(http_req *r, int err, char *p, size_t n)
 {
-    take_call(r)(request_of(r), err, (sio_str){p, n});
+    waiting w = take(r);
+
+    if (err != SIO_EPARSE)
+        w.on_body(request_of(r), err, (sio_str){p, n});
 }
 
 void sio_request_body(sio_request *req, size_t max, sio_body_fn *fn)
 {
     http_req *r = http_of(req);
-    body_call *call = malloc(sizeof *call);
 
-    if (!call) {
+    if (wait_on(r, (waiting){.on_body = fn}))
+        http_body(r, max, on_body);
+    else
         http_drop(r);
-        return;
-    }
-    call->fn = fn;
-    r->user = call;
-    r->on_abort = on_body_abort;
-    http_body(r, max, on_body);
+}
+
+int sio_request_keep(sio_request *req, sio_gone_fn *gone, void *arg)
+{
+    http_req *r = http_of(req);
+
+    if (http_hold(r) < 0)
+        return SIO_ENOMEM;
+    if (wait_on(r, (waiting){.gone = gone, .arg = arg}))
+        return 0;
+    sio_reply(req, 500, sio_lit(""), sio_lit(""));
+    return SIO_ENOMEM;
 }
 
 void sio_reply(sio_request *r, int status, sio_str headers, sio_str body)
 {
+    drop_waiting(http_of(r));
     http_reply(http_of(r), status, headers, body);
 }
