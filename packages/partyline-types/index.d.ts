@@ -6,6 +6,12 @@ export type SentType = "TEXT" | "IMAGE" | "VIDEO";
 /** What a message is; SYSTEM is said by the server. */
 export type MessageType = "TEXT" | "IMAGE" | "VIDEO" | "SYSTEM";
 
+/** How a user may wish to be shown. */
+export type ChosenStatus = "online" | "away" | "busy";
+
+/** How a user is. */
+export type PresenceStatus = "online" | "away" | "busy" | "offline";
+
 /** Where a party is in its life. */
 export type PartyStatus = "PLANNED" | "LIVE" | "ENDED" | "CANCELLED";
 
@@ -139,6 +145,18 @@ export interface Unread {
     unread: number;
     /** Whether there are messages behind those 1000. */
     more: boolean;
+}
+
+/** How a user is. */
+export interface UserPresence {
+    /** Who. */
+    userId: string;
+    /** Whether one of the user's devices is connected, or was some seconds ago. */
+    isOnline: boolean;
+    /** How the user is. */
+    status: PresenceStatus;
+    /** When the user last came, went or chose a status; null when the server does not remember. */
+    lastSeen: string | null;
 }
 
 /** Why an acknowledged event was refused. */
@@ -389,6 +407,50 @@ export interface ChatUnreadResult {
     more: boolean;
 }
 
+/** What the acknowledgement has beside ok. */
+export interface PresenceStatusResult {
+    /** What was chosen. */
+    status: ChosenStatus;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PresenceCheckResult {
+    /** The same as in presence:status_list. */
+    users: UserPresence[];
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PresenceSubscribeResult {
+    /** The same as in presence:status_list. */
+    users: UserPresence[];
+}
+
+/** Watches a party: the host, cohosts and guests GOING or MAYBE may, and everybody when it is not private. The other viewers get party:viewer_joined, or in a large party party:viewer_count. */
+export interface PartyJoinPayload {
+    /** The party. */
+    partyId: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PartyJoinResult {
+    /** Users who watch now, this one included. */
+    viewerCount: number;
+    /** Where the party is in its life. */
+    status: PartyStatus;
+}
+
+/** Stops watching, as does the end of the connection. The other viewers get party:viewer_left, or in a large party party:viewer_count. Leaving a party one does not watch is no error. */
+export interface PartyLeavePayload {
+    /** The party. */
+    partyId: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PartyLeaveResult {
+    /** Users who watch now; not when this socket did not. */
+    viewerCount?: number;
+}
+
 /** To who joined: the last messages of the room. To who asked for a page: that page. */
 export interface ChatHistoryEvent {
     /** The room. */
@@ -493,6 +555,44 @@ export interface ChatUserTypingEvent {
     roomId: string;
 }
 
+/** Somebody came, went (some seconds after the last device was gone) or chose a status. To everybody or to followers and subscribers, as PRESENCE_AUDIENCE says; to the user's other devices when a status was chosen. Changes that follow each other quickly are told as one. */
+export interface PresenceUpdateEvent {
+    /** Who. */
+    userId: string;
+    /** How the user is now. */
+    status: PresenceStatus;
+    /** When the user went; with OFFLINE only. */
+    lastSeen?: string;
+}
+
+/** To the other viewers of a party that is not large: a user watches who did not before, on any device. */
+export interface PartyViewerJoinedEvent {
+    /** Who. */
+    userId: string;
+    /** What. */
+    partyId: string;
+    /** Users who watch now. */
+    viewerCount: number;
+}
+
+/** To the other viewers of a party that is not large: a user no longer watches, on no device. */
+export interface PartyViewerLeftEvent {
+    /** Who. */
+    userId: string;
+    /** What. */
+    partyId: string;
+    /** Users who watch now. */
+    viewerCount: number;
+}
+
+/** To the viewers of a large party (more than PARTY_ANNOUNCE_LIMIT), in place of joins and leaves: how many watch now, at most once in PARTY_COUNT_INTERVAL. */
+export interface PartyViewerCountEvent {
+    /** What. */
+    partyId: string;
+    /** Users who watch now. */
+    viewerCount: number;
+}
+
 /** To the viewers of a party: it began, ended or was cancelled. */
 export interface PartyStatusChangedEvent {
     /** The party. */
@@ -547,6 +647,18 @@ export interface ClientToServerEvents {
     "chat:read": (payload: ChatReadPayload, ack?: Acknowledge<ChatReadResult>) => void;
     /** What is unread in the user's rooms: those of parties hosted or attended, and public ones with a cursor. The 100 with the latest messages. Without an acknowledgement the answer is the event chat:unread. */
     "chat:unread": (ack?: Acknowledge<ChatUnreadResult>) => void;
+    /** Chooses how the user is shown while one of the user's sockets is connected. */
+    "presence:status": (status: ChosenStatus, ack?: Acknowledge<PresenceStatusResult>) => void;
+    /** Asks how users are. Answered with presence:status_list. */
+    "presence:check": (userIds: string[], ack?: Acknowledge<PresenceCheckResult>) => void;
+    /** Asks to be sent presence:update of these users, too. Answered with presence:status_list. A socket can watch 500 users, counted together with those its user follows. */
+    "presence:subscribe": (userIds: string[], ack?: Acknowledge<PresenceSubscribeResult>) => void;
+    /** Ends what presence:subscribe began; for followed users, too, as long as the socket lives. */
+    "presence:unsubscribe": (userIds: string[], ack?: Acknowledge) => void;
+    /** Watches a party: the host, cohosts and guests GOING or MAYBE may, and everybody when it is not private. The other viewers get party:viewer_joined, or in a large party party:viewer_count. */
+    "party:join_live": (payload: PartyJoinPayload, ack?: Acknowledge<PartyJoinResult>) => void;
+    /** Stops watching, as does the end of the connection. The other viewers get party:viewer_left, or in a large party party:viewer_count. Leaving a party one does not watch is no error. */
+    "party:leave_live": (payload: PartyLeavePayload, ack?: Acknowledge<PartyLeaveResult>) => void;
 }
 
 /** What the server sends. */
@@ -571,6 +683,16 @@ export interface ServerToClientEvents {
     "chat:user_left": (payload: ChatUserLeftEvent) => void;
     /** To the others in the room: somebody types, or no longer. */
     "chat:user_typing": (payload: ChatUserTypingEvent) => void;
+    /** Somebody came, went (some seconds after the last device was gone) or chose a status. To everybody or to followers and subscribers, as PRESENCE_AUDIENCE says; to the user's other devices when a status was chosen. Changes that follow each other quickly are told as one. */
+    "presence:update": (payload: PresenceUpdateEvent) => void;
+    /** To who asked: how the users are, in the order asked for. */
+    "presence:status_list": (payload: UserPresence[]) => void;
+    /** To the other viewers of a party that is not large: a user watches who did not before, on any device. */
+    "party:viewer_joined": (payload: PartyViewerJoinedEvent) => void;
+    /** To the other viewers of a party that is not large: a user no longer watches, on no device. */
+    "party:viewer_left": (payload: PartyViewerLeftEvent) => void;
+    /** To the viewers of a large party (more than PARTY_ANNOUNCE_LIMIT), in place of joins and leaves: how many watch now, at most once in PARTY_COUNT_INTERVAL. */
+    "party:viewer_count": (payload: PartyViewerCountEvent) => void;
     /** To the viewers of a party: it began, ended or was cancelled. */
     "party:status_changed": (payload: PartyStatusChangedEvent) => void;
     /** To the viewers of a party: a picture, video or sound was added. */

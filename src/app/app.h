@@ -19,12 +19,20 @@ typedef struct app_options {
      * exists. */
     bool                demo;
     uint32_t            typing_ttl_ms; /* how long somebody types who says nothing more */
+    bool                presence_everyone;    /* everybody hears of everybody; else followers and subscribers do */
+    int64_t             presence_grace_ms;    /* a user is offline so long after the last socket has gone */
+    int64_t             presence_interval_ms; /* between two presence:update of one user */
+    int64_t             presence_deliveries;  /* with presence_everyone: messages a second they may cost; 0 = any */
+    int64_t             party_announce_limit; /* viewers up to which each join and leave is told */
+    int64_t             party_count_interval_ms; /* above it: between two party:viewer_count of a party */
 } app_options;
 
 typedef struct app {
     app_options opt;
     sio_server *io;
     sio_ns     *ns; /* "/" */
+    struct presence *presence; /* presence/ */
+    struct party    *party;    /* party/ */
 } app;
 
 /* Prepares *a. The server is then made with sio_options.context = a. */
@@ -32,8 +40,10 @@ void app_init(app *a, const app_options *o);
 /* Installs guard and handlers on "/", for Socket.IO clients and for plain WebSockets at the path "/". Before
  * sio_server_run. 0, SIO_ENOMEM.
  *
- * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, sio_server_free. */
+ * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, app_detach, sio_server_free. */
 int  app_attach(app *a, sio_server *io);
+/* Frees what app_attach made, also when that failed. After sio_server_run returned. */
+void app_detach(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
 
@@ -50,6 +60,10 @@ app_user *app_user_new(const jwt_user *from); /* refs = 1; NULL without memory *
 app_user *app_user_hold(app_user *u);
 void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
 
+/* "user:<id>" with a 0 byte: the room of all sockets of a user. */
+#define APP_USER_ROOM_MAX (5 + 128 + 1)
+void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX]);
+
 /* What each socket of "/" carries (sio_data). */
 typedef struct app_session {
     app_user         *user;
@@ -58,7 +72,16 @@ typedef struct app_session {
     bool              typing_timer;
     unsigned          pending; /* jobs under way */
     bool              stored;  /* demo: the user is in the database */
+    bool              present; /* presence/ was told of this socket */
+    struct {
+        struct party_join  *joining; /* party_join.c: joins whose access check is under way */
+        struct party_watch *watched; /* party_watch.c */
+        unsigned            nwatched;
+    } party;
 } app_session;
+
+/* Milliseconds that only go forward, for how long things take; on a loop. */
+static inline int64_t app_ticks(void) { return (int64_t)loop_now(loop_current()); }
 
 static inline app *app_of(sio_socket *s) { return sio_context(sio_server_of(s)); }
 static inline app_session *app_session_of(sio_socket *s) { return sio_data(s); }

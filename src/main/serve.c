@@ -103,9 +103,25 @@ static void set_options(sio_options *o, serve *s, const char *client_dir)
         o->cookie = (sio_cookie){.name = "io", .path = "/", .same_site = "Lax", .http_only = true};
 }
 
+static void set_app_options(app_options *o, const serve *s)
+{
+    enum { AUTO, EVERYONE, FOLLOWERS };
+    const config *c = s->config;
+
+    *o = (app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo};
+    o->typing_ttl_ms = (uint32_t)c->chat_typing_ttl;
+    o->presence_everyone = c->presence_audience == AUTO ? s->demo : c->presence_audience == EVERYONE;
+    o->presence_grace_ms = c->presence_grace;
+    o->presence_interval_ms = c->presence_interval;
+    o->presence_deliveries = c->presence_deliveries;
+    o->party_announce_limit = c->party_announce_limit;
+    o->party_count_interval_ms = c->party_count_interval;
+}
+
 static int make_server(serve *s)
 {
     const char *client_dir = s->config->client_dir;
+    app_options app;
     char found[4200];
     sio_options o;
     int err;
@@ -113,8 +129,8 @@ static int make_server(serve *s)
     if (!client_dir && s->demo && demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
         client_dir = found;
     set_options(&o, s, client_dir);
-    app_init(&s->app, &(app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo,
-                                       .typing_ttl_ms = (uint32_t)s->config->chat_typing_ttl});
+    set_app_options(&app, s);
+    app_init(&s->app, &app);
     if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||
         (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
@@ -159,6 +175,7 @@ static void fini(serve *s)
     if (s->has_stopper)
         stop_end(&s->stopper);
     db_close(s->db);
+    app_detach(&s->app);
     if (s->io)
         sio_server_free(s->io);
     auth_fini(&s->auth);

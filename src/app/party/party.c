@@ -1,6 +1,9 @@
-/* What the event bus tells the viewers of a party. */
+/* What the event bus tells the viewers of a party, and the beginning and end of it all. */
 #include "app/party/party.h"
 #include "app/party/party_int.h"
+#include "base/rand.h"
+
+#include <stdlib.h>
 
 int party_room_init(party_room *r, sio_str id)
 {
@@ -44,4 +47,43 @@ int party_media_added(app *a, sio_str party_id, sio_val media)
     if (err < 0)
         return err;
     return sio_emit(sio_to(a->ns, room.name), out_party_new_media, sio_obj("partyId", party_id, "media", media));
+}
+
+int party_viewers(app *a, sio_str party_id, party_count_fn *fn, void *arg)
+{
+    if (sio_loop(a->io) < 0)
+        return SIO_ESTATE;
+    if (party_id.n > PARTY_ID_MAX)
+        return SIO_ETOOBIG;
+    party_send(a, PARTY_ASKS, party_id, NULL, (sio_id){0}, fn, arg);
+    return 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------ */
+
+int party_attach(app *a)
+{
+    unsigned n = sio_server_loops(a->io);
+    party *p = calloc(1, sizeof(*p) + n * sizeof(p->loop[0]));
+    int err = 0;
+
+    if (!p)
+        return SIO_ENOMEM;
+    a->party = p;
+    rand_bytes(p->key, sizeof(p->key));
+    for (; p->n < n && err == 0; p->n++)
+        err = party_loop_init(&p->loop[p->n], a, p->n);
+    if (err == 0)
+        err = app_on(a, party_join, party_on_join);
+    return err < 0 ? err : app_on(a, party_leave, party_on_leave);
+}
+
+void party_detach(app *a)
+{
+    party *p = a->party;
+
+    for (unsigned i = 0; p && i < p->n; i++)
+        party_loop_fini(&p->loop[i]);
+    free(p);
+    a->party = NULL;
 }
