@@ -31,8 +31,7 @@ typedef struct app {
     app_options opt;
     sio_server *io;
     sio_ns     *ns; /* "/" */
-    struct presence *presence; /* presence/ */
-    struct party    *party;    /* party/ */
+    struct chat *chat; /* chat_typing.c */
 } app;
 
 /* Prepares *a. The server is then made with sio_options.context = a. */
@@ -42,7 +41,7 @@ void app_init(app *a, const app_options *o);
  *
  * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, app_detach, sio_server_free. */
 int  app_attach(app *a, sio_server *io);
-/* Frees what app_attach made, also when that failed. After sio_server_run returned. */
+/* After sio_server_run returned, before sio_server_free: what the modules keep. Also after app_attach failed. */
 void app_detach(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
@@ -69,7 +68,6 @@ typedef struct app_session {
     app_user         *user;
     struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
     struct chat_typing *typing; /* chat_typing.c: rooms the user types in */
-    bool              typing_timer;
     unsigned          pending; /* jobs under way */
     bool              stored;  /* demo: the user is in the database */
     bool              present; /* presence/ was told of this socket */

@@ -74,7 +74,7 @@ int chat_attach(app *a)
         {in_chat_react_name, chat_on_react},     {in_chat_unreact_name, chat_on_unreact},
         {in_chat_read_name, chat_on_read},       {in_chat_unread_name, chat_on_unread},
     };
-    int err = 0;
+    int err = chat_typing_attach(a);
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && err == 0; i++)
         err = sio_on(a->ns, routes[i].event, routes[i].fn);

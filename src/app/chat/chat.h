@@ -7,6 +7,8 @@
 
 /* Installs the handlers of chat:* on a->ns. 0, SIO_ENOMEM. */
 int  chat_attach(app *a);
+/* After sio_server_run returned, before sio_server_free. Also when there was no chat_attach. */
+void chat_detach(app *a);
 /* The socket's connection is lost, its rooms are still there: it no longer types. */
 void chat_disconnecting(sio_socket *s);
 

@@ -118,6 +118,7 @@ int  chat_op_door(chat_op *o, db_conn *c, sio_str room_id);
 
 /* ---- typing ------------------------------------------------------------------------------------------ */
 
+int  chat_typing_attach(app *a); /* 0, SIO_ENOMEM */
 /* The socket no longer types in the room (all rooms: NULL); others hear of it if it did. */
 void chat_typing_stop(sio_socket *s, const chat_room *r);
 

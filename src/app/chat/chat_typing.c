@@ -1,6 +1,7 @@
 /* chat:typing {roomId, isTyping}. Who says that he types and then nothing more stops by himself: after the time of
  * CHAT_TYPING_TTL, by leaving the room, by losing the connection. */
 #include "app/chat/chat_int.h"
+#include "base/list.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -8,17 +9,32 @@
 #define ROOMS_MAX 16 /* that a socket types in at the same time */
 
 typedef struct chat_typing {
-    struct chat_typing *next; /* in app_session.typing */
+    list                in_loop; /* in chat_typists.list, the first to end in front */
+    struct chat_typing *next;    /* in app_session.typing */
+    sio_socket         *socket;  /* outlives this: what it types in is cleared when it leaves */
     int64_t             until_ms;
     size_t              nroom;
     char                room[CHAT_ROOM_MAX];
 } chat_typing;
 
-/* One timer a socket, while it types. */
-typedef struct timer {
-    sio_ns *ns;
-    sio_id  sid;
-} timer;
+/* Who types on one loop. All type for the same time, so who begins is the last to end, and one timer serves them. */
+typedef struct chat_typists {
+    sio_server *io;
+    list        list;
+    bool        timer;
+} chat_typists;
+
+struct chat {
+    unsigned     n;
+    chat_typists loop[];
+};
+
+static chat_typists *typists(sio_socket *s)
+{
+    app *a = app_of(s);
+
+    return &a->chat->loop[sio_loop(a->io)];
+}
 
 /* Not sio_now: a clock that is set must not let people type for ever. */
 static int64_t now_ms(void)
@@ -37,6 +53,33 @@ static void tell(sio_socket *s, const chat_room *r, bool is_typing)
              sio_obj("userId", user->id, "username", user->username, "isTyping", is_typing, "roomId", r->id));
 }
 
+/* ---- life ------------------------------------------------------------------------------------------- */
+
+int chat_typing_attach(app *a)
+{
+    unsigned n = sio_server_loops(a->io);
+
+    a->chat = calloc(1, sizeof(*a->chat) + n * sizeof(chat_typists));
+    if (!a->chat)
+        return SIO_ENOMEM;
+    a->chat->n = n;
+    for (unsigned i = 0; i < n; i++) {
+        a->chat->loop[i].io = a->io;
+        list_init(&a->chat->loop[i].list);
+    }
+    return 0;
+}
+
+void chat_detach(app *a)
+{
+    for (unsigned i = 0; a->chat && i < a->chat->n; i++) {
+        list_each (it, &a->chat->loop[i].list)
+            free(container_of(it, chat_typing, in_loop));
+    }
+    free(a->chat);
+    a->chat = NULL;
+}
+
 /* ---- the list of a socket --------------------------------------------------------------------------- */
 
 static chat_typing **find(sio_socket *s, sio_str room_id)
@@ -48,13 +91,14 @@ static chat_typing **find(sio_socket *s, sio_str room_id)
     return at;
 }
 
-/* Takes the entry off the list and tells the room. */
+/* Takes the entry off the lists and tells the room. */
 static void stop(sio_socket *s, chat_typing **at)
 {
     chat_typing *t = *at;
     chat_room r;
 
     *at = t->next;
+    list_del(&t->in_loop);
     chat_room_init(&r, (sio_str){t->room, t->nroom});
     tell(s, &r, false);
     free(t);
@@ -78,62 +122,36 @@ void chat_typing_stop(sio_socket *s, const chat_room *r)
 
 static void on_timer(void *arg);
 
-static void timer_start(sio_socket *s, timer *t, int64_t ms)
+static int timer_want(chat_typists *l)
 {
-    app_session_of(s)->typing_timer = sio_after(sio_server_of(s), (uint32_t)(ms > 1 ? ms : 1), on_timer, t) == 0;
-    if (!app_session_of(s)->typing_timer)
-        free(t);
-}
+    const chat_typing *first;
+    int64_t ms;
+    int err;
 
-/* Ends what is over; the next one that will be, 0 when nobody types. */
-static int64_t sweep(sio_socket *s)
-{
-    chat_typing **at = &app_session_of(s)->typing;
-    int64_t next = 0, now = now_ms();
-
-    while (*at) {
-        if ((*at)->until_ms <= now) {
-            stop(s, at);
-            continue;
-        }
-        if (!next || (*at)->until_ms < next)
-            next = (*at)->until_ms;
-        at = &(*at)->next;
-    }
-    return next;
+    if (l->timer || list_empty(&l->list))
+        return 0;
+    first = container_of(l->list.next, chat_typing, in_loop);
+    ms = first->until_ms - now_ms();
+    err = sio_after(l->io, (uint32_t)(ms > 1 ? ms : 1), on_timer, l);
+    l->timer = err == 0;
+    return err;
 }
 
 static void on_timer(void *arg)
 {
-    timer *t = arg;
-    sio_socket *s = sio_find(t->ns, t->sid);
-    int64_t next;
+    chat_typists *l = arg;
+    int64_t now = now_ms();
 
-    if (!s) {
-        free(t);
-        return;
+    l->timer = false;
+    while (!list_empty(&l->list)) {
+        chat_typing *t = container_of(l->list.next, chat_typing, in_loop);
+        sio_socket *s = t->socket;
+
+        if (t->until_ms > now)
+            break;
+        stop(s, find(s, (sio_str){t->room, t->nroom}));
     }
-    next = sweep(s);
-    if (next) {
-        timer_start(s, t, next - now_ms());
-        return;
-    }
-    app_session_of(s)->typing_timer = false;
-    free(t);
-}
-
-static int timer_want(sio_socket *s, int64_t ms)
-{
-    timer *t;
-
-    if (app_session_of(s)->typing_timer)
-        return 0;
-    t = malloc(sizeof(*t));
-    if (!t)
-        return SIO_ENOMEM;
-    *t = (timer){sio_ns_of(s), sio_id_of(s)};
-    timer_start(s, t, ms);
-    return app_session_of(s)->typing_timer ? 0 : SIO_ENOMEM;
+    timer_want(l); /* without memory: the next one who types tries again */
 }
 
 /* ---- the event -------------------------------------------------------------------------------------- */
@@ -158,6 +176,8 @@ static int add(sio_socket *s, const chat_room *r)
         return SIO_ENOMEM;
     memcpy(t->room, r->id.p, r->id.n);
     t->nroom = r->id.n;
+    t->socket = s;
+    list_init(&t->in_loop);
     t->next = app_session_of(s)->typing;
     app_session_of(s)->typing = t;
     return 0;
@@ -166,13 +186,15 @@ static int add(sio_socket *s, const chat_room *r)
 /* Each time anew, as in the seed: who has joined meanwhile sees it too. */
 static int start(sio_socket *s, const chat_room *r)
 {
-    uint32_t ttl = app_of(s)->opt.typing_ttl_ms;
     int err = *find(s, r->id) ? 0 : add(s, r);
+    chat_typing *t = *find(s, r->id);
 
     if (err < 0)
         return err;
-    (*find(s, r->id))->until_ms = now_ms() + ttl;
-    err = timer_want(s, ttl);
+    t->until_ms = now_ms() + app_of(s)->opt.typing_ttl_ms;
+    list_del(&t->in_loop);
+    list_add_tail(&typists(s)->list, &t->in_loop);
+    err = timer_want(typists(s));
     if (err < 0)
         chat_typing_stop(s, r);
     else
