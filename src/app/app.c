@@ -1,6 +1,8 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
 #include "app/chat/chat.h"
+#include "app/party/party.h"
+#include "app/presence/presence.h"
 #include "base/isotime.h"
 #include "base/log.h"
 
@@ -46,6 +48,11 @@ void app_user_drop(app_user *u)
 {
     if (u && atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) == 1)
         free(u);
+}
+
+void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX])
+{
+    snprintf(out, APP_USER_ROOM_MAX, "user:%.*s", (int)id.n, id.p);
 }
 
 /* ---- the guard ------------------------------------------------------------------------------------- */
@@ -130,10 +137,12 @@ static void on_guard(sio_socket *s, sio_in *in)
 static void on_connect(sio_socket *s)
 {
     sio_str id = app_session_of(s)->user->id;
-    char room[5 + 128 + 1];
+    char room[APP_USER_ROOM_MAX];
 
-    snprintf(room, sizeof(room), "user:%.*s", (int)id.n, id.p);
+    app_user_room(id, room);
     sio_join(s, room);
+    presence_came(s);
+    party_came(s);
     log_info("User connected: %.*s, %s%s", (int)id.n, id.p, sio_transport_name(s),
              sio_recovered(s) ? ", recovered" : "");
 }
@@ -144,11 +153,19 @@ static void on_disconnecting(sio_socket *s, const char *reason)
     app_session *me = app_session_of(s);
 
     chat_disconnecting(s);
+    party_goes(s, reason);
+    presence_goes(s, reason);
     me->pending = 0; /* what is under way belongs to this connection, not to a recovered one */
     log_info("User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
 }
 
-static void on_free(void *data) { app_user_drop(((app_session *)data)->user); }
+static void on_free(void *data)
+{
+    app_session *session = data;
+
+    party_session_free(session);
+    app_user_drop(session->user);
+}
 
 void app_init(app *a, const app_options *o) { *a = (app){.opt = *o}; }
 
@@ -165,6 +182,10 @@ int app_attach(app *a, sio_server *io)
     if (err == 0)
         err = chat_attach(a);
     if (err == 0)
+        err = presence_attach(a);
+    if (err == 0)
+        err = party_attach(a);
+    if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     sio_on_connect(a->ns, on_connect);
     sio_on_disconnecting(a->ns, on_disconnecting);
@@ -174,6 +195,8 @@ int app_attach(app *a, sio_server *io)
 void app_detach(app *a)
 {
     chat_detach(a);
+    presence_detach(a);
+    party_detach(a);
 }
 
 /* ---- database jobs of a socket --------------------------------------------------------------------- */
