@@ -31,7 +31,9 @@ typedef struct app {
     app_options opt;
     sio_server *io;
     sio_ns     *ns; /* "/" */
-    struct chat *chat; /* chat_typing.c */
+    struct chat     *chat;     /* chat/chat_typing.c */
+    struct presence *presence; /* presence/ */
+    struct party    *party;    /* party/ */
 } app;
 
 /* Prepares *a. The server is then made with sio_options.context = a. */
@@ -41,7 +43,7 @@ void app_init(app *a, const app_options *o);
  *
  * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, app_detach, sio_server_free. */
 int  app_attach(app *a, sio_server *io);
-/* After sio_server_run returned, before sio_server_free: what the modules keep. Also after app_attach failed. */
+/* Frees what app_attach made, also when that failed. After sio_server_run returned. */
 void app_detach(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
