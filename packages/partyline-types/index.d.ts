@@ -15,6 +15,9 @@ export type PresenceStatus = "online" | "away" | "busy" | "offline";
 /** Where a party is in its life. */
 export type PartyStatus = "PLANNED" | "LIVE" | "ENDED" | "CANCELLED";
 
+/** What a notification is about. */
+export type NotificationType = "NEW_FOLLOWER" | "NEW_RSVP" | "PARTY_REMINDER" | "NEW_MESSAGE" | "PARTY_LIVE" | "TAGGED_IN_MEDIA";
+
 /** What was done to a message. */
 export type ChangeKind = "edit" | "delete" | "react" | "unreact";
 
@@ -157,6 +160,24 @@ export interface UserPresence {
     status: PresenceStatus;
     /** When the user last came, went or chose a status; null when the server does not remember. */
     lastSeen: string | null;
+}
+
+/** Something that happened and concerns a user. */
+export interface Notification {
+    /** Unique. */
+    id: string;
+    /** What it is about. */
+    type: NotificationType;
+    /** In a few words. */
+    title: string;
+    /** In a sentence or two. */
+    body: string;
+    /** For programs: what the service that made it put there. */
+    data?: unknown;
+    /** Whether the user has seen it. */
+    isRead: boolean;
+    /** When it was saved. */
+    createdAt: string;
 }
 
 /** Why an acknowledged event was refused. */
@@ -451,6 +472,48 @@ export interface PartyLeaveResult {
     viewerCount?: number;
 }
 
+/** What the acknowledgement has beside ok. */
+export interface NotificationsMarkReadResult {
+    /** Those that changed. */
+    ids: string[];
+    /** How many are unread now, counted up to 1000. */
+    unread: number;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface NotificationsMarkAllReadResult {
+    /** How many were unread. */
+    changed: number;
+    /** How many are unread now, counted up to 1000. */
+    unread: number;
+}
+
+/** The user's notifications in pages, newest first. Without an acknowledgement the answer is the event notifications:list. */
+export interface NotificationsListPayload {
+    /** Older ones than those of a page: its `next`. */
+    before?: string | null;
+    /** How many at most; 50 when absent. */
+    limit?: number | null;
+    /** Only those that are unread. */
+    unread?: boolean | null;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface NotificationsListResult {
+    /** Newest first. */
+    notifications: Notification[];
+    /** There when there are older ones: the `before` of the next page. */
+    next?: string;
+    /** How many are unread in all, counted up to 1000. */
+    unread: number;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface NotificationsUnreadResult {
+    /** Counted up to 1000. */
+    unread: number;
+}
+
 /** To who joined: the last messages of the room. To who asked for a page: that page. */
 export interface ChatHistoryEvent {
     /** The room. */
@@ -609,6 +672,32 @@ export interface PartyNewMediaEvent {
     media: unknown;
 }
 
+/** To the user's other devices: one has marked notifications as read. */
+export interface NotificationsReadEvent {
+    /** Those that changed; absent when it was all. */
+    ids?: string[];
+    /** True when it was all. */
+    all?: boolean;
+    /** How many are unread now, counted up to 1000. */
+    unread: number;
+}
+
+/** To who asked for it without an acknowledgement. */
+export interface NotificationsListEvent {
+    /** Newest first. */
+    notifications: Notification[];
+    /** There when there are older ones: the `before` of the next page. */
+    next?: string;
+    /** How many are unread in all, counted up to 1000. */
+    unread: number;
+}
+
+/** To who asked for it without an acknowledgement. */
+export interface NotificationsUnreadEvent {
+    /** Counted up to 1000. */
+    unread: number;
+}
+
 /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
 export interface ErrorEvent {
     /** For people. */
@@ -659,6 +748,14 @@ export interface ClientToServerEvents {
     "party:join_live": (payload: PartyJoinPayload, ack?: Acknowledge<PartyJoinResult>) => void;
     /** Stops watching, as does the end of the connection. The other viewers get party:viewer_left, or in a large party party:viewer_count. Leaving a party one does not watch is no error. */
     "party:leave_live": (payload: PartyLeavePayload, ack?: Acknowledge<PartyLeaveResult>) => void;
+    /** Marks notifications as read. Only the user's own ones change; ids of others, unknown ones and those that were read before are passed over. The user's other devices get notifications:read. */
+    "notifications:mark_read": (ids: string[], ack?: Acknowledge<NotificationsMarkReadResult>) => void;
+    /** Marks all of the user's notifications as read. The other devices get notifications:read. */
+    "notifications:mark_all_read": (ack?: Acknowledge<NotificationsMarkAllReadResult>) => void;
+    /** The user's notifications in pages, newest first. Without an acknowledgement the answer is the event notifications:list. */
+    "notifications:list": (payload?: NotificationsListPayload, ack?: Acknowledge<NotificationsListResult>) => void;
+    /** How many notifications are unread. Without an acknowledgement the answer is the event notifications:unread. */
+    "notifications:unread": (ack?: Acknowledge<NotificationsUnreadResult>) => void;
 }
 
 /** What the server sends. */
@@ -697,6 +794,14 @@ export interface ServerToClientEvents {
     "party:status_changed": (payload: PartyStatusChangedEvent) => void;
     /** To the viewers of a party: a picture, video or sound was added. */
     "party:new_media": (payload: PartyNewMediaEvent) => void;
+    /** To all devices of a user: a notification was saved. */
+    "notification:new": (payload: Notification) => void;
+    /** To the user's other devices: one has marked notifications as read. */
+    "notifications:read": (payload: NotificationsReadEvent) => void;
+    /** To who asked for it without an acknowledgement. */
+    "notifications:list": (payload: NotificationsListEvent) => void;
+    /** To who asked for it without an acknowledgement. */
+    "notifications:unread": (payload: NotificationsUnreadEvent) => void;
     /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
     "error": (payload: ErrorEvent) => void;
 }

@@ -1,6 +1,7 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
 #include "app/chat/chat.h"
+#include "app/notify/notify.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
 #include "base/isotime.h"
@@ -185,6 +186,8 @@ int app_attach(app *a, sio_server *io)
         err = presence_attach(a);
     if (err == 0)
         err = party_attach(a);
+    if (err == 0)
+        err = notify_attach(a);
     if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     sio_on_connect(a->ns, on_connect);
