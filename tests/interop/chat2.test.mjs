@@ -236,7 +236,7 @@ describe("chat beyond the seed", () => {
         for (const text of ["1", "2", "3"])
             said.push(await say(bob, roomId, text));
         await say(ann, roomId, "4");
-        const mine = async (socket) => (await accepted(socket, "chat:unread")).rooms.find((r) => r.roomId === roomId);
+        const mine = async (socket) => (await accepted(socket, "chat:unread", {})).rooms.find((r) => r.roomId === roomId);
         assert.deepEqual(await mine(ann), { roomId, seq: 0, lastSeq: 4, unread: 3, more: false });
         assert.deepEqual(await mine(bob), { roomId, seq: 0, lastSeq: 4, unread: 1, more: false });
 
@@ -257,7 +257,7 @@ describe("chat beyond the seed", () => {
         assert.equal(event.rooms.find((r) => r.roomId === roomId).unread, 1);
 
         const eve = await user(server, "eve");
-        assert.deepEqual((await accepted(eve, "chat:unread")).rooms, []);
+        assert.deepEqual((await accepted(eve, "chat:unread", {})).rooms, []);
         await rejected(eve, "chat:read", { roomId, seq: 1 }, "forbidden");
         await rejected(ann, "chat:read", { roomId, seq: -1 }, "bad_request");
         await rejected(ann, "chat:read", { roomId }, "bad_request");
@@ -266,7 +266,7 @@ describe("chat beyond the seed", () => {
         await say(ann, open, "for everybody");
         await accepted(eve, "chat:read", { roomId: open, seq: 0 });
         assert.equal((await accepted(eve, "chat:read", { roomId: open, seq: 1 })).unread, 0);
-        assert.deepEqual((await accepted(eve, "chat:unread")).rooms.map((r) => [r.roomId, r.unread]), [[open, 0]]);
+        assert.deepEqual((await accepted(eve, "chat:unread", {})).rooms.map((r) => [r.roomId, r.unread]), [[open, 0]]);
     });
 
     test("typing ends by itself, by leaving and by losing the connection", async () => {
@@ -341,18 +341,22 @@ describe("chat beyond the seed", () => {
 
     test("who is no guest any more cannot speak, change, read or stay", async () => {
         const roomId = makeRoom();
-        const [ann, , bob] = await devices(roomId);
+        const [ann, ann2, bob] = await devices(roomId);
+        const ann3 = await joined("ann", roomId);
         const { id } = await say(ann, roomId, "hello");
         sql(server.db, `UPDATE party_attendees SET status = 'NOT_GOING' WHERE party_id = '${roomId}' AND user_id = 'ann'`);
         await rejected(ann, "chat:message", { roomId, content: "still here" }, "forbidden", "Cannot access this room");
         const left = await bob.inbox.next("chat:user_left");
         assert.deepEqual([left.userId, left.roomId], ["ann", roomId]);
+        await rejected(ann2, "chat:react", { roomId, messageId: id, emoji: "🎉" }, "forbidden", "Cannot access this room");
+        await rejected(ann3, "chat:unreact", { roomId, messageId: id, emoji: "🎉" }, "forbidden", "Cannot access this room");
+        assert.equal((await bob.inbox.take("chat:user_left", 2)).length, 2, "they are out as well");
         await rejected(ann, "chat:message", { roomId, content: "still here" }, "not_a_member");
         await rejected(ann, "chat:edit", { roomId, messageId: id, content: "x" }, "not_a_member");
         for (const [event, payload] of [["chat:sync", { roomId, afterSeq: 0 }], ["chat:history", { roomId }], ["chat:join", { roomId }],
             ["chat:read", { roomId, seq: 1 }]])
             await rejected(ann, event, payload, "forbidden", "Cannot access this room");
-        assert.equal((await accepted(ann, "chat:unread")).rooms.some((r) => r.roomId === roomId), false);
+        assert.equal((await accepted(ann, "chat:unread", {})).rooms.some((r) => r.roomId === roomId), false);
     });
 
     test("messages that the backend wrote get their numbers, before us and beside us", async () => {

@@ -158,7 +158,8 @@ static void unread_answer(chat_op *o)
 void chat_on_unread(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
-        .size = sizeof(unread_op), .fault = "Failed to count what is unread", .handler = chat_on_unread,
+        .size = sizeof(unread_op), .fault = "Failed to count what is unread",
+        .fields = in_chat_unread_fields, .handler = chat_on_unread,
         .run = unread_run, .answer = unread_answer,
     };
 
