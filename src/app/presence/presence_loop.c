@@ -54,11 +54,12 @@ static void on_change(void *arg, const presence_change *ch) { presence_news_add(
 /* Tellings in 1000 seconds that this loop may make: to everybody, each costs as many messages as there are clients. */
 static int64_t rate(const app *a)
 {
-    int64_t clients = (int64_t)sio_clients_count(a->io), loops = sio_server_loops(a->io);
+    int64_t clients = (int64_t)sio_clients_count(a->io), loops = sio_server_loops(a->io), rate;
 
     if (!a->opt.presence_everyone || a->opt.presence_deliveries == 0)
         return PRESENCE_ANY_RATE;
-    return a->opt.presence_deliveries * 1000 / (clients > 0 ? clients : 1) / loops;
+    rate = a->opt.presence_deliveries * 1000 / (clients > 0 ? clients : 1) / loops;
+    return rate > 0 ? rate : 1;
 }
 
 static void work(presence_loop *l);

@@ -6,6 +6,7 @@
 
 #define SOCKET_ID_MAX 20
 #define COST          1000000 /* of a telling, in the unit that rate * milliseconds has */
+#define PASSED_MAX    1000000 /* milliseconds: more than any rate needs for one telling */
 
 /* A user with news, or one that was told of not long ago. */
 typedef struct item {
@@ -155,11 +156,11 @@ static void end_cooling(presence_news *n, int64_t now_ms)
 static void fill(presence_news *n, int64_t now_ms, int64_t rate)
 {
     int64_t most = rate * 1000 > COST ? rate * 1000 : COST;
-    int64_t passed = n->started ? now_ms - n->filled_ms : 1000;
+    int64_t passed = n->started ? now_ms - n->filled_ms : PASSED_MAX;
 
-    n->credit += rate * (passed < 1000 ? passed : 1000);
+    n->credit += rate * (passed < PASSED_MAX ? passed : PASSED_MAX);
     n->filled_ms = now_ms;
-    if (n->credit > most || !n->started)
+    if (n->credit > most)
         n->credit = most;
     n->started = true;
 }

@@ -27,8 +27,8 @@ void           presence_news_free(presence_news *n); /* NULL is allowed */
 void           presence_news_add(presence_news *n, const presence_change *ch);
 
 #define PRESENCE_ANY_RATE INT64_MAX
-/* Tells what may be told at now_ms. rate: tellings in 1000 seconds; what was not used in one second is lost, but one is always
- * kept. True when it wants to be called again, within PRESENCE_TICK_MS. */
+/* Tells what may be told at now_ms. rate: tellings in 1000 seconds, 1 to 10^12; at most a second's worth is saved up, or one.
+ * True when it wants to be called again, within PRESENCE_TICK_MS. */
 bool presence_news_flush(presence_news *n, int64_t now_ms, int64_t rate);
 
 #endif
