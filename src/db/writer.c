@@ -1,7 +1,8 @@
 /* The writer: everything that waits goes into one transaction, each job inside a savepoint of its own. */
+#include "base/rand.h"
 #include "db/db_int.h"
 
-#define CONFLICTS 5 /* times that a batch is run again because another program was in the way */
+#define CONFLICTS 8 /* times that a job is run because another program was in the way */
 #define LOSSES    3 /* connections that one batch may lose */
 
 /* What became of a batch; otherwise an SIO_E* that befell all of it. */
@@ -90,6 +91,15 @@ static int batch_commit(db_conn *c, db_job *first)
 
 /* ---- a batch --------------------------------------------------------------------------------------- */
 
+/* Two programs that gave way to each other in step would meet again: they wait for times of their own. */
+static void conflict_pause(db_worker *w, unsigned conflicts)
+{
+    uint8_t r;
+
+    rand_bytes(&r, sizeof(r));
+    db_queue_pause(w->queue, ((unsigned)r << conflicts) / 128 + 1, false);
+}
+
 /* Until it is committed, or cannot be. A connection that was lost during the commit leaves open which: it is looked
  * up, never guessed. */
 static int batch_try(db_worker *w, db_job *first)
@@ -99,6 +109,7 @@ static int batch_try(db_worker *w, db_job *first)
 
     for (;;) {
         if (err == BATCH_CONFLICT && !first->next && ++conflicts < CONFLICTS) {
+            conflict_pause(w, conflicts);
             err = batch_commit(w->conn, first);
         } else if (err != BATCH_AWAY) {
             return err;
