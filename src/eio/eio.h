@@ -114,6 +114,8 @@ blob *eio_message_new(bool binary, size_t n, char **payload);
 void  eio_message_seal(blob *m);
 /* Shortens an unsealed message to n payload bytes. */
 void  eio_message_trim(blob *m, size_t n);
+/* A poll that fetches nothing but such messages is not compressed. */
+void  eio_message_uncompressed(blob *m);
 /* The payload of a sealed message. */
 sio_str eio_message_payload(const blob *m);
 

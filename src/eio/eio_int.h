@@ -20,8 +20,8 @@ enum {
     EIO_F_IN_CALL   = 16  /* bytes of a peer are being processed further up the stack: free later */
 };
 
-/* blob.tag of a message */
-enum { EIO_TAG_TEXT, EIO_TAG_BINARY };
+/* blob.tag of a message, bits */
+enum { EIO_TAG_BINARY = 1, EIO_TAG_UNCOMPRESSED = 2 };
 
 /* Longest a polling peer may take to fetch its `1` after a close. */
 #define EIO_GOODBYE_MS   30000
@@ -34,6 +34,7 @@ typedef struct eio_poll {
     blob    **out;
     uint32_t  nout, cap;
     size_t    bytes;
+    bool      compress;       /* something of the payload under way may be compressed */
     char      jsonp[8];       /* EIO_F_JSONP: the callback's number, as the handshake named it */
 } eio_poll;
 

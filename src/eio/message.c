@@ -4,7 +4,7 @@
 
 static size_t prefix_of(const blob *m)
 {
-    return m->tag == EIO_TAG_BINARY ? 0 : 1;
+    return m->tag & EIO_TAG_BINARY ? 0 : 1;
 }
 
 blob *eio_message_new(bool binary, size_t n, char **payload)
@@ -14,7 +14,7 @@ blob *eio_message_new(bool binary, size_t n, char **payload)
 
     if (!m)
         return NULL;
-    m->tag = binary ? EIO_TAG_BINARY : EIO_TAG_TEXT;
+    m->tag = binary ? EIO_TAG_BINARY : 0;
     if (!binary)
         m->p[WS_MAX_HEAD] = '4';
     *payload = m->p + WS_MAX_HEAD + prefix;
@@ -30,10 +30,15 @@ void eio_message_seal(blob *m)
 {
     uint8_t head[WS_MAX_HEAD];
     size_t len = m->n - WS_MAX_HEAD;
-    size_t nhead = ws_put_head(head, m->tag == EIO_TAG_BINARY ? WS_BINARY : WS_TEXT, len);
+    size_t nhead = ws_put_head(head, m->tag & EIO_TAG_BINARY ? WS_BINARY : WS_TEXT, len);
 
     m->start = (uint32_t)(WS_MAX_HEAD - nhead);
     memcpy(m->p + m->start, head, nhead);
+}
+
+void eio_message_uncompressed(blob *m)
+{
+    m->tag |= EIO_TAG_UNCOMPRESSED;
 }
 
 sio_str eio_message_payload(const blob *m)

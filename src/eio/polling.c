@@ -53,7 +53,7 @@ static int put_packet(buf *out, const blob *m)
     sio_str data = {m->p + WS_MAX_HEAD, m->n - WS_MAX_HEAD};
     int err;
 
-    if (m->tag != EIO_TAG_BINARY)
+    if (!(m->tag & EIO_TAG_BINARY))
         return buf_add_str(out, data);
     if ((err = buf_reserve(out, BASE64_LEN(data.n) + 1)) < 0)
         return err;
@@ -67,7 +67,10 @@ static int take_payload(eio_poll *p, buf *out)
 {
     int err = 0;
 
+    p->compress = false;
     for (uint32_t i = 0; i < p->nout; i++) {
+        if (!(p->out[i]->tag & EIO_TAG_UNCOMPRESSED))
+            p->compress = true;
         if (i && !err)
             err = buf_putc(out, EIO_SEPARATOR);
         if (!err)
@@ -299,6 +302,7 @@ int eio_poll_open(eio_session *s, http_req *r, const eio_query *q)
         return SIO_ENOMEM;
     }
     memcpy(s->poll->jsonp, q->jsonp, sizeof q->jsonp);
+    s->poll->compress = true;
     buf_init(&out, 4096 + (initial ? strlen(initial) : 0));
     eio_session_handshake(s, true, &out);
     if (initial)

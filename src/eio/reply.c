@@ -203,9 +203,9 @@ static int encoding_for(const eio_server *e, const http_req *r, size_t n)
     return http1_has_token(accept, "deflate") ? 2 : 0;
 }
 
-static void reply_body(eio_server *e, http_req *r, buf *headers, sio_str body)
+static void reply_body(eio_server *e, http_req *r, buf *headers, sio_str body, bool compress)
 {
-    int encoding = encoding_for(e, r, body.n);
+    int encoding = compress ? encoding_for(e, r, body.n) : 0;
     buf packed;
 
     buf_init(&packed, body.n + 1024);
@@ -229,12 +229,12 @@ void eio_reply_payload(eio_server *e, http_req *r, const eio_session *s, bool in
     if (s->flags & EIO_F_JSONP) {
         buf_init(&script, payload.n * 6 + 64);
         if (eio_jsonp_encode(sio_str_z(s->poll->jsonp), payload, &script) == 0)
-            reply_body(e, r, &headers, buf_str(&script));
+            reply_body(e, r, &headers, buf_str(&script), s->poll->compress);
         else
             http_drop(r);
         buf_fini(&script);
     } else {
-        reply_body(e, r, &headers, payload);
+        reply_body(e, r, &headers, payload, s->poll->compress);
     }
     buf_fini(&headers);
 }

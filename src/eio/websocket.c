@@ -51,7 +51,7 @@ static void send_base64(eio_session *s, const blob *m)
 
 void eio_ws_send(eio_session *s, blob *m)
 {
-    if (m->tag == EIO_TAG_BINARY && (s->flags & EIO_F_BASE64))
+    if ((m->tag & EIO_TAG_BINARY) && (s->flags & EIO_F_BASE64))
         send_base64(s, m);
     else
         ws_send_frame(s->ws, m, m->start, m->n - m->start);

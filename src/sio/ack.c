@@ -88,7 +88,8 @@ static ack *ack_send(sio_socket *s, uint64_t id, parcel *p)
 int sio_call_(sio_target t, uint32_t ms, sio_reply_fn *fn, void *arg, const sio_val *args, size_t n)
 {
     sio_socket *s = t.from;
-    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .args = args, .n = n};
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .args = args, .n = n,
+                      .uncompressed = t.flags_ & OP_UNCOMPRESSED};
     parcel p;
     ack *a;
     int err;
@@ -371,7 +372,8 @@ int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const s
     if ((err = op_from_target(&t, OP_GATHER, &o, id)) < 0)
         return err;
     o.ack = atomic_fetch_add(&t.ns->next_ack, 1);
-    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .id = o.ack, .args = args, .n = n};
+    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .id = o.ack, .args = args, .n = n,
+                       .uncompressed = t.flags_ & OP_UNCOMPRESSED};
     if ((err = parcel_encode(&o.parcel, &t.ns->io->opt, &sh->scratch, &out)) < 0)
         return err;
     if (!(g = calloc(1, sizeof *g)))

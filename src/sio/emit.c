@@ -345,7 +345,8 @@ static int emit_to_many(const sio_target *t, packet_out *out)
 
 int sio_emit_(sio_target t, const sio_val *args, size_t n)
 {
-    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .args = args, .n = n};
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .args = args, .n = n,
+                      .uncompressed = t.flags_ & OP_UNCOMPRESSED};
 
     if (n == 0 || value_is_reserved_event(args[0]))
         return SIO_EINVAL;

@@ -108,6 +108,13 @@ static int finish_msgpack(parcel *p, const packet_out *out, const buf *json, con
     return err;
 }
 
+static void mark_uncompressed(parcel *p)
+{
+    eio_message_uncompressed(p->head);
+    for (unsigned i = 0; i < p->nbins; i++)
+        eio_message_uncompressed(p->bin[i]);
+}
+
 int parcel_encode(parcel *p, const sio_options *opt, buf *scratch, const packet_out *out)
 {
     sio_str bin[SIO_MAX_BINS];
@@ -123,6 +130,8 @@ int parcel_encode(parcel *p, const sio_options *opt, buf *scratch, const packet_
         err = finish_text(p, out, scratch, bin, nbins);
     if (err < 0)
         parcel_free(p);
+    else if (out->uncompressed)
+        mark_uncompressed(p);
     scratch->n = 0;
     if (scratch->cap > 1u << 20)
         buf_fini(scratch);

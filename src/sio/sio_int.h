@@ -325,6 +325,7 @@ typedef struct packet_out {
     const sio_val  *args;       /* EVENT and ACK: the array's items; else args[0] is the payload, n 0 or 1 */
     size_t          n;
     sio_str         offset;     /* recovery: one more string argument */
+    bool            uncompressed;
 } packet_out;
 
 /* Encodes once for every receiver. scratch is empty before and after. */

@@ -211,6 +211,22 @@ a > GET $poll&sid=$a
 a < 200 42["big","\*2000{a}"]
 a < no header Content-Encoding
 
+scenario an event may ask not to be compressed, but not for the others of its payload
+a opens polling
+a joins
+a > POST $poll&sid=$a 42["bulky",2000]
+a < 200 ok
+a + Accept-Encoding: gzip
+a > GET $poll&sid=$a
+a < 200 42["big","\*2000{a}"]
+a < no header Content-Encoding
+a > POST $poll&sid=$a 42["bulky",2000]\x1e42["echo",1]
+a < 200 ok
+a + Accept-Encoding: gzip
+a > GET $poll&sid=$a
+a < 200 \x1f\x8b$*
+a < header Content-Encoding: gzip
+
 scenario compression can be off
 options compression=0
 a opens polling

@@ -572,3 +572,11 @@ w opens websocket
 w > text 40/later,
 w > hangup
 ~ 100ms
+
+scenario two CONNECTs for one namespace in flight: the reference answers both, here it is one too many
+w opens websocket
+w > text 40/later,
+w > text 40/later,
+w < close
+~ 100ms
+w < nothing

@@ -425,3 +425,19 @@ y > text 40{"pid":"$w_pid","offset":"$a1"}
 y < text 40{"sid":"$w_id","pid":"$w_pid"}
 server emit / news 1
 y < text 42["news","1","$n1"]
+
+scenario volatile events are not kept
+u opens websocket
+u joins
+w opens websocket
+w joins
+server emit / news 1
+u < text 42["news","1",$*
+w < text 42["news","1","$o1"]
+w > hangup
+server flutters / leaf
+u < text 42["leaf"]
+x opens websocket
+x > text 40{"pid":"$w_pid","offset":"$o1"}
+x < text 40{"sid":"$w_id","pid":"$w_pid"}
+x < nothing

@@ -108,6 +108,7 @@ static void on_burst(sio_socket *s, sio_in *in)
         sio_emit(may_drop ? sio_volatile(s) : sio_dest(s), "n", i);
 }
 
+/* ["big", n], ["bulky", n]: a text of n letters, to be compressed or not. */
 static void on_big(sio_socket *s, sio_in *in)
 {
     int64_t n = 0;
@@ -117,7 +118,7 @@ static void on_big(sio_socket *s, sio_in *in)
     if (!(text = calloc(1, (size_t)n + 1)))
         abort();
     memset(text, 'a', (size_t)n);
-    sio_emit(s, "big", text);
+    sio_emit(sio_str_eq(sio_event_name(in), sio_lit("big")) ? sio_dest(s) : sio_uncompressed(s), "big", text);
     free(text);
 }
 
@@ -139,6 +140,7 @@ static void attach_echo(lab *l, sio_server *io)
     sio_on(ns, "burst", on_burst);
     sio_on(ns, "volatile", on_burst);
     sio_on(ns, "big", on_big);
+    sio_on(ns, "bulky", on_big);
     sio_on(ns, "twice", on_twice);
 }
 
