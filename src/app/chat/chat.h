@@ -1,5 +1,5 @@
-/* Chat: rooms, messages and what becomes of them, typing, what was read. The events are those of the catalogue; the rules
- * are at each handler. */
+/* Chat: rooms, messages and what becomes of them, typing, what was read. The events are those of the
+ * catalogue; the rules are at each handler. */
 #ifndef APP_CHAT_CHAT_H
 #define APP_CHAT_CHAT_H
 

@@ -1,5 +1,6 @@
-/* chat:edit, chat:delete, chat:react, chat:unreact: saved with a number of the room's log, told to everybody in the room in
- * the order of the commits, then acknowledged. What changes nothing is acknowledged again and told to nobody. */
+/* chat:edit, chat:delete, chat:react, chat:unreact: saved with a number of the room's log, told to everybody
+ * in the room in the order of the commits, then acknowledged. What changes nothing is acknowledged again and
+ * told to nobody. */
 #include "app/chat/chat_int.h"
 
 typedef struct change_op {
@@ -149,7 +150,8 @@ void chat_on_delete(sio_socket *s, sio_in *in)
 
 /* ---- chat:react, chat:unreact {roomId, messageId, emoji} -------------------------------------------- */
 
-/* No list of what an emoji is (it grows every year), but no words either: something outside of ASCII, and no spaces. */
+/* No list of what an emoji is (it grows every year), but no words either: something outside of ASCII, and no
+ * spaces. */
 static bool is_emoji(sio_str s)
 {
     bool high = false;

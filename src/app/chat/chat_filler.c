@@ -9,7 +9,8 @@ void chat_filler_fini(chat_filler *f)
     f->page = NULL;
 }
 
-/* A room that nobody had used through us has no listeners who would miss them; and a history is not read out aloud. */
+/* A room that nobody had used through us has no listeners who would miss them; and a history is not read out
+ * aloud. */
 static bool is_told(const chat_fill *f) { return f->n > 0 && f->n <= CHAT_PAGE_MAX && f->after > 0; }
 
 /* Runs possibly twice, so what the first run left is cleared. */

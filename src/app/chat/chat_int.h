@@ -100,20 +100,21 @@ struct chat_op {
     chat_door           door;
     const char         *code, *message; /* set by run: it is refused */
     bool                expelled; /* set by run: the user may not be in the room any more */
-    /* What the room `fill_room` has without numbers: found by a read job, done by a write job, then the read job runs
-     * again. A write job does it by itself. */
+    /* What the room `fill_room` has without numbers: found by a read job, done by a write job, then the read
+     * job runs again. A write job does it by itself. */
     chat_filler         fill;
     sio_str             fill_room;
     bool                unfilled;
     unsigned            fills;
 };
 
-/* The whole way of an event: reads the payload, waits for a join under way, wants membership, runs the job, answers. */
+/* The whole way of an event: reads the payload, waits for a join under way, wants membership, runs the job,
+ * answers. */
 void chat_op_go(sio_socket *s, sio_in *in, const chat_op_kind *kind);
 /* Inside run, and its last words: refused. */
 int  chat_op_no(chat_op *o, const char *code, const char *message);
-/* Inside run: fills o->door for the room; refuses strangers. Messages without numbers get them first: a write job goes on, a
- * read job must return when o->unfilled is set. 0 or an error to return. */
+/* Inside run: fills o->door for the room; refuses strangers. Messages without numbers get them first: a
+ * write job goes on, a read job must return when o->unfilled is set. 0 or an error to return. */
 int  chat_op_door(chat_op *o, db_conn *c, sio_str room_id);
 
 /* ---- typing ------------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
-/* chat:read {roomId, seq} moves the user's cursor in a room; chat:unread tells how much is behind it, room by room. The
- * user's other devices learn of it by the event chat:unread. */
+/* chat:read {roomId, seq} moves the user's cursor in a room; chat:unread tells how much is behind it, room
+ * by room. The user's other devices learn of it by the event chat:unread. */
 #include "app/chat/chat_int.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* chat:message {roomId, content, type?, mediaUrl?, clientId?, replyTo?}: saved, then told to everybody in the room
- * in the order of the commits, then acknowledged with {ok: true, id, seq, createdAt}. */
+/* chat:message {roomId, content, type?, mediaUrl?, clientId?, replyTo?}: saved, then told to everybody in
+ * the room in the order of the commits, then acknowledged with {ok: true, id, seq, createdAt}. */
 #include "app/chat/chat_int.h"
 
 #include <strings.h>

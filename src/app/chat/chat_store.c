@@ -27,8 +27,8 @@ static int on_door(void *ctx, const db_row *r)
     return 0;
 }
 
-/* `behind` says > and not >=: in a storm of messages all of a batch have the same millisecond, and each would walk over
- * all before it. What falls into the very same millisecond is found by chat_store_unfilled. */
+/* `behind` says > and not >=: in a storm of messages all of a batch have the same millisecond, and each
+ * would walk over all before it. What falls into the very same millisecond is found by chat_store_unfilled. */
 int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d)
 {
     *d = (chat_door){.exists = false};

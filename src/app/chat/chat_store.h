@@ -1,5 +1,6 @@
-/* What chat keeps: a log for each room, numbered without gaps. An entry is a message or a change to one (edit, delete,
- * reaction). All functions run inside a database job, on the database's threads; errors are those of db_exec. */
+/* What chat keeps: a log for each room, numbered without gaps. An entry is a message or a change to one
+ * (edit, delete, reaction). All functions run inside a database job, on the database's threads; errors are
+ * those of db_exec. */
 #ifndef APP_CHAT_CHAT_STORE_H
 #define APP_CHAT_CHAT_STORE_H
 
@@ -19,7 +20,8 @@ typedef struct chat_reaction {
 /* Views, whoever owns the bytes; p NULL where the database has NULL. */
 typedef struct chat_message {
     sio_str id, room_id, sender_id, username, avatar_url, content, type, media_url, client_id;
-    /* The message it answers; reply_content is its beginning. Of one that is gone from the database only the id is left. */
+    /* The message it answers; reply_content is its beginning. Of one that is gone from the database only the
+     * id is left. */
     sio_str reply_id, reply_sender_id, reply_username, reply_content, reply_type;
     bool    reply_deleted;
     int64_t seq;
@@ -49,7 +51,8 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d);
 
 #define CHAT_FILL_MAX 5000 /* messages that one step numbers */
 
-/* Whether messages of the room have no number yet, found from `d` and the newest 50; *from_ms is where to start. */
+/* Whether messages of the room have no number yet, found from `d` and the newest 50; *from_ms is where to
+ * start. */
 int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *unfilled, int64_t *from_ms);
 
 typedef struct chat_fill {
@@ -58,7 +61,8 @@ typedef struct chat_fill {
     int64_t n;        /* out */
     bool    more;     /* out: another step is needed */
 } chat_fill;
-/* One step: gives numbers to at most CHAT_FILL_MAX messages that have none, in the order of created_at and id. */
+/* One step: gives numbers to at most CHAT_FILL_MAX messages that have none, in the order of created_at and
+ * id. */
 int chat_store_fill(db_conn *c, sio_str room_id, chat_fill *f);
 
 /* ---- pages ------------------------------------------------------------------------------------------- */
@@ -70,8 +74,9 @@ unsigned            chat_page_len(const chat_page *p);
 const chat_message *chat_page_at(const chat_page *p, unsigned i); /* lives as long as the page; oldest first */
 bool                chat_page_more(const chat_page *p); /* there were more than fit, on the far side */
 
-/* These empty the page and fill it with at most n (<= CHAT_PAGE_MAX) messages: the last before `before`, or the first after
- * `after`. The sender's name and picture are those of today. reader_id is for chat_reaction.mine. */
+/* These empty the page and fill it with at most n (<= CHAT_PAGE_MAX) messages: the last before `before`, or
+ * the first after `after`. The sender's name and picture are those of today. reader_id is for
+ * chat_reaction.mine. */
 int chat_store_before(db_conn *c, sio_str room_id, sio_str reader_id, int64_t before, unsigned n, chat_page *p);
 int chat_store_after(db_conn *c, sio_str room_id, sio_str reader_id, int64_t after, unsigned n, chat_page *p);
 
@@ -84,16 +89,16 @@ typedef struct chat_entry {
 unsigned          chat_page_entries(const chat_page *p);
 const chat_entry *chat_page_entry(const chat_page *p, unsigned i);
 
-/* What happened in (after, upto], upto <= after + CHAT_PAGE_MAX: the changes as entries, and as messages all that were new
- * or were changed, as they are now, by seq. */
+/* What happened in (after, upto], upto <= after + CHAT_PAGE_MAX: the changes as entries, and as messages all
+ * that were new or were changed, as they are now, by seq. */
 int chat_store_log(db_conn *c, sio_str room_id, sio_str reader_id, int64_t after, int64_t upto, chat_page *p);
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
-/* Saves m: its texts (of reply_* the id) and created_ms (now) go in; id (written to id_text), seq, rev and created_ms come
- * out. created_ms is never before that of the message before it, so that both orders agree. When m has a client_id that
- * this sender used before in this room, nothing is saved, *repeated is set, and id, seq and created_ms are those of the
- * first time. SIO_ENOENT when room or sender do not exist. */
+/* Saves m: its texts (of reply_* the id) and created_ms (now) go in; id (written to id_text), seq, rev and
+ * created_ms come out. created_ms is never before that of the message before it, so that both orders agree.
+ * When m has a client_id that this sender used before in this room, nothing is saved, *repeated is set, and
+ * id, seq and created_ms are those of the first time. SIO_ENOENT when room or sender do not exist. */
 int chat_store_add(db_conn *c, chat_message *m, char id_text[CHAT_ID_LEN + 1], bool *repeated);
 /* Whether the room has such a message. */
 int chat_store_has(db_conn *c, sio_str room_id, sio_str message_id, bool *has);
@@ -126,13 +131,15 @@ typedef struct chat_unread {
     int64_t unread;   /* messages of others behind the cursor that are not deleted, among the first CHAT_UNREAD_MAX there */
     bool    more;     /* there are messages behind those */
 } chat_unread;
-/* Moves the cursor forward to seq, never back; *moved tells. u->read_seq is where it is then, the rest of u untouched. */
+/* Moves the cursor forward to seq, never back; *moved tells. u->read_seq is where it is then, the rest of u
+ * untouched. */
 int chat_store_read(db_conn *c, sio_str room_id, sio_str user_id, int64_t seq, chat_unread *u, bool *moved);
 /* The count, from u->read_seq. */
 int chat_store_unread(db_conn *c, sio_str room_id, sio_str user_id, chat_unread *u);
 
-/* The user's rooms: of parties hosted or attended, and public ones where the user has a cursor; the one with the latest
- * message first. Only rooms somebody has used through us. `each` gets all but the counts, at most max times. */
+/* The user's rooms: of parties hosted or attended, and public ones where the user has a cursor; the one with
+ * the latest message first. Only rooms somebody has used through us. `each` gets all but the counts, at most
+ * max times. */
 typedef int chat_room_fn(void *ctx, sio_str room_id, const chat_unread *u);
 int chat_store_rooms(db_conn *c, sio_str user_id, unsigned max, chat_room_fn *each, void *ctx);
 

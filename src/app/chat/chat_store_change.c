@@ -1,5 +1,5 @@
-/* Edits, deletions and reactions. Each takes the next number of its room; what changes nothing takes none, so a client may
- * send again what was not acknowledged. */
+/* Edits, deletions and reactions. Each takes the next number of its room; what changes nothing takes none,
+ * so a client may send again what was not acknowledged. */
 #include "app/chat/chat_store.h"
 
 /* ---- the message ------------------------------------------------------------------------------------ */

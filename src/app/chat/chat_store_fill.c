@@ -1,4 +1,5 @@
-/* Numbers for messages that others wrote into chat_messages: the application's backend before we were there, or beside us. */
+/* Numbers for messages that others wrote into chat_messages: the application's backend before we were there,
+ * or beside us. */
 #include "app/chat/chat_store.h"
 
 #define NEWEST 50 /* looked at for missing numbers each time a room is entered */
@@ -37,7 +38,8 @@ static int on_last(void *ctx, const db_row *r)
     return 0;
 }
 
-/* The room's row, made when it is not there: also the lock that keeps two servers from numbering at the same time. */
+/* The room's row, made when it is not there: also the lock that keeps two servers from numbering at the same
+ * time. */
 static int lock_room(db_conn *c, sio_str room_id, int64_t *last_seq)
 {
     return db_query(c, "INSERT INTO partyline_rooms (room_id, last_seq, last_at, filled) VALUES (?1, 0, ?2, ?3)"
@@ -45,7 +47,8 @@ static int lock_room(db_conn *c, sio_str room_id, int64_t *last_seq)
                     db_args(db_text(room_id), db_time(0), db_bool(false)), on_last, last_seq);
 }
 
-/* What is to be numbered is chosen in the innermost query, where the index gives the order and the limit ends the walk. */
+/* What is to be numbered is chosen in the innermost query, where the index gives the order and the limit
+ * ends the walk. */
 static int give_numbers(db_conn *c, sio_str room_id, const chat_fill *f)
 {
     return db_exec(c,

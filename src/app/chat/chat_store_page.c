@@ -1,5 +1,5 @@
-/* Pages of messages and of a room's log. Every statement here walks an index from where it starts and stops at its limit:
- * what it costs does not depend on how long the room's history is. */
+/* Pages of messages and of a room's log. Every statement here walks an index from where it starts and stops
+ * at its limit: what it costs does not depend on how long the room's history is. */
 #include "app/chat/chat_store.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* chat:sync {roomId, afterSeq} or {rooms: [{roomId, afterSeq}, ...]}: what happened in rooms since the client was last
- * there. Each room answers with the piece (afterSeq, seq] of its log, in one snapshot: the changes as they were made, and
- * the messages that were made or changed as they are now, so a client only has to replace those it knows by those with a
- * higher rev. */
+/* chat:sync {roomId, afterSeq} or {rooms: [{roomId, afterSeq}, ...]}: what happened in rooms since the
+ * client was last there. Each room answers with the piece (afterSeq, seq] of its log, in one snapshot: the
+ * changes as they were made, and the messages that were made or changed as they are now, so a client only
+ * has to replace those it knows by those with a higher rev. */
 #include "app/chat/chat_int.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* chat:typing {roomId, isTyping}. Who says that he types and then nothing more stops by himself: after the time of
- * CHAT_TYPING_TTL, by leaving the room, by losing the connection. */
+/* chat:typing {roomId, isTyping}. Who says that he types and then nothing more stops by himself: after the
+ * time of CHAT_TYPING_TTL, by leaving the room, by losing the connection. */
 #include "app/chat/chat_int.h"
 #include "base/list.h"
 
@@ -17,7 +17,8 @@ typedef struct chat_typing {
     char                room[CHAT_ROOM_MAX];
 } chat_typing;
 
-/* Who types on one loop. All type for the same time, so who begins is the last to end, and one timer serves them. */
+/* Who types on one loop. All type for the same time, so who begins is the last to end, and one timer serves
+ * them. */
 typedef struct chat_typists {
     sio_server *io;
     list        list;
