@@ -1,5 +1,5 @@
-/* Engine.IO alone, on a simulated loop: what its user is told, and what it may do at any moment. The bytes on the wire are
- * tested with whole servers in tests/wire. */
+/* Engine.IO alone, on a simulated loop: what its user is told, and what it may do at any moment. The bytes on
+ * the wire are tested with whole servers in tests/wire. */
 #include "eio/eio_int.h"
 #include "eio/peer_test.h"
 
@@ -7,16 +7,16 @@
 #define WS   "/engine.io/?EIO=4&transport=websocket"
 
 typedef struct bench {
-    sim         *s;
-    loop        *l;
-    net         *n;
+    sim *s;
+    loop *l;
+    net *n;
     http_server *http;
-    eio_server  *e;
-    eio_config   config;
-    int          port;
-    eio_session *last;                       /* the session that came last */
-    char         told[1024];
-    void       (*on_message)(eio_session *s, bool binary, sio_str text);
+    eio_server *e;
+    eio_config config;
+    int port;
+    eio_session *last; /* the session that came last */
+    char told[1024];
+    void (*on_message)(eio_session *s, bool binary, sio_str text);
 } bench;
 
 static bench B;
@@ -111,10 +111,19 @@ static void up(void)
 
     memset(&B, 0, sizeof B);
     B.s = sim_new(0);
-    B.config = (eio_config){.path = "/engine.io/", .transports = EIO_POLLING | EIO_WEBSOCKET, .allow_upgrades = true,
-                            .ping_interval_ms = 25000, .ping_timeout_ms = 20000, .upgrade_timeout_ms = 10000,
-                            .max_payload = 1000, .max_unsent = 5000, .on_handshake = on_handshake, .on_open = on_open,
-                            .on_message = on_message, .on_close = on_close, .on_upgrade = on_upgrade};
+    B.config = (eio_config){.path = "/engine.io/",
+                            .transports = EIO_POLLING | EIO_WEBSOCKET,
+                            .allow_upgrades = true,
+                            .ping_interval_ms = 25000,
+                            .ping_timeout_ms = 20000,
+                            .upgrade_timeout_ms = 10000,
+                            .max_payload = 1000,
+                            .max_unsent = 5000,
+                            .on_handshake = on_handshake,
+                            .on_open = on_open,
+                            .on_message = on_message,
+                            .on_close = on_close,
+                            .on_upgrade = on_upgrade};
     assert_int_equal(sim_loop_new(B.s, &B.l), 0);
     assert_int_equal(net_new(&B.n, B.l, &limits), 0);
     assert_int_equal(http_server_new(&B.http, B.n, NULL), 0);
@@ -209,7 +218,9 @@ static void test_told_in_order(void **state)
     B.on_message = echo;
     open_polling(&p);
     assert_int_equal(eio_server_sessions(B.e), 1);
-    post(&p, "4one\x1e" "bdHdv\x1e" "4");
+    post(&p, "4one\x1e"
+             "bdHdv\x1e"
+             "4");
     expect_told("\"one\" <two> \"\" ");
     target(where, sizeof where, WS);
     upgrade(&w, where);
@@ -307,17 +318,20 @@ static void test_closed_inside_a_message(void **state)
     up();
     B.on_message = close_it;
     open_polling(&p);
-    post(&p, "4f\x1e" "4never");
+    post(&p, "4f\x1e"
+             "4never");
     expect_told("\"f\" forced close. ");
     assert_int_equal(eio_server_sessions(B.e), 1); /* until it has said goodbye */
     poll_start(&q);
-    expect_body(&q, "4last words\x1e" "1");
+    expect_body(&q, "4last words\x1e"
+                    "1");
     assert_int_equal(eio_server_sessions(B.e), 0);
     peer_close(&p);
     peer_close(&q);
     open_polling(&p);
     poll_start(&q);
-    post(&p, "4e\x1e" "4never");
+    post(&p, "4e\x1e"
+             "4never");
     expect_told("\"e\" transport error. ");
     expect_body(&q, "1");
     assert_int_equal(eio_server_sessions(B.e), 0);
@@ -513,10 +527,14 @@ static void test_hooks(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_told_in_order), cmocka_unit_test(test_request_of_a_message),
-        cmocka_unit_test(test_writable), cmocka_unit_test(test_closed_inside_a_message),
-        cmocka_unit_test(test_close_all), cmocka_unit_test(test_freed_while_busy),
-        cmocka_unit_test(test_as_many_sessions_as_allowed), cmocka_unit_test(test_a_poller_that_does_not_fetch),
+        cmocka_unit_test(test_told_in_order),
+        cmocka_unit_test(test_request_of_a_message),
+        cmocka_unit_test(test_writable),
+        cmocka_unit_test(test_closed_inside_a_message),
+        cmocka_unit_test(test_close_all),
+        cmocka_unit_test(test_freed_while_busy),
+        cmocka_unit_test(test_as_many_sessions_as_allowed),
+        cmocka_unit_test(test_a_poller_that_does_not_fetch),
         cmocka_unit_test(test_hooks),
     };
 

@@ -1,5 +1,5 @@
-/* For tests: the client's end of a simulated connection, which speaks HTTP and WebSocket by hand, so that it can also
- * speak them wrongly. Every call that sends lets the simulation settle. */
+/* For tests: the client's end of a simulated connection, which speaks HTTP and WebSocket by hand, so that it
+ * can also speak them wrongly. Every call that sends lets the simulation settle. */
 #ifndef EIO_PEER_TEST_H
 #define EIO_PEER_TEST_H
 
@@ -16,20 +16,20 @@
 
 typedef struct peer {
     sim *s;
-    int  fd;
-    buf  in;       /* what came and was not taken yet */
+    int fd;
+    buf in; /* what came and was not taken yet */
 } peer;
 
 /* One HTTP answer; views into the peer's buffer until the next call. */
 typedef struct peer_reply {
-    int     status;
+    int status;
     sio_str line, headers, body; /* headers: whole lines */
 } peer_reply;
 
 typedef struct peer_frame {
-    bool     fin, rsv;
+    bool fin, rsv;
     unsigned opcode;
-    sio_str  payload;
+    sio_str payload;
 } peer_frame;
 
 /* ---- life ---- */
@@ -119,7 +119,8 @@ static inline sio_str peer_header(const peer_reply *r, const char *name)
     return (sio_str){0};
 }
 
-/* True when a complete answer has arrived (is_head: one without body, whatever its length says). It is not taken out. */
+/* True when a complete answer has arrived (is_head: one without body, whatever its length says). It is not
+ * taken out. */
 static inline bool peer_peek_reply(peer *p, bool is_head, peer_reply *r, size_t *size)
 {
     sio_str in = peer_pull(p), length;
@@ -183,8 +184,10 @@ static inline void peer_post(peer *p, const char *target, const char *body)
     buf b;
 
     buf_init(&b, PEER_MAX);
-    buf_printf(&b, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain;charset=UTF-8\r\n"
-               "Content-Length: %zu\r\n\r\n", target, strlen(body));
+    buf_printf(&b,
+               "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain;charset=UTF-8\r\n"
+               "Content-Length: %zu\r\n\r\n",
+               target, strlen(body));
     buf_puts(&b, body);
     peer_send(p, b.p, b.n);
     buf_fini(&b);
@@ -196,8 +199,10 @@ static inline void peer_upgrade(peer *p, const char *target, const char *headers
 {
     char head[2048];
 
-    snprintf(head, sizeof head, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", target, headers);
+    snprintf(head, sizeof head,
+             "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+             target, headers);
     peer_sends(p, head);
 }
 
@@ -270,8 +275,8 @@ static inline void peer_expect_frame(peer *p, unsigned opcode, const void *paylo
         fail_msg("no frame has come; expected \"%.*s\"", (int)n, (const char *)payload);
     assert_true(f.fin && !f.rsv);
     if (f.opcode != opcode || f.payload.n != n || memcmp(f.payload.p, payload, n) != 0)
-        fail_msg("frame %u \"%.*s\" has come instead of %u \"%.*s\"", f.opcode, (int)f.payload.n, f.payload.p, opcode,
-                 (int)n, (const char *)payload);
+        fail_msg("frame %u \"%.*s\" has come instead of %u \"%.*s\"", f.opcode, (int)f.payload.n, f.payload.p,
+                 opcode, (int)n, (const char *)payload);
     buf_consume(&p->in, size);
 }
 

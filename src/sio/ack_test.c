@@ -8,13 +8,13 @@ typedef struct user {
 } user;
 
 typedef struct hall {
-    rig    r;
+    rig r;
     sio_ns *ns;
-    peer   p[CLIENTS];
+    peer p[CLIENTS];
     sio_id id[CLIENTS];
     /* what the callbacks were told */
-    int    calls, err;
-    char   text[512];
+    int calls, err;
+    char text[512];
 } hall;
 
 static hall H;
@@ -274,7 +274,8 @@ static void on_peers(void *arg, const sio_peer *peers, size_t n)
             known = known || strcmp(H.id[k].s, peers[i].id.s) == 0;
         assert_true(known);
         if (peers[i].nrooms > 1)
-            assert_true(sio_str_eq(peers[i].rooms[1], sio_lit("a room of one's own, which is longer than sixteen")));
+            assert_true(
+                sio_str_eq(peers[i].rooms[1], sio_lit("a room of one's own, which is longer than sixteen")));
         H.text[i] = (char)('0' + peers[i].nrooms);
     }
     H.text[n] = 0;
@@ -289,7 +290,8 @@ static void fetch_all(sio_socket *s)
 static void fetch_room(sio_socket *s)
 {
     (void)s;
-    assert_int_equal(sio_fetch(sio_to(H.ns, "a room of one's own, which is longer than sixteen"), on_peers, &H), 0);
+    assert_int_equal(
+        sio_fetch(sio_to(H.ns, "a room of one's own, which is longer than sixteen"), on_peers, &H), 0);
 }
 
 static void test_fetch(void **state)
@@ -299,8 +301,10 @@ static void test_fetch(void **state)
     with_first(fetch_all);
     assert_int_equal(H.calls, 2);
     assert_int_equal(H.err, CLIENTS - 1);
-    sio_sockets_join(sio_to(H.ns, (const char *)H.id[1].s), "a room of one's own, which is longer than sixteen");
-    sio_sockets_join(sio_to(H.ns, (const char *)H.id[2].s), "a room of one's own, which is longer than sixteen");
+    sio_sockets_join(sio_to(H.ns, (const char *)H.id[1].s),
+                     "a room of one's own, which is longer than sixteen");
+    sio_sockets_join(sio_to(H.ns, (const char *)H.id[2].s),
+                     "a room of one's own, which is longer than sixteen");
     sim_settle(H.r.s);
     with_first(fetch_room);
     assert_int_equal(H.err, 2);
@@ -312,10 +316,14 @@ static void test_fetch(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_many_as_allowed), cmocka_unit_test(test_wrong_questions),
-        cmocka_unit_test(test_callback_that_disconnects), cmocka_unit_test(test_answers_from_all_loops),
-        cmocka_unit_test(test_some_are_late), cmocka_unit_test(test_all_leave_while_asked),
-        cmocka_unit_test(test_nobody_to_ask), cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_as_many_as_allowed),
+        cmocka_unit_test(test_wrong_questions),
+        cmocka_unit_test(test_callback_that_disconnects),
+        cmocka_unit_test(test_answers_from_all_loops),
+        cmocka_unit_test(test_some_are_late),
+        cmocka_unit_test(test_all_leave_while_asked),
+        cmocka_unit_test(test_nobody_to_ask),
+        cmocka_unit_test(test_fetch),
     };
 
     return cmocka_run_group_tests_name("acks", tests, NULL, NULL);

@@ -1,11 +1,11 @@
 /* Events on their way in and out: arguments, middleware, listeners, events that are kept. */
 #include "sio/rig_test.h"
 
-static rig     R;
+static rig R;
 static sio_ns *N;
 static sio_in *kept[4];
-static int     nkept;
-static char    heard[1024];
+static int nkept;
+static char heard[1024];
 
 static void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void note(const char *fmt, ...)
@@ -430,11 +430,16 @@ static void test_slow_reader(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments), cmocka_unit_test(test_handlers_are_one_for_a_name),
-        cmocka_unit_test(test_kept_events), cmocka_unit_test(test_kept_beyond_the_connection),
-        cmocka_unit_test(test_kept_connect), cmocka_unit_test(test_guards_run_in_order_and_once),
-        cmocka_unit_test(test_leaving_in_the_connect_handler), cmocka_unit_test(test_handlers_of_the_end_may_do_anything),
-        cmocka_unit_test(test_packet_middleware), cmocka_unit_test(test_outgoing_listeners),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_handlers_are_one_for_a_name),
+        cmocka_unit_test(test_kept_events),
+        cmocka_unit_test(test_kept_beyond_the_connection),
+        cmocka_unit_test(test_kept_connect),
+        cmocka_unit_test(test_guards_run_in_order_and_once),
+        cmocka_unit_test(test_leaving_in_the_connect_handler),
+        cmocka_unit_test(test_handlers_of_the_end_may_do_anything),
+        cmocka_unit_test(test_packet_middleware),
+        cmocka_unit_test(test_outgoing_listeners),
         cmocka_unit_test(test_slow_reader),
     };
 

@@ -1,10 +1,10 @@
 /* Plain WebSocket clients: events without Engine.IO and Socket.IO around them. */
 #include "sio/rig_test.h"
 
-static rig     R;
+static rig R;
 static sio_ns *N;
 static sio_in *kept;
-static char    heard[512];
+static char heard[512];
 
 static void on_echo(sio_socket *s, sio_in *in)
 {
@@ -117,7 +117,8 @@ static void expect_close(peer *p, const char *code_and_reason, size_t n)
 
 static void test_what_is_no_event(void **state)
 {
-    static const char *const bad[] = {"", "x", "{}", "[]", "[1]", "[null]", "\"echo\"", "[\"echo\"", "[\"a\"]b"};
+    static const char *const bad[] = {"",       "x",        "{}",        "[]",      "[1]",
+                                      "[null]", "\"echo\"", "[\"echo\"", "[\"a\"]b"};
     peer p;
 
     (void)state;
@@ -159,7 +160,8 @@ static void test_ends(void **state)
     enter(&p);
     peer_say(&p, "[\"quit\"]");
     expect_close(&p, "\x03\xe8", 2);
-    assert_string_equal(heard, "transport close;transport close;transport error;server namespace disconnect;");
+    assert_string_equal(heard,
+                        "transport close;transport close;transport error;server namespace disconnect;");
     assert_int_equal(sio_clients_count(R.io), 0);
     down(&p);
 }
@@ -330,10 +332,16 @@ static void test_other_requests(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events), cmocka_unit_test(test_together_with_others),
-        cmocka_unit_test(test_what_is_no_event), cmocka_unit_test(test_ends), cmocka_unit_test(test_going_away),
-        cmocka_unit_test(test_heartbeat), cmocka_unit_test(test_refusal), cmocka_unit_test(test_answers_that_take_time),
-        cmocka_unit_test(test_accepting_the_dead), cmocka_unit_test(test_other_requests),
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_together_with_others),
+        cmocka_unit_test(test_what_is_no_event),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_going_away),
+        cmocka_unit_test(test_heartbeat),
+        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_answers_that_take_time),
+        cmocka_unit_test(test_accepting_the_dead),
+        cmocka_unit_test(test_other_requests),
     };
 
     return cmocka_run_group_tests_name("plain", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Recovery under random loss: clients on three loops come and go, and every event reaches each of them once, in the order
- * of its sender. */
+/* Recovery under random loss: clients on three loops come and go, and every event reaches each of them once,
+ * in the order of its sender. */
 #include "base/rand.h"
 #include "sio/rig_test.h"
 
@@ -9,27 +9,27 @@
 #define KEEP_MS 60000
 
 typedef struct state {
-    int number;          /* rides with the socket's data */
+    int number; /* rides with the socket's data */
 } state;
 
 typedef struct away {
-    peer     p;
-    bool     here;
-    sio_id   id;
-    char     pid[21], offset[32];
+    peer p;
+    bool here;
+    sio_id id;
+    char pid[21], offset[32];
     unsigned next[SENDERS + 1]; /* what must come next, of each sender; the last: events to it alone */
-    bool     in_room;
+    bool in_room;
     unsigned recoveries;
 } away;
 
 typedef struct world {
-    rig      r;
-    sio_ns  *ns;
+    rig r;
+    sio_ns *ns;
     uint64_t dice;
-    away     c[CLIENTS];
+    away c[CLIENTS];
     unsigned sent[SENDERS];
     unsigned sent_own[CLIENTS];
-    int      living;     /* data blocks that were not freed */
+    int living; /* data blocks that were not freed */
 } world;
 
 static world W;
@@ -119,7 +119,8 @@ static void take_event(away *c, const char *text)
     assert_int_equal(sscanf(text, "42[\"e\",%u,%u,\"%31[^\"]\"]", &sender, &n, c->offset), 3);
     assert_in_range(sender, 0, SENDERS);
     if (n != c->next[sender])
-        fail_msg("client %d: event %u of sender %u came instead of %u", (int)(c - W.c), n, sender, c->next[sender]);
+        fail_msg("client %d: event %u of sender %u came instead of %u", (int)(c - W.c), n, sender,
+                 c->next[sender]);
     c->next[sender]++;
 }
 

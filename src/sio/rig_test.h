@@ -6,9 +6,9 @@
 #include "sio/sio_int.h"
 
 typedef struct rig {
-    sim        *s;
+    sim *s;
     sio_server *io;
-    size_t      chunk;   /* bytes the server reads at a time, 0 = whole */
+    size_t chunk; /* bytes the server reads at a time, 0 = whole */
 } rig;
 
 static inline int rig_make_loop(void *arg, loop **out)

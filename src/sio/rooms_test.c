@@ -7,18 +7,18 @@
 #define ROOMS   7
 
 typedef struct member_of {
-    peer   p;
+    peer p;
     sio_id id;
-    bool   here;
-    bool   in[ROOMS];
+    bool here;
+    bool in[ROOMS];
 } member_of;
 
 typedef struct hall {
-    rig       r;
-    sio_ns   *ns;
-    unsigned  n;
+    rig r;
+    sio_ns *ns;
+    unsigned n;
     member_of m[CLIENTS];
-    int       created, deleted; /* rooms, over all loops */
+    int created, deleted; /* rooms, over all loops */
 } hall;
 
 static void on_room_created(sio_ns *ns, sio_str room)
@@ -125,7 +125,8 @@ static void replay_selection(hall *h, vectors *v, sio_str vector)
 
 static void replay_selections(unsigned loops)
 {
-    static const char *const membership[5][3] = {{"r1"}, {"r1", "r2"}, {"r2", "r3"}, {NULL}, {"r1", "r2", "r3"}};
+    static const char *const membership[5][3] = {
+        {"r1"}, {"r1", "r2"}, {"r2", "r3"}, {NULL}, {"r1", "r2", "r3"}};
     vectors v;
     sio_str vector;
     hall h;
@@ -170,7 +171,7 @@ static unsigned roll(dice *d, unsigned below)
 /* A random selection, as the library and as the model see it. */
 typedef struct picked {
     sio_target t;
-    bool       client[CLIENTS];
+    bool client[CLIENTS];
 } picked;
 
 static void pick(hall *h, dice *d, picked *p)
@@ -254,8 +255,8 @@ static void do_come_or_go(hall *h, dice *d)
 
 /* On a socket's own loop: its list of rooms is the model's. */
 typedef struct look {
-    hall     *h;
-    unsigned  found;
+    hall *h;
+    unsigned found;
 } look;
 
 static void check_rooms_here(void *arg)

@@ -1,4 +1,5 @@
-/* Real loops, real sockets: threads outside of the loops emit while clients come and go. For the thread sanitizer. */
+/* Real loops, real sockets: threads outside of the loops emit while clients come and go. For the thread
+ * sanitizer. */
 #include "base/testing.h"
 #include "sio.h"
 
@@ -20,8 +21,8 @@
 
 typedef struct bench {
     sio_server *io;
-    sio_ns     *ns;
-    atomic_int  connects, leaves, asked;
+    sio_ns *ns;
+    atomic_int connects, leaves, asked;
 } bench;
 
 static bench B;
@@ -79,9 +80,11 @@ static void hear(int fd, char text[256])
 static int dial(void)
 {
     static const char request[] =
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: "
+        "websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sio_server_port(B.io)),
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)sio_server_port(B.io)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {30, 0};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -3,8 +3,8 @@
  *     first byte   options: loops, recovery, parser, slow reading
  *     then steps   a byte (low 4 bits: what, next 2 bits: client), and what that step needs
  *
- * What the server answers is searched for session ids and offsets, which later steps can use. When the script is over
- * everything is closed, and nothing may be left. */
+ * What the server answers is searched for session ids and offsets, which later steps can use. When the script
+ * is over everything is closed, and nothing may be left. */
 #include "loop/sim.h"
 #include "sio/sio_int.h"
 
@@ -13,21 +13,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHECK(x) ((x) ? (void)0 : abort())
-#define CLIENTS  4
+#define CHECK(x)  ((x) ? (void)0 : abort())
+#define CLIENTS   4
 #define MAX_STEPS 300
-#define UPGRADE "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" \
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+#define UPGRADE                                                                                              \
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"                             \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
 typedef struct world {
     const uint8_t *p, *end;
-    sim           *s;
-    sio_server    *io;
-    sio_ns        *ns;
-    int            fd[CLIENTS]; /* -1: not dialled */
-    char           sid[21], pid[21], offset[32];
-    size_t         chunk;
-    sio_in        *kept;
+    sim *s;
+    sio_server *io;
+    sio_ns *ns;
+    int fd[CLIENTS]; /* -1: not dialled */
+    char sid[21], pid[21], offset[32];
+    size_t chunk;
+    sio_in *kept;
 } world;
 
 /* ---- reading the script ---- */
@@ -259,8 +260,8 @@ static void send_get(world *w, unsigned c, const char *transport, bool sid)
 {
     sio_str more = next_bytes(w);
     char b[1024];
-    int n = snprintf(b, sizeof b, "GET /socket.io/?EIO=4&transport=%s%s%s%.*s HTTP/1.1\r\nHost: x\r\n", transport,
-                     sid ? "&sid=" : "", sid ? w->sid : "", (int)more.n, more.p);
+    int n = snprintf(b, sizeof b, "GET /socket.io/?EIO=4&transport=%s%s%s%.*s HTTP/1.1\r\nHost: x\r\n",
+                     transport, sid ? "&sid=" : "", sid ? w->sid : "", (int)more.n, more.p);
 
     send_bytes(w, c, b, (size_t)n);
     if (strcmp(transport, "websocket") == 0)
@@ -273,8 +274,10 @@ static void send_post(world *w, unsigned c)
 {
     sio_str body = next_bytes(w);
     char b[256];
-    int n = snprintf(b, sizeof b, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"
-                     "Content-Length: %zu\r\n\r\n", w->sid, body.n);
+    int n = snprintf(b, sizeof b,
+                     "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     w->sid, body.n);
 
     send_bytes(w, c, b, (size_t)n);
     send_bytes(w, c, body.p, body.n);

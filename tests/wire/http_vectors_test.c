@@ -1,5 +1,6 @@
-/* Replays captured HTTP exchanges (tests/vectors/protocol/http_exchanges.json) against servers with the options they were
- * captured with, and compares status line, headers and body. Session ids are compared as "an id". */
+/* Replays captured HTTP exchanges (tests/vectors/protocol/http_exchanges.json) against servers with the
+ * options they were captured with, and compares status line, headers and body. Session ids are compared as
+ * "an id". */
 #include "codec/vectors_test.h"
 #include "http_vectors_table.h"
 #include "lab.h"
@@ -11,7 +12,7 @@
 
 typedef struct exchange {
     sio_str name, request, status, headers, body, after; /* headers: a JSON list; after: bytes behind a 101 */
-    bool    closed;
+    bool closed;
 } exchange;
 
 /* ---- one server and what was asked of it ---- */
@@ -21,18 +22,18 @@ typedef struct known_sid {
 } known_sid;
 
 typedef struct bench {
-    rig         r;
-    lab         lab;
+    rig r;
+    lab lab;
     const char *options;
-    unsigned    loops;
-    size_t      chunk;
-    peer        peer[128];
-    unsigned    npeers;
-    peer       *first;         /* the connection that a set-up left waiting */
-    known_sid   sid[64];
-    unsigned    nsids;
-    char        dir[64];       /* of the client bundles */
-    bool        running;
+    unsigned loops;
+    size_t chunk;
+    peer peer[128];
+    unsigned npeers;
+    peer *first; /* the connection that a set-up left waiting */
+    known_sid sid[64];
+    unsigned nsids;
+    char dir[64]; /* of the client bundles */
+    bool running;
 } bench;
 
 static peer *dial(bench *b)
@@ -148,8 +149,10 @@ static void wait_with_post(bench *b, const char *sid)
     char head[256];
 
     b->first = dial(b);
-    snprintf(head, sizeof head, "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: localhost\r\n"
-             "Content-Length: 100\r\n\r\n4", sid);
+    snprintf(head, sizeof head,
+             "POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: localhost\r\n"
+             "Content-Length: 100\r\n\r\n4",
+             sid);
     peer_sends(b->first, head);
 }
 
@@ -171,7 +174,7 @@ static void join_with_big(bench *b, const char *sid)
 
 static const struct {
     const char *name;
-    void      (*fn)(bench *b, const char *sid);
+    void (*fn)(bench *b, const char *sid);
 } before[] = {
     {"overlapping GET (second)", wait_with_get},
     {"overlapping POST (second)", wait_with_post},
@@ -279,7 +282,7 @@ static int compare_lines(const void *a, const void *b)
 }
 
 typedef struct lines {
-    char    *line[32];
+    char *line[32];
     unsigned n;
 } lines;
 
@@ -333,7 +336,9 @@ static void put_reply_headers(buf *out, const peer_reply *r)
 static void put_unpacked(buf *out, sio_str packed)
 {
     static char text[65536];
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed.p, .avail_in = (uInt)packed.n, .next_out = (Bytef *)text,
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed.p,
+                  .avail_in = (uInt)packed.n,
+                  .next_out = (Bytef *)text,
                   .avail_out = sizeof text};
 
     assert_int_equal(inflateInit2(&z, 47), Z_OK); /* gzip or zlib */
@@ -344,7 +349,8 @@ static void put_unpacked(buf *out, sio_str packed)
 
 static void put_frames(buf *out, sio_str bytes)
 {
-    for (size_t i = 0; i < bytes.n && (unsigned char)bytes.p[i] >= 0x80; i += 2 + (unsigned char)bytes.p[i + 1]) {
+    for (size_t i = 0; i < bytes.n && (unsigned char)bytes.p[i] >= 0x80;
+         i += 2 + (unsigned char)bytes.p[i + 1]) {
         assert_true((unsigned char)bytes.p[i + 1] < 126);
         buf_printf(out, "frame %u: ", (unsigned char)bytes.p[i] & 15u);
         put_masked(out, (sio_str){bytes.p + i + 2, (unsigned char)bytes.p[i + 1]});
@@ -355,7 +361,8 @@ static void put_frames(buf *out, sio_str bytes)
 /* The payload that was compressed: its bytes depend on the compressor, so both are compared unpacked. */
 static void put_big(buf *out)
 {
-    buf_puts(out, "40{\"sid\":\"(an id)\"}\x1e" "42[\"big\",\"");
+    buf_puts(out, "40{\"sid\":\"(an id)\"}\x1e"
+                  "42[\"big\",\"");
     for (int i = 0; i < 2000; i++)
         buf_putc(out, 'a');
     buf_puts(out, "\"]");
@@ -444,7 +451,8 @@ static void check(tally *t, const exchange *x, const buf *want, const buf *got)
         return;
     }
     fprintf(stderr, "---- %.*s%s\nexpected:\n%.*s\ngot:\n%.*s\n", (int)x->name.n, x->name.p,
-            d && same ? " is listed as a deviation, but is none" : "", (int)want->n, want->p, (int)got->n, got->p);
+            d && same ? " is listed as a deviation, but is none" : "", (int)want->n, want->p, (int)got->n,
+            got->p);
     t->wrong++;
 }
 
@@ -491,8 +499,10 @@ static void read_exchange(vectors *v, sio_str object, exchange *x)
 {
     sio_str closed;
 
-    *x = (exchange){.name = text_of(v, object, "name", false), .request = text_of(v, object, "request", false),
-                    .status = text_of(v, object, "status_line", false), .body = text_of(v, object, "body", false),
+    *x = (exchange){.name = text_of(v, object, "name", false),
+                    .request = text_of(v, object, "request", false),
+                    .status = text_of(v, object, "status_line", false),
+                    .body = text_of(v, object, "body", false),
                     .after = text_of(v, object, "after_101_hex", true)};
     assert_true(json_get(object, sio_lit("headers"), &x->headers));
     assert_true(json_get(object, sio_lit("connection_closed_by_server"), &closed));
@@ -555,21 +565,40 @@ static void replay_all(unsigned loops, size_t chunk)
     remove_bundles(b);
     vectors_close(&v);
     free(b);
-    print_message("%u as captured, %u deviate as listed, %u not applicable\n", t.same, t.deviating, t.not_applicable);
+    print_message("%u as captured, %u deviate as listed, %u not applicable\n", t.same, t.deviating,
+                  t.not_applicable);
     assert_int_equal(t.wrong, 0);
     assert_int_equal(t.deviating, sizeof deviations / sizeof *deviations);
     assert_true(t.same > 100);
 }
 
-static void test_one_loop(void **state) { (void)state; replay_all(1, 0); }
-static void test_three_loops(void **state) { (void)state; replay_all(3, 0); }
-static void test_byte_by_byte(void **state) { (void)state; replay_all(1, 1); }
-static void test_three_loops_byte_by_byte(void **state) { (void)state; replay_all(3, 1); }
+static void test_one_loop(void **state)
+{
+    (void)state;
+    replay_all(1, 0);
+}
+static void test_three_loops(void **state)
+{
+    (void)state;
+    replay_all(3, 0);
+}
+static void test_byte_by_byte(void **state)
+{
+    (void)state;
+    replay_all(1, 1);
+}
+static void test_three_loops_byte_by_byte(void **state)
+{
+    (void)state;
+    replay_all(3, 1);
+}
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_loop), cmocka_unit_test(test_three_loops), cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_one_loop),
+        cmocka_unit_test(test_three_loops),
+        cmocka_unit_test(test_byte_by_byte),
         cmocka_unit_test(test_three_loops_byte_by_byte),
     };
 

@@ -215,7 +215,8 @@ static bool is_invited(void *arg, sio_str name, sio_val auth)
     bool invited = false;
 
     (void)arg;
-    return name.n > 5 && memcmp(name.p, "/any-", 5) == 0 && sio_bool(sio_get(auth, "invited"), &invited) && invited;
+    return name.n > 5 && memcmp(name.p, "/any-", 5) == 0 && sio_bool(sio_get(auth, "invited"), &invited) &&
+           invited;
 }
 
 static void on_dynamic(sio_socket *s)
@@ -301,7 +302,7 @@ static void attach_rooms(lab *l, sio_server *io)
 
 typedef struct asker {
     sio_ns *ns;
-    sio_id  id;
+    sio_id id;
 } asker;
 
 static asker *asker_new(const sio_socket *s)
@@ -355,8 +356,8 @@ static void on_ask_all(sio_socket *s, sio_in *in)
     int64_t ms = 0;
 
     sio_int(sio_arg(in, 0), &ms);
-    if (sio_gather(all ? sio_dest(sio_ns_of(s)) : sio_broadcast(s), (uint32_t)ms, on_answers, asker_new(s), "question",
-                   sio_arg(in, 1)) < 0)
+    if (sio_gather(all ? sio_dest(sio_ns_of(s)) : sio_broadcast(s), (uint32_t)ms, on_answers, asker_new(s),
+                   "question", sio_arg(in, 1)) < 0)
         abort();
 }
 
@@ -395,9 +396,9 @@ static void attach_acks(lab *l, sio_server *io)
 
 static const struct {
     const char *name;
-    void      (*attach)(lab *l, sio_server *io);
+    void (*attach)(lab *l, sio_server *io);
 } apps[] = {
-    {"echo", attach_echo}, {"guards", attach_guards}, {"dynamic", attach_dynamic},
+    {"echo", attach_echo},   {"guards", attach_guards}, {"dynamic", attach_dynamic},
     {"rooms", attach_rooms}, {"acks", attach_acks},
 };
 

@@ -8,18 +8,18 @@
 
 typedef struct lab {
     sio_server *io;
-    arena       strings;       /* of the options */
-    buf         log;           /* lines, 0-terminated each, in the order of the events */
-    size_t      read;          /* what lab_log_next gave out */
-    const char *allow;         /* allow_request: NULL lets in, "" refuses, else refuses with this message */
-    const char *on_request;    /* "fail", "reply" or NULL */
-    const char *header;        /* value of X-First or X-Later on every answer */
-    uint32_t    allow_ms;      /* allow_request answers so much later */
-    bool        logs_any;
+    arena strings;          /* of the options */
+    buf log;                /* lines, 0-terminated each, in the order of the events */
+    size_t read;            /* what lab_log_next gave out */
+    const char *allow;      /* allow_request: NULL lets in, "" refuses, else refuses with this message */
+    const char *on_request; /* "fail", "reply" or NULL */
+    const char *header;     /* value of X-First or X-Later on every answer */
+    uint32_t allow_ms;      /* allow_request answers so much later */
+    bool logs_any;
 } lab;
 
 void lab_init(lab *l);
-void lab_fini(lab *l);         /* after the server */
+void lab_fini(lab *l); /* after the server */
 /* Applies words like "ping_interval=300 cors=any credentials" to o; false with *bad at the unknown one. */
 bool lab_options(lab *l, const char *words, sio_options *o, const char **bad);
 /* Sets the hooks that those words asked for, and the context. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct waiting {
-    lab         *l;
+    lab *l;
     sio_request *r;
 } waiting;
 

@@ -7,11 +7,14 @@
 
 /* ---- numbers ---- */
 
-#define NUMBER(word, member, type) {word, offsetof(sio_options, member), sizeof(type)}
+#define NUMBER(word, member, type)                                                                           \
+    {                                                                                                        \
+        word, offsetof(sio_options, member), sizeof(type)                                                    \
+    }
 
 static const struct {
     const char *word;
-    size_t      at, size;
+    size_t at, size;
 } numbers[] = {
     NUMBER("ping_interval", ping_interval_ms, uint32_t),
     NUMBER("ping_timeout", ping_timeout_ms, uint32_t),
@@ -37,7 +40,8 @@ static bool set_number(sio_options *o, const char *word, const char *value)
 
         if (strcmp(numbers[i].word, word) != 0)
             continue;
-        memcpy((char *)o + numbers[i].at, &v, numbers[i].size); /* little-endian, as every machine this runs on */
+        memcpy((char *)o + numbers[i].at, &v,
+               numbers[i].size); /* little-endian, as every machine this runs on */
         return true;
     }
     return false;
@@ -47,7 +51,7 @@ static bool set_number(sio_options *o, const char *word, const char *value)
 
 static const struct {
     const char *word;
-    size_t      at;
+    size_t at;
 } texts[] = {
     {"path", offsetof(sio_options, path)},
     {"initial", offsetof(sio_options, initial_packet)},
@@ -121,8 +125,13 @@ static void set_cookie(sio_options *o, const char *value)
 {
     o->cookie = (sio_cookie){.name = value, .path = "/", .http_only = true, .same_site = "Lax"};
     if (strcmp(value, "my-cookie") == 0)
-        o->cookie = (sio_cookie){.name = value, .path = "/x", .domain = "a.b", .http_only = true, .secure = true,
-                                 .same_site = "Strict", .max_age = 86400};
+        o->cookie = (sio_cookie){.name = value,
+                                 .path = "/x",
+                                 .domain = "a.b",
+                                 .http_only = true,
+                                 .secure = true,
+                                 .same_site = "Strict",
+                                 .max_age = 86400};
 }
 
 static bool set_special(lab *l, sio_options *o, const char *word, char *value)
@@ -177,8 +186,9 @@ bool lab_options(lab *l, const char *words, sio_options *o, const char **bad)
         *bad = word;
         if (value)
             *value++ = 0;
-        if (value ? !set_number(o, word, value) && !set_text(o, word, value) && !set_special(l, o, word, value)
-                  : !set_switch(l, o, word))
+        if (value
+                ? !set_number(o, word, value) && !set_text(o, word, value) && !set_special(l, o, word, value)
+                : !set_switch(l, o, word))
             return false;
     }
     return true;

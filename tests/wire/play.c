@@ -61,18 +61,20 @@ static const struct {
     {"opens polling", {"% > GET $poll", "% < 200 0{\"sid\":\"$%\",$*"}},
     {"opens websocket", {"% > upgrade $ws", "% < 101", "% < text 0{\"sid\":\"$%\",\"upgrades\":[],$*"}},
     {"upgrades", {"% > upgrade $ws&sid=$@1", "% < 101"}},
-    {"takes over", {"% > upgrade $ws&sid=$@1", "% < 101", "% > text 2probe", "% < text 3probe", "% > text 5"}},
+    {"takes over",
+     {"% > upgrade $ws&sid=$@1", "% < 101", "% > text 2probe", "% < text 3probe", "% > text 5"}},
 };
 
 static const char *const joins_websocket[] = {"% > text 40@1", "% < text 40@2{\"sid\":\"$%_id\"}", NULL};
-static const char *const joins_polling[] = {
-    "% > POST $poll&sid=$% 40@1", "% < 200 ok", "% > GET $poll&sid=$%", "% < 200 40@2{\"sid\":\"$%_id\"}", NULL};
-static const char *const joins_recoverable[] = {
-    "% > text 40@1", "% < text 40@2{\"sid\":\"$%_id\",\"pid\":\"$%_pid\"}", NULL};
+static const char *const joins_polling[] = {"% > POST $poll&sid=$% 40@1", "% < 200 ok",
+                                            "% > GET $poll&sid=$%", "% < 200 40@2{\"sid\":\"$%_id\"}", NULL};
+static const char *const joins_recoverable[] = {"% > text 40@1",
+                                                "% < text 40@2{\"sid\":\"$%_id\",\"pid\":\"$%_pid\"}", NULL};
 
 static void play_step(player *pl, const char *text);
 
-static void play_template(player *pl, const char *step, const char *name, const char *first, const char *second)
+static void play_template(player *pl, const char *step, const char *name, const char *first,
+                          const char *second)
 {
     buf b;
 
@@ -95,7 +97,7 @@ static void joins(player *pl, actor *a, const char *rest)
 {
     const char *comma = rest[0] == '/' ? strchr(rest, ',') : NULL;
     char *ns = strndup(rest, comma ? (size_t)(comma + 1 - rest) : 0);
-    const char *const *step = !a->is_websocket              ? joins_polling
+    const char *const *step = !a->is_websocket            ? joins_polling
                               : pl->r.io->opt.recovery_ms ? joins_recoverable
                                                           : joins_websocket;
     char name[16], var[32];

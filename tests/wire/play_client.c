@@ -62,10 +62,10 @@ static void do_upgrade(player *pl, actor *a, const char *target)
 
 static const struct {
     const char *word;
-    unsigned    first;       /* FIN and opcode */
-    bool        hex;
+    unsigned first; /* FIN and opcode */
+    bool hex;
 } frames[] = {
-    {"text", 0x81, false}, {"binary", 0x82, true}, {"ping", 0x89, true}, {"pong", 0x8a, true},
+    {"text", 0x81, false},      {"binary", 0x82, true},      {"ping", 0x89, true},  {"pong", 0x8a, true},
     {"part text", 0x01, false}, {"part binary", 0x02, true}, {"more", 0x00, false}, {"last", 0x80, false},
 };
 
@@ -215,7 +215,8 @@ static void wrong_frame(const player *pl, const peer_frame *f)
 
     for (size_t i = 0; i < f->payload.n && i < 64; i++)
         sprintf(hex + 2 * i, "%02x", (unsigned char)f->payload.p[i]);
-    wrong(pl, "frame %s%u has come: %.*s (%s)", f->fin ? "" : "part ", f->opcode, (int)f->payload.n, f->payload.p, hex);
+    wrong(pl, "frame %s%u has come: %.*s (%s)", f->fin ? "" : "part ", f->opcode, (int)f->payload.n,
+          f->payload.p, hex);
 }
 
 static void take_frame(player *pl, actor *a, unsigned opcode, peer_frame *f, size_t *size)
@@ -296,4 +297,3 @@ void client_sees(player *pl, actor *a, const char *what)
     else if (!sees_frame(pl, a, what))
         wrong(pl, "no such thing to see");
 }
-

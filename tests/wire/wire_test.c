@@ -11,7 +11,7 @@ static const variant variants[] = {{1, 0}, {3, 0}, {1, 1}, {3, 1}};
 
 typedef struct run {
     const scenario *scenario;
-    variant         v;
+    variant v;
 } run;
 
 static void play(void **state)

@@ -1,12 +1,12 @@
-/* Replays captured WebSocket dialogues (tests/vectors/protocol/ws_behaviour.json): what the server sends, whether it ends
- * TCP, and what its application hears. */
+/* Replays captured WebSocket dialogues (tests/vectors/protocol/ws_behaviour.json): what the server sends,
+ * whether it ends TCP, and what its application hears. */
 #include "codec/vectors_test.h"
 #include "lab.h"
 #include "sio/rig_test.h"
 
 typedef struct dialogue {
     sio_str scenario, frames, events; /* frames, events: JSON lists */
-    bool    ended;
+    bool ended;
 } dialogue;
 
 /* ---- where we answer otherwise, on purpose ---- */
@@ -18,10 +18,12 @@ static const struct {
     {"sio connected, send \"422222222222222222222222222222222222222222222222222\"",
      "an event without data reaches nobody, not even onAny", ""},
     {"sio connected, send \"42[\\\"error\\\",\\\"x\\\"]\"",
-     "an EventEmitter's quirk: a client's event named error runs the error listeners", "any:[\"error\",\"x\"]\n"},
+     "an EventEmitter's quirk: a client's event named error runs the error listeners",
+     "any:[\"error\",\"x\"]\n"},
     {"sio connected, send \"42 [\\\"echo\\\",1]\"", "a space is no ack id",
      "CLOSE (no code)\nerror\ndisconnect:forced close\nengine close:forced close\n"},
-    {"sio connected, send \"4299999999999999999999[\\\"echo\\\",1]\"", "an ack id has 64 bits; over 2^53 it is rounded",
+    {"sio connected, send \"4299999999999999999999[\\\"echo\\\",1]\"",
+     "an ack id has 64 bits; over 2^53 it is rounded",
      "4318446744073709550000[1]\nany:[\"echo\",1,\"<ack>\"]\n"},
     {"sio connected, send \"451e0-[\\\"echo\\\",{\\\"_placeholder\\\":true,\\\"num\\\":0}]\" + BIN 0x09",
      "the number of attachments is written in digits",
@@ -31,8 +33,8 @@ static const struct {
 /* ---- the server and its ears ---- */
 
 typedef struct ears {
-    buf         heard;
-    void      (*on_close)(eio_session *s, eio_reason why); /* the server's own */
+    buf heard;
+    void (*on_close)(eio_session *s, eio_reason why); /* the server's own */
 } ears;
 
 static ears E;
@@ -139,16 +141,52 @@ static void say_many(peer *p, const char *head, size_t fill, const char *tail)
     buf_fini(&text);
 }
 
-static void do_invalid_utf8(peer *p) { peer_send_frame(p, 0x81, "42\xff", 3); }
-static void do_too_big(peer *p) { say_many(p, "42[\"echo\",\"", 10001 - 13, "\"]"); }
-static void do_exact_max(peer *p) { say_many(p, "42[\"echo\",\"", 10000 - 13, "\"]"); }
-static void do_unmasked(peer *p) { peer_send(p, "\x81\x02" "42", 4); }
-static void do_rsv1(peer *p) { peer_send_frame(p, 0xc1, "42", 2); }
-static void do_opcode3(peer *p) { peer_send_frame(p, 0x83, "42", 2); }
-static void do_ping(peer *p) { peer_send_frame(p, 0x89, "hi", 2); }
-static void do_close_1000(peer *p) { peer_send_frame(p, 0x88, "\x03\xe8", 2); }
-static void do_close_1001(peer *p) { peer_send_frame(p, 0x88, "\x03\xe9" "bye", 5); }
-static void do_close_empty(peer *p) { peer_send_frame(p, 0x88, "", 0); }
+static void do_invalid_utf8(peer *p)
+{
+    peer_send_frame(p, 0x81, "42\xff", 3);
+}
+static void do_too_big(peer *p)
+{
+    say_many(p, "42[\"echo\",\"", 10001 - 13, "\"]");
+}
+static void do_exact_max(peer *p)
+{
+    say_many(p, "42[\"echo\",\"", 10000 - 13, "\"]");
+}
+static void do_unmasked(peer *p)
+{
+    peer_send(p,
+              "\x81\x02"
+              "42",
+              4);
+}
+static void do_rsv1(peer *p)
+{
+    peer_send_frame(p, 0xc1, "42", 2);
+}
+static void do_opcode3(peer *p)
+{
+    peer_send_frame(p, 0x83, "42", 2);
+}
+static void do_ping(peer *p)
+{
+    peer_send_frame(p, 0x89, "hi", 2);
+}
+static void do_close_1000(peer *p)
+{
+    peer_send_frame(p, 0x88, "\x03\xe8", 2);
+}
+static void do_close_1001(peer *p)
+{
+    peer_send_frame(p, 0x88,
+                    "\x03\xe9"
+                    "bye",
+                    5);
+}
+static void do_close_empty(peer *p)
+{
+    peer_send_frame(p, 0x88, "", 0);
+}
 
 static void do_fin(peer *p)
 {
@@ -164,13 +202,20 @@ static void do_destroy(peer *p)
 
 static const struct {
     const char *scenario;
-    void      (*fn)(peer *p);
+    void (*fn)(peer *p);
 } low_level[] = {
-    {"ws-level: invalid utf8 text", do_invalid_utf8}, {"ws-level: too big (10001 bytes)", do_too_big},
-    {"ws-level: exact max (10000 bytes)", do_exact_max}, {"ws-level: unmasked frame", do_unmasked},
-    {"ws-level: rsv1 set", do_rsv1}, {"ws-level: reserved opcode 3", do_opcode3}, {"ws-level: ws ping", do_ping},
-    {"ws-level: ws close 1000", do_close_1000}, {"ws-level: ws close 1001 bye", do_close_1001},
-    {"ws-level: ws close empty", do_close_empty}, {"ws-level: tcp FIN", do_fin}, {"ws-level: tcp destroy", do_destroy},
+    {"ws-level: invalid utf8 text", do_invalid_utf8},
+    {"ws-level: too big (10001 bytes)", do_too_big},
+    {"ws-level: exact max (10000 bytes)", do_exact_max},
+    {"ws-level: unmasked frame", do_unmasked},
+    {"ws-level: rsv1 set", do_rsv1},
+    {"ws-level: reserved opcode 3", do_opcode3},
+    {"ws-level: ws ping", do_ping},
+    {"ws-level: ws close 1000", do_close_1000},
+    {"ws-level: ws close 1001 bye", do_close_1001},
+    {"ws-level: ws close empty", do_close_empty},
+    {"ws-level: tcp FIN", do_fin},
+    {"ws-level: tcp destroy", do_destroy},
 };
 
 static void send_binary(peer *p, const char *hex, size_t n)
@@ -391,14 +436,28 @@ static void replay_all(unsigned loops, size_t chunk)
     assert_true(t.same > 100);
 }
 
-static void test_one_loop(void **state) { (void)state; replay_all(1, 0); }
-static void test_three_loops(void **state) { (void)state; replay_all(3, 0); }
-static void test_byte_by_byte(void **state) { (void)state; replay_all(1, 1); }
+static void test_one_loop(void **state)
+{
+    (void)state;
+    replay_all(1, 0);
+}
+static void test_three_loops(void **state)
+{
+    (void)state;
+    replay_all(3, 0);
+}
+static void test_byte_by_byte(void **state)
+{
+    (void)state;
+    replay_all(1, 1);
+}
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_loop), cmocka_unit_test(test_three_loops), cmocka_unit_test(test_byte_by_byte),
+        cmocka_unit_test(test_one_loop),
+        cmocka_unit_test(test_three_loops),
+        cmocka_unit_test(test_byte_by_byte),
     };
 
     return cmocka_run_group_tests_name("ws vectors", tests, NULL, NULL);
