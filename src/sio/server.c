@@ -203,6 +203,8 @@ int sio_server_listen(sio_server *io)
 {
     int port = io->opt.port;
 
+    if (loop_port_is_taken(io->shard[0].loop, io->opt.host, port))
+        return SIO_EADDR;
     for (unsigned i = 0; i < io->nshards; i++) {
         int err = http_server_listen(io->shard[i].http, io->opt.host, &port);
 
