@@ -1,18 +1,18 @@
 /* Connection state recovery, in memory, over several loops.
-  *
-  * Every event that can be recovered is numbered by the loop it starts on: its offset is (origin, seq).
-  * Each loop logs what passes by. Posts between two loops keep their order, so all loops see the events of
-  * one origin in the same order, and what a client has seen is described exactly by one number per origin,
-  * however the streams were mixed on its loop.
-  *
-  * A lost socket's state stays on the loop it lived on; the first character of its private id (pid) names
-  * the loop that knows where that is. A client that comes back on another loop gets its state from there
-  * together with those numbers and the order of what it missed; the events themselves, but for those to it
-  * alone, are in its new loop's own log.
-  *
-  * What is replayed is logged once more, as events for that client alone, behind a mark (an event without
-  * a packet) for the offset it came with. So the log holds everything a client got in the order it got it:
-  * it may be lost again at any point. */
+ *
+ * Every event that can be recovered is numbered by the loop it starts on: its offset is (origin, seq).
+ * Each loop logs what passes by. Posts between two loops keep their order, so all loops see the events of
+ * one origin in the same order, and what a client has seen is described exactly by one number per origin,
+ * however the streams were mixed on its loop.
+ *
+ * A lost socket's state stays on the loop it lived on; the first character of its private id (pid) names
+ * the loop that knows where that is. A client that comes back on another loop gets its state from there
+ * together with those numbers and the order of what it missed; the events themselves, but for those to it
+ * alone, are in its new loop's own log.
+ *
+ * What is replayed is logged once more, as events for that client alone, behind a mark (an event without
+ * a packet) for the offset it came with. So the log holds everything a client got in the order it got it:
+ * it may be lost again at any point. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "sio/recovery_int.h"

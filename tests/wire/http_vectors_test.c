@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#define SESSION "/socket.io/?EIO=4&transport=polling&sid="
+
 typedef struct exchange {
     sio_str name, request, status, headers, body, after; /* headers: a JSON list; after: bytes behind a 101 */
     bool closed;
@@ -122,18 +124,13 @@ static const char *our_sid(bench *b, sio_str name, const char *theirs)
     return k->ours;
 }
 
-static void session_target(const char *sid, char *out, size_t n)
-{
-    snprintf(out, n, "/socket.io/?EIO=4&transport=polling&sid=%s", sid);
-}
-
 /* ---- what went before an exchange ---- */
 
 static void wait_with_get(bench *b, const char *sid)
 {
     char target[128];
 
-    session_target(sid, target, sizeof target);
+    snprintf(target, sizeof target, SESSION "%s", sid);
     b->first = dial(b);
     peer_get(b->first, target);
 }
@@ -161,7 +158,7 @@ static void post(bench *b, const char *sid, const char *body)
     char target[128];
     peer *p = dial(b);
 
-    session_target(sid, target, sizeof target);
+    snprintf(target, sizeof target, SESSION "%s", sid);
     peer_post(p, target, body);
     free(peer_body(p, 200));
 }
@@ -572,34 +569,26 @@ static void replay_all(unsigned loops, size_t chunk)
     assert_true(t.same > 100);
 }
 
-static void test_one_loop(void **state)
+typedef struct variant {
+    unsigned loops;
+    size_t chunk;
+} variant;
+
+static void test_exchanges(void **state)
 {
-    (void)state;
-    replay_all(1, 0);
-}
-static void test_three_loops(void **state)
-{
-    (void)state;
-    replay_all(3, 0);
-}
-static void test_byte_by_byte(void **state)
-{
-    (void)state;
-    replay_all(1, 1);
-}
-static void test_three_loops_byte_by_byte(void **state)
-{
-    (void)state;
-    replay_all(3, 1);
+    const variant *v = *state;
+
+    replay_all(v->loops, v->chunk);
 }
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_loop),
-        cmocka_unit_test(test_three_loops),
-        cmocka_unit_test(test_byte_by_byte),
-        cmocka_unit_test(test_three_loops_byte_by_byte),
+    static variant v[] = {{1, 0}, {3, 0}, {1, 1}, {3, 1}};
+    const struct CMUnitTest tests[] = {
+        {"one loop", test_exchanges, NULL, NULL, &v[0]},
+        {"three loops", test_exchanges, NULL, NULL, &v[1]},
+        {"byte by byte", test_exchanges, NULL, NULL, &v[2]},
+        {"three loops, byte by byte", test_exchanges, NULL, NULL, &v[3]},
     };
 
     return cmocka_run_group_tests_name("http vectors", tests, NULL, NULL);
