@@ -22,7 +22,7 @@ export type NotificationType = "NEW_FOLLOWER" | "NEW_RSVP" | "PARTY_REMINDER" | 
 export type ChangeKind = "edit" | "delete" | "react" | "unreact";
 
 /** Why an event was refused. Newer servers may have more. */
-export type RefusalCode = "bad_request" | "too_long" | "too_many" | "busy" | "internal" | "forbidden" | "not_a_member" | "not_found" | (string & {});
+export type RefusalCode = "bad_request" | "too_long" | "too_many" | "rate_limited" | "busy" | "internal" | "forbidden" | "not_a_member" | "not_found" | (string & {});
 
 /** Who said something. */
 export interface Sender {

@@ -125,12 +125,39 @@ static const char *admit(sio_socket *s, sio_in *in)
 
 static void on_guard(sio_socket *s, sio_in *in)
 {
-    const char *no = admit(s, in);
+    limits *l = app_of(s)->opt.limits;
+    limit_session *me = &app_session_of(s)->limit;
+    int64_t retry_ms = 0;
+    const char *no = limit_arrive(l, me, s, &retry_ms);
 
-    if (no)
-        sio_refuse(in, no, sio_undefined);
-    else
+    if (!no)
+        no = admit(s, in);
+    if (!no)
+        no = limit_enter(l, me, app_session_of(s)->user->id, &retry_ms);
+    if (!no)
         sio_accept(in);
+    else if (retry_ms)
+        sio_refuse(in, no, sio_obj("code", APP_RATE_LIMITED, "retryAfterMs", retry_ms));
+    else
+        sio_refuse(in, no, sio_undefined);
+}
+
+/* Before every event: 0 lets it pass. */
+static int on_packet(sio_socket *s, sio_in *in)
+{
+    bool flood;
+    int64_t wait_ms = limit_event(app_of(s)->opt.limits, &app_session_of(s)->limit, sio_event_name(in), &flood);
+
+    if (!wait_ms)
+        return 0;
+    app_refuse_for(s, in, APP_RATE_LIMITED, flood ? "Too many events, disconnected" : "Too many events", wait_ms);
+    if (flood) {
+        sio_str id = app_session_of(s)->user->id;
+
+        log_warn("%.*s sends far more than allowed and is disconnected", (int)id.n, id.p);
+        sio_disconnect(s, true);
+    }
+    return SIO_ELIMIT;
 }
 
 /* ---- coming and going ------------------------------------------------------------------------------ */
@@ -140,6 +167,7 @@ static void on_connect(sio_socket *s)
     sio_str id = app_session_of(s)->user->id;
     char room[APP_USER_ROOM_MAX];
 
+    limit_connected(app_of(s)->opt.limits, &app_session_of(s)->limit, s, id);
     app_user_room(id, room);
     sio_join(s, room);
     presence_came(s);
@@ -153,6 +181,7 @@ static void on_disconnecting(sio_socket *s, const char *reason)
 {
     app_session *me = app_session_of(s);
 
+    limit_leave(&me->limit);
     chat_disconnecting(s);
     party_goes(s, reason);
     presence_goes(s, reason);
@@ -164,6 +193,7 @@ static void on_free(void *data)
 {
     app_session *session = data;
 
+    limit_leave(&session->limit);
     party_session_free(session);
     app_user_drop(session->user);
 }
@@ -190,6 +220,8 @@ int app_attach(app *a, sio_server *io)
         err = notify_attach(a);
     if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
+    if (limit_has_rates(a->opt.limits))
+        sio_use_packet(a->ns, on_packet);
     sio_on_connect(a->ns, on_connect);
     sio_on_disconnecting(a->ns, on_disconnecting);
     return err;
@@ -230,11 +262,21 @@ bool app_op_end(sio_socket *s)
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
+static void refuse(sio_socket *s, sio_in *in, const char *code, const char *message, sio_val retry)
+{
+    sio_emit(s, out_error, sio_obj("message", message, "code", code, "event", sio_event_name(in), "retryAfterMs", retry));
+    if (sio_wants_ack(in))
+        sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message, "retryAfterMs", retry)));
+}
+
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message)
 {
-    sio_emit(s, out_error, sio_obj("message", message, "code", code, "event", sio_event_name(in)));
-    if (sio_wants_ack(in))
-        sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message)));
+    refuse(s, in, code, message, sio_undefined);
+}
+
+void app_refuse_for(sio_socket *s, sio_in *in, const char *code, const char *message, int64_t retry_ms)
+{
+    refuse(s, in, code, message, sio_v(retry_ms));
 }
 
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)

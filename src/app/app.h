@@ -5,6 +5,7 @@
 
 #include "app/auth/jwt.h"
 #include "app/events.h"
+#include "app/limit/limit.h"
 #include "db/db.h"
 #include "sio.h"
 
@@ -15,10 +16,12 @@
 typedef struct app_options {
     db                 *db;       /* outlives the app */
     const jwt_verifier *verifier; /* outlives the app */
+    limits             *limits;   /* outlives the app */
     /* Try it out: every room may be entered and is made by its first message, every user with a good token
      * exists. */
     bool                demo;
     uint32_t            typing_ttl_ms; /* how long somebody types who says nothing more */
+    int64_t             chat_max_content; /* characters of a message; the catalogue has the most that can be set */
     bool                presence_everyone;    /* everybody hears of everybody; else followers and subscribers do */
     int64_t             presence_grace_ms;    /* a user is offline so long after the last socket has gone */
     int64_t             presence_interval_ms; /* between two presence:update of one user */
@@ -68,6 +71,7 @@ void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX]);
 /* What each socket of "/" carries (sio_data). */
 typedef struct app_session {
     app_user         *user;
+    limit_session     limit;
     struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
     struct chat_typing *typing; /* chat_typing.c: rooms the user types in */
     unsigned          pending; /* jobs under way */
@@ -103,6 +107,8 @@ bool app_op_end(sio_socket *s);
 /* Says no with a code of events.def: event `error` {message, code, event} to the socket and, when asked for, ack
  * {ok: false, error: {code, message}}. */
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message);
+/* The same with retryAfterMs: when it may work again. */
+void app_refuse_for(sio_socket *s, sio_in *in, const char *code, const char *message, int64_t retry_ms);
 /* The same after a database job failed: busy or internal, by err; the cause goes to the log. */
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message);
 /* sio_bind_value that refuses with bad_request or too_long and a message naming the field. 0 or SIO_EFIELD. */

@@ -16,6 +16,7 @@ typedef struct serve {
     bool          demo;
     auth          auth;
     db           *db;
+    limits       *limits;
     app           app;
     sio_server   *io;
     stopper       stopper;
@@ -94,6 +95,8 @@ static void set_options(sio_options *o, serve *s, const char *client_dir)
     o->max_payload = (size_t)c->max_payload;
     o->max_attachments = (unsigned)c->max_attachments;
     o->max_unsent = (size_t)c->max_unsent;
+    o->max_rooms = (unsigned)c->max_rooms;
+    o->max_acks = (unsigned)c->max_acks;
     o->compression_threshold = (size_t)c->http_compression_threshold;
     o->recovery_ms = (uint32_t)c->recovery_duration;
     o->client_dir = client_dir;
@@ -103,12 +106,32 @@ static void set_options(sio_options *o, serve *s, const char *client_dir)
         o->cookie = (sio_cookie){.name = "io", .path = "/", .same_site = "Lax", .http_only = true};
 }
 
+static int make_limits(serve *s)
+{
+    const config *c = s->config;
+    limit_options o = {
+        .socket = {(uint32_t)c->rate_socket, (uint32_t)c->rate_socket_burst},
+        .user = {(uint32_t)c->rate_user, (uint32_t)c->rate_user_burst},
+        .address = {(uint32_t)c->rate_address, (uint32_t)c->rate_address_burst},
+        .events = c->rate_events, .flood = (uint32_t)c->rate_flood,
+        .connections = (uint32_t)c->max_connections_per_address, .proxies = c->trusted_proxies,
+    };
+    char why[200];
+    int err = limits_new(&s->limits, &o, why, sizeof(why));
+
+    if (err == 0)
+        return 0;
+    log_error("RATE_EVENTS, TRUSTED_PROXIES: %s", why);
+    return err == SIO_EINVAL ? EXIT_USAGE : EXIT_FAULT;
+}
+
 static void set_app_options(app_options *o, const serve *s)
 {
     enum { AUTO, EVERYONE, FOLLOWERS };
     const config *c = s->config;
 
-    *o = (app_options){.db = s->db, .verifier = s->auth.verifier, .demo = s->demo};
+    *o = (app_options){.db = s->db, .verifier = s->auth.verifier, .limits = s->limits, .demo = s->demo};
+    o->chat_max_content = c->chat_max_content;
     o->typing_ttl_ms = (uint32_t)c->chat_typing_ttl;
     o->presence_everyone = c->presence_audience == AUTO ? s->demo : c->presence_audience == EVERYONE;
     o->presence_grace_ms = c->presence_grace;
@@ -178,6 +201,7 @@ static void fini(serve *s)
     app_detach(&s->app);
     if (s->io)
         sio_server_free(s->io);
+    limits_free(s->limits);
     auth_fini(&s->auth);
 }
 
@@ -189,7 +213,7 @@ int command_serve(const options *o)
     log_setup((log_level)o->config.log_level, o->config.log_format ? log_json_sink : NULL);
     stop_block();
     raise_descriptors();
-    if ((code = open_key(&s)) == 0 && (code = open_database(&s)) == 0 && (code = make_server(&s)) == 0)
+    if ((code = open_key(&s)) == 0 && (code = make_limits(&s)) == 0 && (code = open_database(&s)) == 0 && (code = make_server(&s)) == 0)
         code = run(&s);
     fini(&s);
     return code;

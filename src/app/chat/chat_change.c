@@ -57,6 +57,8 @@ static int edit_check(chat_op *o)
     in_chat_edit *p = &change_of(o)->edit;
     int err;
 
+    if (!chat_content_fits(o->socket, o->in, p->content))
+        return SIO_EFIELD;
     if (chat_has_nul(p->content)) {
         app_refuse(o->socket, o->in, APP_BAD_REQUEST, "content must not contain U+0000");
         return SIO_EFIELD;

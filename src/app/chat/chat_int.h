@@ -50,6 +50,8 @@ void chat_list_fini(chat_list *l);                     /* a zeroed one is allowe
 /* Texts of people: halves of surrogate pairs become U+FFFD. 0 or SIO_ENOMEM; memory is the event's. */
 int  chat_text_mend(sio_in *in, sio_str *s);
 bool chat_has_nul(sio_str s);
+/* Whether the text of a message is as short as CHAT_MAX_CONTENT wants it; if not, the event has been refused. */
+bool chat_content_fits(sio_socket *s, sio_in *in, sio_str content);
 
 /* ---- messages that others wrote ---------------------------------------------------------------------- */
 

@@ -55,6 +55,8 @@ static int send_check(chat_op *o)
 
     if (p->media_url.n == 0)
         p->media_url = (sio_str){NULL, 0};
+    if (!chat_content_fits(o->socket, o->in, p->content))
+        return SIO_EFIELD;
     fault = payload_fault(p);
     if (fault) {
         app_refuse(o->socket, o->in, APP_BAD_REQUEST, fault);

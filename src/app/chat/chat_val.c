@@ -1,6 +1,7 @@
 /* Messages as values. */
 #include "app/chat/chat_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void put(sio_val **at, const char *key, sio_val v)
@@ -132,6 +133,20 @@ int chat_text_mend(sio_in *in, sio_str *s)
         memcpy(copy + (bad - s->p), "\xef\xbf\xbd", 3);
     s->p = copy;
     return 0;
+}
+
+bool chat_content_fits(sio_socket *s, sio_in *in, sio_str content)
+{
+    int64_t max = app_of(s)->opt.chat_max_content, n = 0;
+    char text[80];
+
+    for (size_t i = 0; i < content.n; i++)
+        n += ((unsigned char)content.p[i] & 0xc0) != 0x80; /* code points: all but continuation bytes */
+    if (n <= max)
+        return true;
+    snprintf(text, sizeof(text), "content must have at most %lld characters", (long long)max);
+    app_refuse(s, in, APP_TOO_LONG, text);
+    return false;
 }
 
 bool chat_has_nul(sio_str s) { return s.n && memchr(s.p, 0, s.n); }
