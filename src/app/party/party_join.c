@@ -194,11 +194,15 @@ static int on_make_run(db_job *job, db_conn *c)
 /* In the demo every party exists once somebody wants to see it: true when it is being made. */
 static bool make_party(party_join *j)
 {
+    int err;
+
     if (j->job.err < 0 || j->door.exists || j->job.run == on_make_run || !app_of(j->socket)->opt.demo)
         return false;
     j->job.run = on_make_run;
-    j->job.err = app_write(j->socket, &j->job);
-    return j->job.err == 0;
+    err = app_write(j->socket, &j->job);
+    if (err < 0)
+        j->job.err = err; /* else the job is the database's already */
+    return err == 0;
 }
 
 static void decide(party_join *j)
