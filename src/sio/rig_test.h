@@ -26,11 +26,17 @@ static inline sio_options rig_options(unsigned loops)
     return o;
 }
 
-/* Namespaces and handlers are added between this and rig_listen. */
+/* The seed decides the order of loops and events; 0 = as they come. Namespaces and handlers are added between this and
+ * rig_listen. */
+static inline void rig_init_seeded(rig *r, const sio_options *o, uint64_t seed)
+{
+    *r = (rig){.s = sim_new(seed)};
+    assert_int_equal(server_new_on(&r->io, o, &(loop_maker){rig_make_loop, r->s}), 0);
+}
+
 static inline void rig_init(rig *r, const sio_options *o)
 {
-    *r = (rig){.s = sim_new(0)};
-    assert_int_equal(server_new_on(&r->io, o, &(loop_maker){rig_make_loop, r->s}), 0);
+    rig_init_seeded(r, o, 0);
 }
 
 static inline void rig_listen(rig *r)

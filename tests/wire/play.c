@@ -253,7 +253,7 @@ static void begin(player *pl)
 
     lab_init(&pl->lab);
     read_options(pl, &o);
-    rig_init(&pl->r, &o);
+    rig_init_seeded(&pl->r, &o, pl->v.seed);
     pl->r.chunk = pl->v.chunk;
     if (!lab_attach(&pl->lab, pl->r.io, pl->scenario->apps))
         fail_msg("%s: unknown app in \"%s\"", pl->scenario->file, pl->scenario->apps);

@@ -31,7 +31,8 @@ void script_free(script *s);
 /* How a scenario is run. */
 typedef struct variant {
     unsigned loops;
-    size_t chunk; /* bytes the server reads at a time, 0 = whole */
+    size_t chunk;   /* bytes the server reads at a time, 0 = whole */
+    unsigned seed;  /* of the order in which loops and events come, 0 = as they are */
 } variant;
 /* Plays it against a new server; fails the running cmocka test when something differs. */
 void scenario_play(const scenario *s, variant v);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const variant variants[] = {{1, 0}, {3, 0}, {1, 1}, {3, 1}};
+static const variant variants[] = {{1, 0, 0}, {3, 0, 0}, {1, 1, 0}, {3, 1, 0}, {3, 0, 0x5eed}};
 
 typedef struct run {
     const scenario *scenario;
@@ -26,7 +26,7 @@ static const char *name_of(const run *r)
     char *name;
 
     if (asprintf(&name, "%s: %s (%u loop%s%s)", r->scenario->file, r->scenario->name, r->v.loops,
-                 r->v.loops == 1 ? "" : "s", r->v.chunk ? ", byte by byte" : "") < 0)
+                 r->v.loops == 1 ? "" : "s", r->v.chunk ? ", byte by byte" : r->v.seed ? ", shuffled" : "") < 0)
         abort();
     return name;
 }
