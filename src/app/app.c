@@ -113,10 +113,14 @@ static const char *admit(sio_socket *s, sio_in *in)
     sio_str token;
     const char *no = find_token(s, in, &token);
 
-    if (no)
+    if (no) {
+        app_count(a, token_missing);
         return no;
+    }
     if (jwt_verify(a->opt.verifier, token, sio_now(a->io), &user) < 0) {
-        log_debug("token refused: %s", user.why); /* not above debug: anybody can make it happen at will */
+        app_count(a, token_invalid);
+        log_event(LOG_DEBUG, LOG_FIELDS({"address", sio_handshake_address(s)}, {"reason", sio_s(user.why)}),
+                  "token refused"); /* not above debug: anybody can make it happen at will */
         return "Invalid token";
     }
     app_session_of(s)->user = app_user_new(&user);
@@ -165,6 +169,7 @@ static int on_packet(sio_socket *s, sio_in *in)
 static void on_connect(sio_socket *s)
 {
     sio_str id = app_session_of(s)->user->id;
+    const sio_id socket = sio_id_of(s);
     char room[APP_USER_ROOM_MAX];
 
     limit_connected(app_of(s)->opt.limits, &app_session_of(s)->limit, s, id);
@@ -172,21 +177,25 @@ static void on_connect(sio_socket *s)
     sio_join(s, room);
     presence_came(s);
     party_came(s);
-    log_info("User connected: %.*s, %s%s", (int)id.n, id.p, sio_transport_name(s),
-             sio_recovered(s) ? ", recovered" : "");
+    log_event(LOG_INFO,
+              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", id}, {"transport", sio_s(sio_transport_name(s))},
+                         {"address", sio_handshake_address(s)}, {"recovered", sio_s(sio_recovered(s) ? "true" : "false")}),
+              "User connected: %.*s", (int)id.n, id.p);
 }
 
 /* Not on_disconnect: by then the session may have moved to where it waits for the client's return. */
 static void on_disconnecting(sio_socket *s, const char *reason)
 {
     app_session *me = app_session_of(s);
+    const sio_id socket = sio_id_of(s);
 
     limit_leave(&me->limit);
     chat_disconnecting(s);
     party_goes(s, reason);
     presence_goes(s, reason);
     me->pending = 0; /* what is under way belongs to this connection, not to a recovered one */
-    log_info("User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
+    log_event(LOG_INFO, LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", me->user->id}, {"reason", sio_s(reason)}),
+              "User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
 }
 
 static void on_free(void *data)
@@ -200,6 +209,12 @@ static void on_free(void *data)
 
 void app_init(app *a, const app_options *o) { *a = (app){.opt = *o}; }
 
+void app_fini(app *a)
+{
+    free(a->cells);
+    a->cells = NULL;
+}
+
 int app_attach(app *a, sio_server *io)
 {
     sio_ns_options opt = {.data_size = sizeof(app_session), .on_free = on_free};
@@ -207,7 +222,8 @@ int app_attach(app *a, sio_server *io)
 
     a->io = io;
     a->ns = sio_of(io, "/", &opt);
-    if (!a->ns)
+    a->cells = app_cells_new(sio_server_loops(io));
+    if (!a->ns || !a->cells)
         return SIO_ENOMEM;
     err = sio_use(a->ns, on_guard);
     if (err == 0)
@@ -262,33 +278,49 @@ bool app_op_end(sio_socket *s)
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
+/* At level debug, and warn for faults of the server: what a client does at will must not fill the disk. */
+static void log_refusal(sio_socket *s, sio_in *in, log_level level, const char *code, const char *reason)
+{
+    const sio_id socket = sio_id_of(s);
+    sio_str room = {NULL, 0}, event = sio_event_name(in);
+
+    if (!log_enabled(level))
+        return;
+    if (!sio_str_of(in, sio_get(sio_arg(in, 0), "roomId"), &room))
+        room.p = NULL;
+    log_event(level,
+              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", app_session_of(s)->user->id}, {"room", room},
+                         {"event", event}, {"code", sio_s(code)}, {"reason", sio_s(reason)}),
+              "%.*s refused: %s", (int)event.n, event.p, code);
+}
+
 static void refuse(sio_socket *s, sio_in *in, const char *code, const char *message, sio_val retry)
 {
+    app_count_refusal(app_of(s), code);
     sio_emit(s, out_error, sio_obj("message", message, "code", code, "event", sio_event_name(in), "retryAfterMs", retry));
     if (sio_wants_ack(in))
         sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message, "retryAfterMs", retry)));
 }
 
-void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message)
-{
-    refuse(s, in, code, message, sio_undefined);
-}
-
 void app_refuse_for(sio_socket *s, sio_in *in, const char *code, const char *message, int64_t retry_ms)
 {
+    log_refusal(s, in, LOG_DEBUG, code, message);
     refuse(s, in, code, message, sio_v(retry_ms));
+}
+
+void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message)
+{
+    log_refusal(s, in, LOG_DEBUG, code, message);
+    refuse(s, in, code, message, sio_undefined);
 }
 
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)
 {
     bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT || err == SIO_EUNAVAILABLE;
-    sio_str event = sio_event_name(in);
+    const char *code = busy ? APP_BUSY : APP_INTERNAL;
 
-    if (busy)
-        log_debug("%.*s: %s", (int)event.n, event.p, sio_strerror(err)); /* comes in thousands when it comes */
-    else
-        log_warn("%.*s failed: %s", (int)event.n, event.p, sio_strerror(err));
-    app_refuse(s, in, busy ? APP_BUSY : APP_INTERNAL, message);
+    log_refusal(s, in, busy ? LOG_DEBUG : LOG_WARN, code, sio_strerror(err)); /* busy comes in thousands when it comes */
+    refuse(s, in, code, message, sio_undefined);
 }
 
 static void bad_choice(const sio_field *f, char *out, size_t n)

@@ -3,6 +3,7 @@
 #ifndef APP_APP_H
 #define APP_APP_H
 
+#include "app/app_stats.h"
 #include "app/auth/jwt.h"
 #include "app/events.h"
 #include "app/limit/limit.h"
@@ -37,6 +38,7 @@ typedef struct app {
     struct chat     *chat;     /* chat/chat_typing.c */
     struct presence *presence; /* presence/ */
     struct party    *party;    /* party/ */
+    app_cells  *cells; /* counters, see app_count */
 } app;
 
 /* Prepares *a. The server is then made with sio_options.context = a. */
@@ -48,6 +50,8 @@ void app_init(app *a, const app_options *o);
 int  app_attach(app *a, sio_server *io);
 /* Frees what app_attach made, also when that failed. After sio_server_run returned. */
 void app_detach(app *a);
+/* After sio_server_free. */
+void app_fini(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
 

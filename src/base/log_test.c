@@ -11,8 +11,14 @@ static char caught[2048];
 static log_level caught_level;
 static int catches;
 
-static void catch_line(log_level level, const char *line)
+static size_t caught_fields;
+static log_field caught_first;
+
+static void catch_line(log_level level, const char *line, const log_field *fields, size_t n)
 {
+    caught_fields = n;
+    if (n)
+        caught_first = fields[0];
     catches++;
     caught_level = level;
     snprintf(caught, sizeof(caught), "%s", line);
@@ -49,6 +55,22 @@ static void a_line_is_one_line(void **state)
     assert_string_equal(caught + 1020, "...");
 }
 
+static void fields_reach_the_sink(void **state)
+{
+    (void)state;
+    log_setup(LOG_INFO, catch_line);
+    log_event(LOG_INFO, LOG_FIELDS({"user", sio_lit("ann")}, {"room", {NULL, 0}}), "%s came", "ann");
+    assert_string_equal(caught, "ann came");
+    assert_int_equal(caught_fields, 2);
+    assert_string_equal(caught_first.key, "user");
+    assert_true(sio_str_eq(caught_first.value, sio_lit("ann")));
+    log_info("plain");
+    assert_int_equal(caught_fields, 0);
+    catches = 0;
+    log_event(LOG_DEBUG, LOG_FIELDS({"user", sio_lit("ann")}), "not now");
+    assert_int_equal(catches, 0);
+}
+
 /* Runs one log_warn with stderr pointing into a pipe and gives back what came out. */
 static void capture_stderr(char *out, size_t room)
 {
@@ -58,6 +80,7 @@ static void capture_stderr(char *out, size_t room)
     assert_int_equal(pipe(ends), 0);
     dup2(ends[1], 2);
     log_warn("hello %s", "there");
+    log_event(LOG_ERROR, LOG_FIELDS({"a", sio_lit("x\ny")}, {"b", {NULL, 0}}, {"c", sio_lit("d e")}), "again");
     dup2(saved, 2);
     close(saved);
     close(ends[1]);
@@ -76,7 +99,7 @@ static void the_default_sink_writes_time_and_level(void **state)
     log_setup(LOG_INFO, NULL);
     capture_stderr(text, sizeof(text));
     assert_int_equal(regcomp(&shape, "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
-                             "\\.[0-9]{3}Z WARN  hello there\n$", REG_EXTENDED | REG_NOSUB), 0);
+                             "\\.[0-9]{3}Z WARN  hello there\n.* ERROR again a=x[?]y c=\"d e\"\n$", REG_EXTENDED | REG_NOSUB), 0);
     assert_int_equal(regexec(&shape, text, 0, NULL, 0), 0);
     regfree(&shape);
 }
@@ -86,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_reach_the_sink_by_level),
         cmocka_unit_test(a_line_is_one_line),
+        cmocka_unit_test(fields_reach_the_sink),
         cmocka_unit_test(the_default_sink_writes_time_and_level),
     };
 

@@ -8,25 +8,47 @@
 #include <string.h>
 #include <time.h>
 
-#define LINE_MAX_BYTES 1024 /* of base/log.h's lines */
+#define TEXT_MAX 1024 /* bytes of a text: base/log.h's lines are no longer, and values are cut there */
+#define LINE_MAX_BYTES (64 * 1024)
 
-void log_json_sink(log_level level, const char *line)
+static int put_head(buf *out, log_level level)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
-    char head[96], when[32], clean[3 * LINE_MAX_BYTES];
     struct timespec now;
     struct tm tm;
-    buf out;
+    char when[32];
 
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(head, sizeof(head), "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":", when, now.tv_nsec / 1000000,
-             names[level]);
-    buf_init(&out, sizeof(head) + 6 * sizeof(clean));
-    if (buf_add(&out, head, strlen(head)) == 0 &&
-        json_quote(&out, (sio_str){clean, utf8_sanitize(line, strnlen(line, LINE_MAX_BYTES), clean)}) == 0 &&
-        buf_add(&out, "}\n", 2) == 0)
-        fwrite(out.p, 1, out.n, stderr);
+    return buf_printf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", when, now.tv_nsec / 1000000, names[level]);
+}
+
+static int put_text(buf *out, const char *key, sio_str text)
+{
+    char clean[3 * TEXT_MAX];
+    size_t n = text.n < TEXT_MAX ? text.n : TEXT_MAX;
+    int err = buf_printf(out, ",\"%s\":", key);
+
+    return err < 0 ? err : json_quote(out, (sio_str){clean, utf8_sanitize(text.p, n, clean)});
+}
+
+/* A line that does not fit ends behind its last field that did. */
+void log_json_sink(log_level level, const char *line, const log_field *fields, size_t n)
+{
+    size_t good = 0;
+    buf out;
+
+    buf_init(&out, LINE_MAX_BYTES);
+    if (put_head(&out, level) == 0 && put_text(&out, "message", sio_str_z(line)) == 0) {
+        good = out.n;
+        for (size_t i = 0; i < n; i++)
+            if (fields[i].value.p && put_text(&out, fields[i].key, fields[i].value) == 0)
+                good = out.n;
+            else
+                out.n = good;
+        if (buf_add(&out, "}\n", 2) == 0)
+            fwrite(out.p, 1, out.n, stderr);
+    }
     buf_fini(&out);
 }

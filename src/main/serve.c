@@ -5,10 +5,13 @@
 #include "main/commands.h"
 #include "main/demo.h"
 #include "main/log_json.h"
+#include "main/ops.h"
 #include "main/stop.h"
 
 #include <string.h>
 #include <sys/resource.h>
+
+#define LAST_WORDS_MS 1000
 
 /* All parts of a running server; zeroed members were not made yet. */
 typedef struct serve {
@@ -19,6 +22,7 @@ typedef struct serve {
     limits       *limits;
     app           app;
     sio_server   *io;
+    ops           ops;
     stopper       stopper;
     bool          has_stopper;
 } serve;
@@ -141,6 +145,12 @@ static void set_app_options(app_options *o, const serve *s)
     o->party_count_interval_ms = c->party_count_interval;
 }
 
+static int attach_ops(serve *s)
+{
+    s->ops = (ops){.io = s->io, .db = s->db, .app = &s->app};
+    return ops_attach(&s->ops, s->config->metrics);
+}
+
 static int make_server(serve *s)
 {
     const char *client_dir = s->config->client_dir;
@@ -155,18 +165,21 @@ static int make_server(serve *s)
     set_app_options(&app, s);
     app_init(&s->app, &app);
     if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||
-        (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
+        (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
     return 0;
 }
 
-/* What clients have sent is saved and answered before they are sent away. */
+/* Clients go one after the other, and those that are left all at once, when what they have sent is saved and answered. They
+ * get a little time for their last words even when all of it is used up. */
 static void stop(void *arg)
 {
     serve *s = arg;
+    long grace = s->config->shutdown_grace, least = grace < LAST_WORDS_MS ? grace : LAST_WORDS_MS;
+    long left = ops_drain(&s->ops, (unsigned)s->config->drain_rate, grace);
 
     db_stop(s->db);
-    sio_server_stop(s->io, (int)s->config->shutdown_grace);
+    sio_server_stop(s->io, (int)(left > least ? left : least));
 }
 
 static int run(serve *s)
@@ -201,6 +214,7 @@ static void fini(serve *s)
     app_detach(&s->app);
     if (s->io)
         sio_server_free(s->io);
+    app_fini(&s->app);
     limits_free(s->limits);
     auth_fini(&s->auth);
 }

@@ -138,10 +138,13 @@ static int send_run(chat_op *o, db_conn *c)
 /* On the writer's thread, in the order of the commits: so all members, on whatever loop, see one order. */
 static void send_committed(chat_op *o)
 {
+    const app *a = sio_context(sio_ns_server(o->ns));
     chat_val v;
 
-    if (!send_of(o)->repeated)
-        sio_emit(sio_to(o->ns, o->room.name), out_chat_new_message, chat_val_make(&v, &send_of(o)->m));
+    if (send_of(o)->repeated)
+        return;
+    app_count(a, messages);
+    sio_emit(sio_to(o->ns, o->room.name), out_chat_new_message, chat_val_make(&v, &send_of(o)->m));
 }
 
 static void send_answer(chat_op *o)

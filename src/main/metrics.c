@@ -1,0 +1,129 @@
+#include "main/metrics.h"
+
+#include "db/db_stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PREFIX "partyline_"
+
+/* One row of a table of counters, with its value in a struct of uint64_t. */
+typedef struct row {
+    const char *name, *labels, *help, *type;
+    size_t      at;
+} row;
+
+#define SIO_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(sio_stats, member)},
+#define SIO_GAUGE(member, name, labels, help)   {name, labels, help, "gauge", offsetof(sio_stats, member)},
+static const row sio_rows[] = {SIO_STATS(SIO_COUNTER, SIO_GAUGE)};
+#define DB_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(db_stats, member)},
+#define DB_GAUGE(member, name, labels, help)   {name, labels, help, "gauge", offsetof(db_stats, member)},
+static const row db_rows[] = {DB_STATS(DB_COUNTER, DB_GAUGE)};
+#define APP_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(app_stats, member)},
+#define APP_GAUGE(member, name, labels, help)   {name, labels, help, "gauge", offsetof(app_stats, member)},
+static const row app_rows[] = {APP_STATS(APP_COUNTER, APP_GAUGE)};
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An error sticks, so that a caller need not ask after each line. */
+typedef struct page {
+    buf *out;
+    int  err;
+} page;
+
+#define PUT(p, ...) ((p)->err = (p)->err < 0 ? (p)->err : buf_printf((p)->out, __VA_ARGS__))
+
+static void put_head(page *p, const char *name, const char *type, const char *help)
+{
+    PUT(p, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
+
+static void put_value(page *p, const char *name, const char *labels, uint64_t value)
+{
+    PUT(p, PREFIX "%s%s%s%s %" PRIu64 "\n", name, *labels ? "{" : "", labels, *labels ? "}" : "", value);
+}
+
+static void put_rows(page *p, const row *rows, size_t n, const void *stats)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value;
+
+        if (i == 0 || strcmp(rows[i].name, rows[i - 1].name) != 0)
+            put_head(p, rows[i].name, rows[i].type, rows[i].help);
+        memcpy(&value, (const char *)stats + rows[i].at, sizeof(value));
+        put_value(p, rows[i].name, rows[i].labels, value);
+    }
+}
+
+/* `unit` is what one of the histogram's integers is in the unit of the name. */
+static void put_histogram(page *p, const char *name, const char *help, const sio_histogram *h, double unit)
+{
+    uint64_t below = 0;
+
+    put_head(p, name, "histogram", help);
+    for (unsigned i = 0; i < h->n; i++) {
+        below += h->count[i];
+        PUT(p, PREFIX "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, h->bound[i] * unit, below);
+    }
+    below += h->count[h->n];
+    PUT(p, PREFIX "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, below);
+    PUT(p, PREFIX "%s_sum %.6g\n" PREFIX "%s_count %" PRIu64 "\n", name, (double)h->sum * unit, name, below);
+}
+
+static void put_refusals(page *p, const app_stats *stats)
+{
+    unsigned i = 0;
+    char label[80];
+
+    put_head(p, "refusals_total", "counter", "Events refused.");
+    for (const event_row *r = event_rows; r < event_rows + event_nrows; r++) {
+        if (r->kind != ROW_CODE)
+            continue;
+        snprintf(label, sizeof(label), "code=\"%s\"", r->name);
+        put_value(p, "refusals_total", label, stats->refusals[i++]);
+    }
+}
+
+/* Names that all exporters have in common, without our prefix. */
+static void put_process(page *p)
+{
+    struct timespec cpu = {0};
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (f) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        fclose(f);
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    PUT(p, "# HELP process_resident_memory_bytes Memory in use.\n# TYPE process_resident_memory_bytes gauge\n"
+           "process_resident_memory_bytes %ld\n", pages * sysconf(_SC_PAGESIZE));
+    PUT(p, "# HELP process_cpu_seconds_total Processor time used.\n# TYPE process_cpu_seconds_total counter\n"
+           "process_cpu_seconds_total %.3f\n", (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
+}
+
+int metrics_put(buf *out, const sio_server *io, db *d, const app *a)
+{
+    page p = {.out = out};
+    sio_stats sio;
+    db_stats db;
+    app_stats app;
+
+    sio_stats_read(io, &sio);
+    db_stats_read(d, &db);
+    app_stats_read(a, &app);
+    put_rows(&p, sio_rows, COUNT(sio_rows), &sio);
+    put_histogram(&p, "loop_turn_seconds", "How long a loop's turns took: what arrives meanwhile waits so long.", &sio.turn_ms,
+                  1e-3);
+    put_rows(&p, app_rows, COUNT(app_rows), &app);
+    put_refusals(&p, &app);
+    put_rows(&p, db_rows, COUNT(db_rows), &db);
+    put_histogram(&p, "db_commit_seconds", "How long transactions took, from their first statement to the end of the commit.",
+                  &db.commit_us, 1e-6);
+    put_histogram(&p, "db_batch_jobs", "Jobs in one transaction.", &db.batch_jobs, 1);
+    put_process(&p);
+    return p.err;
+}
