@@ -1,4 +1,5 @@
 #include "main/demo.h"
+#include "main/demo_int.h"
 
 #include "base/log.h"
 #include "codec/json.h"
@@ -8,40 +9,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BODY_MAX    4096
 #define TOKEN_MS    (24 * 3600 * 1000L)
-#define JSON_HEADER "Content-Type: application/json\r\nCache-Control: no-store\r\n"
-#define PAGE_HEADER                                                                                        \
-    "Content-Security-Policy: default-src 'self'; img-src 'self' https: data:; base-uri 'none'; "          \
-    "form-action 'self'; frame-ancestors 'none'\r\n"                                                       \
-    "X-Content-Type-Options: nosniff\r\n"                                                                  \
-    "Referrer-Policy: no-referrer\r\n"
+#define PAGE_HEADER DEMO_CSP "Referrer-Policy: no-referrer\r\n"
 
 /* What the token route signs with. A body callback gets nothing but the request, so this one hangs from the program. */
 static const auth *demo_auth;
 
-static void reply_text(sio_request *r, int status, const char *key, sio_str text)
+void demo_reply_text(sio_request *r, int status, const char *key, sio_str text)
 {
     buf body;
 
     buf_init(&body, 2 * JWT_MAX);
     if (buf_printf(&body, "{\"%s\":", key) == 0 && json_quote(&body, text) == 0 && buf_putc(&body, '}') == 0)
-        sio_reply(r, status, sio_lit(JSON_HEADER), buf_str(&body));
+        sio_reply(r, status, sio_lit(DEMO_JSON), buf_str(&body));
     else
         sio_reply(r, 500, sio_lit(""), sio_lit(""));
     buf_fini(&body);
 }
 
-static bool get_text(sio_val v, const char *key, char *scratch, sio_str *out)
+bool demo_get_text(sio_val v, const char *key, char *scratch, sio_str *out)
 {
     sio_val member = sio_get(v, key);
 
-    return sio_text_max(member) <= BODY_MAX && sio_text(member, scratch, out);
+    return sio_text_max(member) <= DEMO_BODY_MAX && sio_text(member, scratch, out);
 }
 
 static void on_token_body(sio_request *r, int err, sio_str body)
 {
-    char scratch[3][BODY_MAX];
+    char scratch[3][DEMO_BODY_MAX];
     auth_claims claims = {.life_ms = TOKEN_MS};
     const char *why;
     sio_str text;
@@ -49,20 +44,20 @@ static void on_token_body(sio_request *r, int err, sio_str body)
     sio_val v;
 
     if (err < 0 || !json_valid(body, &text)) {
-        reply_text(r, err < 0 ? 413 : 400, "error", sio_lit("send {\"id\": \"...\", \"username\": \"...\"}"));
+        demo_reply_text(r, err < 0 ? 413 : 400, "error", sio_lit("send {\"id\": \"...\", \"username\": \"...\"}"));
         return;
     }
     v = sio_json(text);
-    if (!get_text(v, "id", scratch[0], &claims.id) || !get_text(v, "username", scratch[1], &claims.username)) {
-        reply_text(r, 400, "error", sio_lit("id and username are needed, as text"));
+    if (!demo_get_text(v, "id", scratch[0], &claims.id) || !demo_get_text(v, "username", scratch[1], &claims.username)) {
+        demo_reply_text(r, 400, "error", sio_lit("id and username are needed, as text"));
         return;
     }
-    get_text(v, "avatarUrl", scratch[2], &claims.avatar_url);
+    demo_get_text(v, "avatarUrl", scratch[2], &claims.avatar_url);
     buf_init(&token, JWT_MAX);
     if (auth_token(demo_auth, &claims, &token, &why) < 0)
-        reply_text(r, 400, "error", sio_str_z(why));
+        demo_reply_text(r, 400, "error", sio_str_z(why));
     else
-        reply_text(r, 200, "token", buf_str(&token));
+        demo_reply_text(r, 200, "token", buf_str(&token));
     buf_fini(&token);
 }
 
@@ -72,7 +67,7 @@ static void on_token(void *arg, sio_request *r)
     if (!sio_str_eq(sio_request_method(r), sio_lit("POST")))
         sio_reply(r, 405, sio_lit("Allow: POST\r\n"), sio_lit(""));
     else
-        sio_request_body(r, BODY_MAX, on_token_body);
+        sio_request_body(r, DEMO_BODY_MAX, on_token_body);
 }
 
 bool demo_find_dir(const char *in_tree, const char *installed, char *out, size_t n)
@@ -99,7 +94,8 @@ int demo_attach(sio_server *io, const auth *a, const config *c)
     int err;
 
     demo_auth = a;
-    if ((err = sio_http(io, "/demo/token", true, on_token, NULL)) < 0)
+    if ((err = sio_http(io, "/demo/token", true, on_token, NULL)) < 0 || (err = demo_party_attach(io)) < 0 ||
+        (err = demo_photo_attach(io)) < 0)
         return err;
     if (!dir && demo_find_dir("web/public", "web", found, sizeof(found)))
         dir = found;
