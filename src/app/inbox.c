@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* The whole stack is taken at once and turned round, so no item is ever popped alone and there is no ABA problem. */
+/* The whole stack is taken at once and turned round, so no item is ever popped alone and there is no ABA
+ * problem. */
 static inbox_item *take_all(inbox *b)
 {
     inbox_item *item = atomic_exchange_explicit(&b->head, NULL, memory_order_acquire), *oldest = NULL;
@@ -40,11 +41,16 @@ void inbox_put(inbox *b, inbox_item *item)
 
     do
         item->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&b->head, &head, item, memory_order_release, memory_order_relaxed));
-    if (!head && sio_post(b->io, b->loop, on_turn, b) < 0) /* who finds something there knows that a turn is coming */
+    while (!atomic_compare_exchange_weak_explicit(&b->head, &head, item, memory_order_release,
+                                                  memory_order_relaxed));
+    /* Who finds something there knows that a turn is coming. */
+    if (!head && sio_post(b->io, b->loop, on_turn, b) < 0)
         abort();
 }
 
 void inbox_drop_all(inbox *b, void (*drop)(inbox *b, inbox_item *item)) { hand_out(b, drop); }
 
-unsigned inbox_owner(const uint64_t key[2], sio_str id, unsigned n) { return (unsigned)(siphash13(key, id.p, id.n) % n); }
+unsigned inbox_owner(const uint64_t key[2], sio_str id, unsigned n)
+{
+    return (unsigned)(siphash13(key, id.p, id.n) % n);
+}

@@ -1,7 +1,9 @@
-/* Messages to one loop from any thread, without a lock. What arrives is taken a turn's worth at a time, so that its owner can
- * put together what belongs together. For state that spans loops: the loop that owns it takes turns with nobody.
+/* Messages to one loop from any thread, without a lock. What arrives is taken a turn's worth at a time, so
+ * that its owner can put together what belongs together. For state that spans loops: the loop that owns it
+ * takes turns with nobody.
  *
- * Messages of one thread arrive in the order put; so do those of two threads if the second put was caused by the first. */
+ * Messages of one thread arrive in the order put; so do those of two threads if the second put was caused
+ * by the first. */
 #ifndef APP_INBOX_H
 #define APP_INBOX_H
 

@@ -1,6 +1,6 @@
-/* For tests of state that several loops report to: virtual loops with a queue each. What one loop sends arrives in its order,
- * what several send in any order, as with inboxes of real loops. Numbers come from a seed, so that a failure can be had again:
- * SEED in the environment. */
+/* For tests of state that several loops report to: virtual loops with a queue each. What one loop sends
+ * arrives in its order, what several send in any order, as with inboxes of real loops. Numbers come from a
+ * seed, so that a failure can be had again: SEED in the environment. */
 #ifndef APP_LOOPS_TEST_H
 #define APP_LOOPS_TEST_H
 

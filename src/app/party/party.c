@@ -31,7 +31,8 @@ int party_status_changed(app *a, sio_str party_id, sio_str status)
 
     if (err < 0 || !is_status(status))
         return err < 0 ? err : SIO_EINVAL;
-    return sio_emit(sio_to(a->ns, room.name), out_party_status_changed, sio_obj("partyId", party_id, "status", status));
+    return sio_emit(sio_to(a->ns, room.name), out_party_status_changed,
+                    sio_obj("partyId", party_id, "status", status));
 }
 
 int party_set_live(app *a, sio_str party_id)
@@ -46,7 +47,8 @@ int party_media_added(app *a, sio_str party_id, sio_val media)
 
     if (err < 0)
         return err;
-    return sio_emit(sio_to(a->ns, room.name), out_party_new_media, sio_obj("partyId", party_id, "media", media));
+    return sio_emit(sio_to(a->ns, room.name), out_party_new_media,
+                    sio_obj("partyId", party_id, "media", media));
 }
 
 int party_viewers(app *a, sio_str party_id, party_count_fn *fn, void *arg)

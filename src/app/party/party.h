@@ -1,6 +1,6 @@
-/* Live parties: who watches, how many, what happens there. The events are those of the catalogue; party_join.c says who may
- * watch, party_hall.h how viewers are counted and what the others hear of it. Each party belongs to one loop, chosen by the
- * id; sockets of all loops report to it. */
+/* Live parties: who watches, how many, what happens there. The events are those of the catalogue;
+ * party_join.c says who may watch, party_hall.h how viewers are counted and what the others hear of it.
+ * Each party belongs to one loop, chosen by the id; sockets of all loops report to it. */
 #ifndef APP_PARTY_PARTY_H
 #define APP_PARTY_PARTY_H
 
@@ -13,22 +13,27 @@ int  party_attach(app *a);
 /* After sio_server_run returned, before sio_server_free. Also when there was no party_attach. */
 void party_detach(app *a);
 
-/* For the handlers of app.c: a socket came (with its parties, if it was recovered); it is leaving; its session dies. */
+/* For the handlers of app.c: a socket came (with its parties, if it was recovered); it is leaving; its
+ * session dies. */
 void party_came(sio_socket *s);
 void party_goes(sio_socket *s, const char *reason);
 void party_session_free(app_session *session);
 
-/* ---- for the event bus: any thread. 0, or the error of sio_emit (SIO_ETOOBIG also for an id of more than 64 bytes) ------- */
+/* ---- for the event bus ------------------------------------------------------------------------------ */
 
-/* The party is LIVE now: party:status_changed to those who watch it. What the database says is the caller's business. */
+/* Any thread. 0, or the error of sio_emit; SIO_ETOOBIG also for an id of more than 64 bytes.
+ *
+ * The party is LIVE now: party:status_changed to those who watch it. What the database says is the
+ * caller's business. */
 int party_set_live(app *a, sio_str party_id);
 /* The same for any status (PLANNED, LIVE, ENDED, CANCELLED), SIO_EINVAL for another text. */
 int party_status_changed(app *a, sio_str party_id, sio_str status);
-/* A picture or video was added: party:new_media {partyId, media} to those who watch; media may be any value. */
+/* A picture or video was added: party:new_media {partyId, media} to those who watch; media may be any
+ * value. */
 int party_media_added(app *a, sio_str party_id, sio_val media);
 
-/* How many users watch the party. On a loop; fn runs on the same one, in a later turn, err SIO_ECLOSED when the server ended
- * first. 0, SIO_ESTATE off a loop, SIO_ETOOBIG for the id. */
+/* How many users watch the party. On a loop; fn runs on the same one, in a later turn, err SIO_ECLOSED
+ * when the server ended first. 0, SIO_ESTATE off a loop, SIO_ETOOBIG for the id. */
 typedef void party_count_fn(void *arg, int err, int64_t viewers);
 int party_viewers(app *a, sio_str party_id, party_count_fn *fn, void *arg);
 

@@ -82,7 +82,8 @@ static void viewers_hear_what_happens(void **state)
     char *text;
 
     (void)state;
-    assert_int_equal(party_status_changed(&H.a, sio_lit("p1"), sio_lit("ENDED")), 0); /* from no loop at all */
+    /* from no loop at all */
+    assert_int_equal(party_status_changed(&H.a, sio_lit("p1"), sio_lit("ENDED")), 0);
     assert_told("42[\"party:status_changed\",{\"partyId\":\"p1\",\"status\":\"ENDED\"}]");
     rig_run_on(&H.r, 2, on_loop, NULL);
     assert_told("42[\"party:status_changed\",{\"partyId\":\"p1\",\"status\":\"LIVE\"}]");

@@ -1,6 +1,7 @@
-/* Counting the viewers of parties, and when others are told. A viewer with two devices counts once. In a small party each who
- * comes or goes is announced; in a large one the others get the count, at most once in an interval, so that a thousand who come
- * cost each viewer a few messages and not a thousand. Pure: no clock, no sockets. One thread. */
+/* Counting the viewers of parties, and when others are told. A viewer with two devices counts once. In a
+ * small party each who comes or goes is announced; in a large one the others get the count, at most once
+ * in an interval, so that a thousand who come cost each viewer a few messages and not a thousand. Pure: no
+ * clock, no sockets. One thread. */
 #ifndef APP_PARTY_PARTY_HALL_H
 #define APP_PARTY_PARTY_HALL_H
 
@@ -27,8 +28,8 @@ typedef void party_tell_fn(void *arg, const party_told *t);
 party_hall *party_hall_new(const party_rules *r, party_tell_fn *tell, void *arg);
 void        party_hall_free(party_hall *h); /* NULL is allowed */
 
-/* A device of the user watches, or no longer; each device once. They return the viewers the party has then. A device that
- * leaves without having come is nobody. */
+/* A device of the user watches, or no longer; each device once. They return the viewers the party has
+ * then. A device that leaves without having come is nobody. */
 int64_t party_hall_join(party_hall *h, sio_str party, sio_str user, sio_str socket, int64_t now_ms);
 int64_t party_hall_leave(party_hall *h, sio_str party, sio_str user, int64_t now_ms);
 int64_t party_hall_count(const party_hall *h, sio_str party);

@@ -26,7 +26,8 @@ static void assert_log(const char *wanted)
 
 static party_hall *new_hall(int64_t limit, int64_t interval)
 {
-    party_hall *h = party_hall_new(&(party_rules){.announce_limit = limit, .interval_ms = interval}, on_log, NULL);
+    party_rules rules = {.announce_limit = limit, .interval_ms = interval};
+    party_hall *h = party_hall_new(&rules, on_log, NULL);
 
     log_text[0] = '\0';
     assert_non_null(h);
@@ -152,14 +153,16 @@ static sio_str name(char *out, char kind, int number)
 /* The model sees what the hall sees, just before it. */
 static void arrive(model *m, event e)
 {
-    char p[1], u[1], s[1];
+    char text[3];
+    sio_str party = name(text, 'p', e.party), user = name(text + 1, 'A', e.user);
+    sio_str socket = name(text + 2, '0', e.device);
     int64_t count;
 
     m->seen[e.party][e.user][e.device] = e.what == JOIN;
     if (e.what == JOIN)
-        count = party_hall_join(m->hall, name(p, 'p', e.party), name(u, 'A', e.user), name(s, '0', e.device), m->now);
+        count = party_hall_join(m->hall, party, user, socket, m->now);
     else
-        count = party_hall_leave(m->hall, name(p, 'p', e.party), name(u, 'A', e.user), m->now);
+        count = party_hall_leave(m->hall, party, user, m->now);
     assert_int_equal(count, count_of(m->seen[e.party]));
 }
 

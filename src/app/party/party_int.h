@@ -36,13 +36,14 @@ typedef struct party {
 int  party_loop_init(party_loop *l, app *a, unsigned index);
 void party_loop_fini(party_loop *l);
 
-/* Tells the owner of the party that a device of the user comes, goes, or wants to know. fn, which may be NULL, is called on this
- * loop with the viewers the party has then. Aborts without memory for a few bytes. */
+/* Tells the owner of the party that a device of the user comes, goes, or wants to know. fn, which may be
+ * NULL, is called on this loop with the viewers the party has then. Aborts without memory for a few bytes. */
 typedef enum party_report { PARTY_COMES, PARTY_GOES, PARTY_ASKS } party_report;
-void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket, party_count_fn *fn, void *arg);
+void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket,
+                party_count_fn *fn, void *arg);
 
-/* The parties a socket watches, a list in its session. It is not told by the rooms it is in, since others may move it between
- * rooms and the counts must be right all the same. */
+/* The parties a socket watches, a list in its session. It is not told by the rooms it is in, since others
+ * may move it between rooms and the counts must be right all the same. */
 bool party_is_watched(sio_socket *s, sio_str party_id);
 /* 0; SIO_ELIMIT over PARTY_WATCH_MAX, SIO_ENOMEM. */
 int  party_watch_add(sio_socket *s, sio_str party_id);

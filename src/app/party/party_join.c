@@ -1,7 +1,8 @@
 /* party:join_live and party:leave_live {partyId}.
  *
- * Who may watch is asked of the database; meanwhile, what the same socket wants of the same party waits, so that events take
- * effect in the order they were sent. Then the socket enters the room, then the party's loop counts it and says how many. */
+ * Who may watch is asked of the database; meanwhile, what the same socket wants of the same party waits,
+ * so that events take effect in the order they were sent. Then the socket enters the room, then the
+ * party's loop counts it and says how many. */
 #include "app/party/party_int.h"
 
 #include <stdlib.h>
@@ -129,7 +130,8 @@ static void on_counted(void *arg, int err, int64_t viewers)
 
     if (err == 0 && sio_connected(j->socket)) {
         app_session_of(j->socket)->pending--;
-        sio_ack(j->in, sio_obj("ok", sio_true, "viewerCount", viewers, "status", (const char *)j->door.status));
+        sio_ack(j->in, sio_obj("ok", sio_true, "viewerCount", viewers,
+                               "status", (const char *)j->door.status));
     }
     join_free(j);
 }
@@ -144,7 +146,8 @@ static void enter(party_join *j)
         party_watch_remove(j->socket, j->room.id);
     if (err == 0) {
         app_session_of(j->socket)->pending++;
-        party_send(app_of(j->socket), again ? PARTY_ASKS : PARTY_COMES, j->room.id, j->user, sio_id_of(j->socket), on_counted, j);
+        party_send(app_of(j->socket), again ? PARTY_ASKS : PARTY_COMES, j->room.id, j->user,
+                   sio_id_of(j->socket), on_counted, j);
         return;
     }
     if (err == SIO_ELIMIT)

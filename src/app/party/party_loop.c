@@ -1,4 +1,5 @@
-/* What one loop owns: the viewers of its parties. Reports of all loops come in by its inbox; answers go back the same way. */
+/* What one loop owns: the viewers of its parties. Reports of all loops come in by its inbox; answers go
+ * back the same way. */
 #include "app/party/party_int.h"
 
 #include <stdlib.h>
@@ -29,12 +30,12 @@ static void on_tell(void *arg, const party_told *t)
     if (party_room_init(&room, t->party) < 0)
         return;
     to = sio_to(l->a->ns, room.name);
+    if (t->socket.p)
+        to = sio_except(to, t->socket);
     if (!t->user.p)
         sio_emit(to, out_party_viewer_count, sio_obj("partyId", t->party, "viewerCount", t->count));
-    else if (t->left)
-        sio_emit(to, out_party_viewer_left, sio_obj("userId", t->user, "partyId", t->party, "viewerCount", t->count));
     else
-        sio_emit(sio_except(to, t->socket), out_party_viewer_joined,
+        sio_emit(to, t->left ? out_party_viewer_left : out_party_viewer_joined,
                  sio_obj("userId", t->user, "partyId", t->party, "viewerCount", t->count));
 }
 
@@ -54,15 +55,22 @@ static void on_tick(void *arg)
 
 /* ---- messages -------------------------------------------------------------------------------------- */
 
-static party_loop *owner_of(app *a, sio_str party_id) { return &a->party->loop[inbox_owner(a->party->key, party_id, a->party->n)]; }
+static party_loop *owner_of(app *a, sio_str party_id)
+{
+    party *p = a->party;
 
-void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket, party_count_fn *fn, void *arg)
+    return &p->loop[inbox_owner(p->key, party_id, p->n)];
+}
+
+void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket,
+                party_count_fn *fn, void *arg)
 {
     report *r = malloc(sizeof(*r) + party_id.n);
 
     if (!r)
         abort();
-    *r = (report){.what = what, .home = (unsigned)sio_loop(a->io), .a = a, .socket = socket, .fn = fn, .arg = arg};
+    *r = (report){.what = what, .a = a, .socket = socket, .fn = fn, .arg = arg};
+    r->home = (unsigned)sio_loop(a->io);
     r->user = user ? app_user_hold(user) : NULL;
     r->party = (sio_str){r->text, party_id.n};
     memcpy(r->text, party_id.p, party_id.n);
@@ -119,7 +127,8 @@ static void on_drop(inbox *b, inbox_item *item)
 
 int party_loop_init(party_loop *l, app *a, unsigned index)
 {
-    party_rules rules = {.announce_limit = a->opt.party_announce_limit, .interval_ms = a->opt.party_count_interval_ms};
+    party_rules rules = {.announce_limit = a->opt.party_announce_limit,
+                         .interval_ms = a->opt.party_count_interval_ms};
 
     *l = (party_loop){.a = a, .inbox = {.io = a->io, .loop = index, .take = on_take, .taken = on_taken}};
     l->hall = party_hall_new(&rules, on_tell, l);

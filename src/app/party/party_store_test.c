@@ -26,7 +26,10 @@ static void run(void **state, void (*fn)(db_conn *c))
 
 static void sql(db_conn *c, const char *text) { assert_int_equal(db_exec(c, text, db_no_args), 0); }
 
-static void make(db_conn *c, const char *party, const char *host) { assert_int_equal(party_store_make(c, S(party), S(host), 7), 0); }
+static void make(db_conn *c, const char *party, const char *host)
+{
+    assert_int_equal(party_store_make(c, S(party), S(host), 7), 0);
+}
 
 static void check_doors(db_conn *c)
 {
@@ -56,10 +59,11 @@ static void doors(db_conn *c)
     make(c, "closed", "host");
     for (unsigned i = 0; i < 5; i++)
         make(c, people[i], people[i]);
-    assert_int_equal(db_exec(c, "UPDATE party_events SET is_private = ?1, status = 'CANCELLED' WHERE id = 'closed'",
-                             db_args(db_bool(true))), 0);
-    sql(c, "INSERT INTO party_cohosts (id, party_id, user_id, role) VALUES ('1', 'closed', 'co', 'MODERATOR')");
-    sql(c, "INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('1', 'closed', 'going', 'GOING'),"
+    sql(c, "UPDATE party_events SET is_private = NOT is_private, status = 'CANCELLED' WHERE id = 'closed'");
+    sql(c, "INSERT INTO party_cohosts (id, party_id, user_id, role)"
+           " VALUES ('1', 'closed', 'co', 'MODERATOR')");
+    sql(c, "INSERT INTO party_attendees (id, party_id, user_id, status)"
+           " VALUES ('1', 'closed', 'going', 'GOING'),"
            " ('2', 'closed', 'maybe', 'MAYBE'), ('3', 'closed', 'not', 'NOT_GOING')");
     check_doors(c);
 }
@@ -78,7 +82,8 @@ static void make_twice(db_conn *c)
 
     make(c, "p", "ann");
     make(c, "p", "bob");
-    assert_int_equal(db_query(c, "SELECT host_id FROM party_events WHERE id = 'p'", db_no_args, on_host, host), 0);
+    assert_int_equal(
+        db_query(c, "SELECT host_id FROM party_events WHERE id = 'p'", db_no_args, on_host, host), 0);
     assert_string_equal(host, "ann");
 }
 

@@ -69,7 +69,8 @@ void party_came(sio_socket *s) { report_all(s, PARTY_COMES); }
 /* When the server stops, everybody goes: there is nobody to tell. */
 void party_goes(sio_socket *s, const char *reason)
 {
-    app_session_of(s)->party.joining = NULL; /* what is under way belongs to this connection, not to a recovered one */
+    /* What is under way belongs to this connection, not to a recovered one. */
+    app_session_of(s)->party.joining = NULL;
     if (strcmp(reason, "server shutting down") != 0)
         report_all(s, PARTY_GOES);
 }

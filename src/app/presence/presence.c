@@ -24,7 +24,8 @@ void presence_came(sio_socket *s)
 {
     app_session_of(s)->present = true;
     presence_send(s, PRESENCE_OPENS, PRESENCE_ONLINE);
-    if (!app_of(s)->opt.presence_everyone && !sio_recovered(s)) /* a recovered socket is in its rooms already */
+    /* A recovered socket is in its rooms already. */
+    if (!app_of(s)->opt.presence_everyone && !sio_recovered(s))
         presence_follow_start(s);
 }
 

@@ -1,5 +1,5 @@
-/* Audience "followers": a socket watches those its user follows. They are read once it is connected, a few users at a time,
- * so that a storm of connections does not fill the database's queue. */
+/* Audience "followers": a socket watches those its user follows. They are read once it is connected, a few
+ * users at a time, so that a storm of connections does not fill the database's queue. */
 #include "app/presence/presence_int.h"
 #include "base/log.h"
 
@@ -61,7 +61,9 @@ static int on_run(db_job *j, db_conn *c)
     follow *f = container_of(j, follow, job);
 
     rooms_clear(f);
-    return db_query(c, "SELECT following_id FROM user_follows WHERE follower_id = ?1 ORDER BY created_at DESC LIMIT ?2",
+    return db_query(c,
+                    "SELECT following_id FROM user_follows WHERE follower_id = ?1"
+                    " ORDER BY created_at DESC LIMIT ?2",
                     db_args(db_text(f->user->id), db_int(PRESENCE_FOLLOWS_MAX)), on_row, f);
 }
 

@@ -1,4 +1,5 @@
-/* How users are: a question that visits the loops that own them, one after the other, and goes home with the answers. */
+/* How users are: a question that visits the loops that own them, one after the other, and goes home with
+ * the answers. */
 #include "app/presence/presence_int.h"
 
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void *part(char **at, size_t size)
 /* One block with room for n ids and their text behind them; *text is where that goes. */
 static presence_question *question_alloc(unsigned n, size_t text, char **end)
 {
-    size_t each = 2 * sizeof(sio_str) + 2 * sizeof(presence_seen) + sizeof(uint32_t) + sizeof(presence_loop *);
+    size_t each = 2 * (sizeof(sio_str) + sizeof(presence_seen)) + sizeof(uint32_t) + sizeof(presence_loop *);
     presence_question *q = calloc(1, sizeof(*q) + 16 + n * each + 6 * 16 + text);
     char *at;
 

@@ -20,8 +20,8 @@ static presence_now time_here(const presence_loop *l)
 
 /* ---- telling --------------------------------------------------------------------------------------- */
 
-/* To everybody, or to those who watch the user. The user's other devices hear of what was chosen, but nobody is told what his
- * own socket has just done. */
+/* To everybody, or to those who watch the user. The user's other devices hear of what was chosen, but
+ * nobody is told what his own socket has just done. */
 static sio_target audience(const app *a, const presence_told *t, const char *own, const char *watchers)
 {
     sio_target to = sio_target_ns(a->ns);
@@ -49,9 +49,13 @@ static void on_tell(void *arg, const presence_told *t)
                      "lastSeen", is_gone ? sio_v((const char *)last_seen) : sio_undefined));
 }
 
-static void on_change(void *arg, const presence_change *ch) { presence_news_add(((presence_loop *)arg)->news, ch); }
+static void on_change(void *arg, const presence_change *ch)
+{
+    presence_news_add(((presence_loop *)arg)->news, ch);
+}
 
-/* Tellings in 1000 seconds that this loop may make: to everybody, each costs as many messages as there are clients. */
+/* Tellings in 1000 seconds that this loop may make: to everybody, each costs as many messages as there are
+ * clients. */
 static int64_t rate(const app *a)
 {
     int64_t clients = (int64_t)sio_clients_count(a->io), loops = sio_server_loops(a->io), rate;

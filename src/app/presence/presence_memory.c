@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-/* One user. On the list `leaving` while there is no socket but still grace, on `gone` when offline, else on none. */
+/* One user. On the list `leaving` while there is no socket but still grace, on `gone` when offline, else
+ * on none. */
 typedef struct person {
     list          link;
     int64_t       due;     /* leaving: when the grace ends */
@@ -119,7 +120,8 @@ static void on_close(presence_store *s, sio_str user, sio_str socket, presence_n
         go(m, p);
 }
 
-static void on_choose(presence_store *s, sio_str user, sio_str socket, enum presence_status status, presence_now now)
+static void on_choose(presence_store *s, sio_str user, sio_str socket, enum presence_status status,
+                      presence_now now)
 {
     person *p = find(memory_of(s), user);
 
@@ -167,10 +169,12 @@ static void on_free(presence_store *s)
 }
 
 static const presence_store_ops memory_ops = {
-    .open = on_open, .close = on_close, .choose = on_choose, .look = on_look, .tick = on_tick, .free = on_free,
+    .open = on_open, .close = on_close, .choose = on_choose,
+    .look = on_look, .tick = on_tick, .free = on_free,
 };
 
-presence_store *presence_memory_new(int64_t grace_ms, unsigned remembered, presence_change_fn *changed, void *arg)
+presence_store *presence_memory_new(int64_t grace_ms, unsigned remembered, presence_change_fn *changed,
+                                    void *arg)
 {
     memory *m = calloc(1, sizeof(*m));
 

@@ -1,11 +1,13 @@
-/* Who is there: the face of what keeps it. Each loop has a store with its share of the users, and calls it from that loop only.
- * presence_memory.c keeps it in memory; a store that several servers share may answer presence_store_look later. */
+/* Who is there: the face of what keeps it. Each loop has a store with its share of the users, and calls it
+ * from that loop only. presence_memory.c keeps it in memory; a store that several servers share may answer
+ * presence_store_look later. */
 #ifndef APP_PRESENCE_PRESENCE_STORE_H
 #define APP_PRESENCE_PRESENCE_STORE_H
 
 #include "app/events.h"
 
-/* Two clocks: one that only goes forward, for how long things take, and the wall's, for people. Milliseconds. */
+/* Two clocks: one that only goes forward, for how long things take, and the wall's, for people.
+ * Milliseconds. */
 typedef struct presence_now {
     int64_t ms;
     int64_t wall;
@@ -21,19 +23,21 @@ typedef struct presence_change {
     sio_str              user;
     enum presence_status before;
     presence_seen        now;    /* of the same status as before when it was chosen again */
-    sio_str              chosen_by; /* id of the socket that chose the status; p NULL: the user came or went */
+    sio_str              chosen_by; /* the socket that chose the status; p NULL: the user came or went */
 } presence_change;
 typedef void presence_change_fn(void *arg, const presence_change *ch);
 
 typedef struct presence_store presence_store;
 typedef struct presence_store_ops {
-    /* A socket of the user came, or left; each once. The user is offline some time after the last one has left. */
+    /* A socket of the user came, or left; each once. The user is offline some time after the last one has
+     * left. */
     void (*open)(presence_store *s, sio_str user, sio_str socket, presence_now now);
     void (*close)(presence_store *s, sio_str user, sio_str socket, presence_now now);
     /* The user chose a status (not PRESENCE_OFFLINE), for as long as one of the sockets is there. */
-    void (*choose)(presence_store *s, sio_str user, sio_str socket, enum presence_status status, presence_now now);
-    /* Fills in out[n], then calls done with 0 or an error: at once, or later on the same loop. users and out must live so
-     * long. */
+    void (*choose)(presence_store *s, sio_str user, sio_str socket, enum presence_status status,
+                   presence_now now);
+    /* Fills in out[n], then calls done with 0 or an error: at once, or later on the same loop. users and
+     * out must live so long. */
     void (*look)(presence_store *s, const sio_str *users, unsigned n, presence_seen *out,
                  void (*done)(void *arg, int err), void *arg);
     /* Time has passed: true when it wants to be called again, within PRESENCE_TICK_MS. */
@@ -46,8 +50,10 @@ struct presence_store {
 
 #define PRESENCE_TICK_MS 50
 
-/* A store in this process. Users count as there until grace_ms after their last socket has left. Of those who left, the
- * last `remembered` are remembered. NULL without memory; free with ops->free. Once it runs it aborts without memory. */
-presence_store *presence_memory_new(int64_t grace_ms, unsigned remembered, presence_change_fn *changed, void *arg);
+/* A store in this process. Users count as there until grace_ms after their last socket has left. Of those
+ * who left, the last `remembered` are remembered. NULL without memory; free with ops->free. Once it runs
+ * it aborts without memory. */
+presence_store *presence_memory_new(int64_t grace_ms, unsigned remembered, presence_change_fn *changed,
+                                    void *arg);
 
 #endif

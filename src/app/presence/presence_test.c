@@ -25,8 +25,9 @@ static void on_log(void *arg, const presence_told *t)
     r->told++;
     if (n > sizeof(r->log) - 100)
         return;
-    snprintf(r->log + n, sizeof(r->log) - n, "%.*s %s%s%.*s; ", (int)t->user.n, t->user.p, presence_status_names[t->seen.status],
-             t->chosen ? " by " : "", (int)t->chosen_by.n, t->chosen_by.p ? t->chosen_by.p : "");
+    snprintf(r->log + n, sizeof(r->log) - n, "%.*s %s%s%.*s; ", (int)t->user.n, t->user.p,
+             presence_status_names[t->seen.status], t->chosen ? " by " : "", (int)t->chosen_by.n,
+             t->chosen_by.p ? t->chosen_by.p : "");
 }
 
 static void rig_init(rig *r, int64_t grace, unsigned remembered, int64_t interval, presence_tell_fn *tell)
@@ -44,8 +45,15 @@ static void rig_fini(rig *r)
     presence_news_free(r->news);
 }
 
-static void rig_open(rig *r, const char *user, const char *socket) { r->store->ops->open(r->store, S(user), S(socket), r->now); }
-static void rig_close(rig *r, const char *user, const char *socket) { r->store->ops->close(r->store, S(user), S(socket), r->now); }
+static void rig_open(rig *r, const char *user, const char *socket)
+{
+    r->store->ops->open(r->store, S(user), S(socket), r->now);
+}
+
+static void rig_close(rig *r, const char *user, const char *socket)
+{
+    r->store->ops->close(r->store, S(user), S(socket), r->now);
+}
 
 static void rig_choose(rig *r, const char *user, const char *socket, enum presence_status status)
 {
@@ -246,8 +254,8 @@ static void a_storm_of_reconnects_is_silent(void **state)
     rig_fini(&r);
 }
 
-/* All of them come at once, and everybody is to hear of everybody: as many as the rate allows, in the order they came; who left
- * before the turn came is not told of. */
+/* All of them come at once, and everybody is to hear of everybody: as many as the rate allows, in the
+ * order they came; who left before the turn came is not told of. */
 static void a_rate_bounds_what_a_storm_costs(void **state)
 {
     rig r;
