@@ -105,7 +105,10 @@ describe("the catalogue of events", () => {
     });
 
     test("what was acknowledged as good is as described", () => {
-        for (const operation of operations("receive"))
-            fits(key(operation.messages[0]), seen.accepted[name(operation)] ?? [], "open");
+        for (const operation of operations("receive")) {
+            const message = key(operation.messages[0]);
+            const mayBeAbsent = messages[message].payload.required?.length === 0;
+            fits(message, (seen.accepted[name(operation)] ?? []).map((sample) => sample ?? (mayBeAbsent ? {} : null)), "open");
+        }
     });
 });
