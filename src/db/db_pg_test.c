@@ -79,6 +79,15 @@ static void test_urls(void **state)
     }
 }
 
+/* A step that was added for one database alone would show only where the other is used. */
+static void test_same_steps(void **state)
+{
+    (void)state;
+    assert_int_equal(db_pg_steps.n, db_sqlite_steps.n);
+    for (unsigned i = 0; i < db_pg_steps.n; i++)
+        assert_string_equal(db_pg_steps.step[i].name, db_sqlite_steps.step[i].name);
+}
+
 /* ---- the Prisma schema ------------------------------------------------------------------------------- */
 
 static int on_text(void *ctx, const db_row *r)
@@ -683,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_translate),
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_same_steps),
         with_db(test_prisma_schema),
         with_db(test_odd_settings),
         with_db(test_plain_role),

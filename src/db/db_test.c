@@ -1,5 +1,7 @@
 #include "db/rig_test.h"
 
+#include "db/db_int.h"
+
 /* ---- opening ---------------------------------------------------------------------------------------- */
 
 static void test_bad_urls(void **state)
@@ -128,7 +130,7 @@ static void test_migrate_race(void **state)
     }
     fresh.o.migrate = false;
     fixture_open(&fresh);
-    assert_int_equal(read_int(fresh.d, "SELECT count(*) FROM partyline_migrations"), 3);
+    assert_int_equal(read_int(fresh.d, "SELECT count(*) FROM partyline_migrations"), db_sqlite_steps.n);
     db_close(fresh.d);
     unlink(fresh.path);
     rmdir(fresh.dir);

@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, client, closeAll, connected } from "./lib/client.mjs";
 import { PASSWORD, Postgres } from "./lib/postgres.mjs";
-import { SECRET, partyline, run } from "./lib/server.mjs";
+import { SECRET, partyline, run, tempDir } from "./lib/server.mjs";
 import { until, within } from "./lib/wait.mjs";
 
 let pg;
@@ -195,6 +195,14 @@ describe("beside the REST backend", () => {
         assert.equal(pg.sql(database, "SELECT count(*) FROM partyline.partyline_messages"), "0");
         await server.stop();
         assert.ok(!server.log.includes(PASSWORD), server.log);
+    });
+
+    test("partyline migrate on SQLite", async () => {
+        const env = { DATABASE_URL: `sqlite:${tempDir()}/fresh.db` };
+        const first = await run(["migrate"], env);
+        assert.deepEqual([first.code, /steps done/.test(first.out)], [0, true], first.err);
+        const second = await run(["migrate"], env);
+        assert.deepEqual([second.code, /were up to date/.test(second.out)], [0, true], second.err);
     });
 
     test("the password shows in no output", async () => {
