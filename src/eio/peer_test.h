@@ -288,8 +288,8 @@ static inline void peer_hears(peer *p, const char *text)
 /* The next frame, a text, as a 0-terminated copy to free. */
 static inline char *peer_take_text(peer *p)
 {
-    peer_frame f;
-    size_t size;
+    peer_frame f = {0}; /* as above */
+    size_t size = 0;
     char *text;
 
     if (!peer_peek_frame(p, &f, &size))
