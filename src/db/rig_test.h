@@ -66,12 +66,12 @@ static inline void fixture_open(fixture *f)
 
 static inline void fixture_place(fixture *f)
 {
-    strcpy(f->dir, "/tmp/db_test_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
     if (on_postgres()) {
         rig_database(f->url, f->path);
         return;
     }
+    strcpy(f->dir, "/tmp/db_test_XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/p.db", f->dir);
     snprintf(f->url, sizeof(f->url), "sqlite:%s", f->path);
 }
@@ -98,7 +98,8 @@ static inline int teardown(void **state)
         snprintf(name, sizeof(name), "%s%s", f->path, (const char *[]){"", "-wal", "-shm"}[i]);
         unlink(name);
     }
-    rmdir(f->dir);
+    if (f->dir[0])
+        rmdir(f->dir);
     free(f);
     return 0;
 }
