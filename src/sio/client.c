@@ -10,7 +10,6 @@ typedef struct partial {
     sio_packet packet;
     char      *text;            /* the packet's slices point here */
     unsigned   n;               /* attachments so far */
-    size_t     bytes;
     sio_str    bin[];
 } partial;
 
@@ -43,7 +42,6 @@ static int partial_new(client *c, sio_str text)
     }
     w->text = copy;
     w->packet = p;
-    w->bytes = text.n;
     c->partial = w;
     return 0;
 }
@@ -316,10 +314,9 @@ static void on_attachment(client *c, sio_str bytes)
         fail(c, "binary without a packet that announced it");
         return;
     }
-    w->bytes += bytes.n;
-    copy = w->bytes <= c->shard->io->opt.max_payload * 2 ? malloc(bytes.n + 1) : NULL;
-    if (!copy) {
-        fail(c, "attachments too large");
+    /* Each is a message of its own, at most max_payload, and there are at most max_attachments. */
+    if (!(copy = malloc(bytes.n + 1))) {
+        fail(c, "no memory for an attachment");
         return;
     }
     memcpy(copy, bytes.p, bytes.n);
