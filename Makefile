@@ -43,7 +43,11 @@ lint:
 	@tools/floors
 	@tools/top-length
 
+# A prefix that was asked for holds, whatever the build was set up with before.
 install: web build
+ifneq ($(origin PREFIX),file)
+	@meson configure $(BUILD) --prefix=$(PREFIX) && ninja -C $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+endif
 	@meson install -C $(BUILD) --no-rebuild --quiet
 	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
