@@ -1,5 +1,6 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
+#include "app/api/api.h"
 #include "app/chat/chat.h"
 #include "app/notify/notify.h"
 #include "app/party/party.h"
@@ -234,6 +235,8 @@ int app_attach(app *a, sio_server *io)
         err = party_attach(a);
     if (err == 0)
         err = notify_attach(a);
+    if (err == 0)
+        err = api_attach(a);
     if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     if (limit_has_rates(a->opt.limits))

@@ -29,6 +29,9 @@ typedef struct app_options {
     int64_t             presence_deliveries;  /* with presence_everyone: messages a second they may cost; 0 = any */
     int64_t             party_announce_limit; /* viewers up to which each join and leave is told */
     int64_t             party_count_interval_ms; /* above it: between two party:viewer_count of a party */
+    const char         *api_key;      /* of the HTTP API; outlives the app. NULL: there is none */
+    int64_t             api_max_body; /* bytes of a request */
+    int64_t             api_keys_ms;  /* how long answers are kept under their Idempotency-Key */
 } app_options;
 
 typedef struct app {

@@ -116,9 +116,15 @@ static const char chat_log[] =
     " user_id text NOT NULL, room_id text" TO("chat_rooms") ", seq bigint NOT NULL, PRIMARY KEY (user_id, room_id));"
     "CREATE INDEX partyline_reads_room ON partyline.partyline_reads (room_id);";
 
+static const char api_keys[] =
+    "CREATE TABLE partyline.partyline_idempotency ("
+    " name text PRIMARY KEY, print text NOT NULL, status integer NOT NULL, body text NOT NULL, created_at " TIME ");"
+    "CREATE INDEX partyline_idempotency_age ON partyline.partyline_idempotency (created_at);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
+    {"api keys", api_keys},
 };
 const db_step_list db_pg_steps = {steps, sizeof(steps) / sizeof(steps[0])};

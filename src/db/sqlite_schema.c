@@ -140,9 +140,17 @@ static const char chat_log[] =
     "CREATE INDEX party_cohosts_user ON party_cohosts (user_id);"
     "CREATE INDEX party_attendees_user ON party_attendees (user_id);";
 
+/* Answers of the HTTP API, for requests that are repeated. */
+static const char api_keys[] =
+    "CREATE TABLE partyline_idempotency ("
+    " name TEXT PRIMARY KEY NOT NULL, print TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,"
+    " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX partyline_idempotency_age ON partyline_idempotency (created_at);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
+    {"api keys", api_keys},
 };
 const db_step_list db_sqlite_steps = {steps, sizeof(steps) / sizeof(steps[0])};

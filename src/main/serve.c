@@ -143,6 +143,9 @@ static void set_app_options(app_options *o, const serve *s)
     o->presence_deliveries = c->presence_deliveries;
     o->party_announce_limit = c->party_announce_limit;
     o->party_count_interval_ms = c->party_count_interval;
+    o->api_key = c->api_key;
+    o->api_max_body = c->api_max_body;
+    o->api_keys_ms = c->api_idempotency_ttl;
 }
 
 static int attach_ops(serve *s)

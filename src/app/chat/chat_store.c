@@ -1,6 +1,5 @@
 #include "app/chat/chat_store.h"
 #include "base/buf.h"
-#include "base/rand.h"
 
 #include <stdlib.h>
 
@@ -47,27 +46,6 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d)
 }
 
 /* ---- writing --------------------------------------------------------------------------------------- */
-
-static void base36(uint64_t v, char *out, unsigned n)
-{
-    while (n-- > 0) {
-        out[n] = "0123456789abcdefghijklmnopqrstuvwxyz"[v % 36];
-        v /= 36;
-    }
-}
-
-/* As the application's other ids: sorted by time, 82 random bits behind it. */
-static void cuid(int64_t now_ms, char out[CHAT_ID_LEN + 1])
-{
-    uint64_t r[2];
-
-    rand_bytes(r, sizeof(r));
-    out[0] = 'c';
-    base36((uint64_t)now_ms, out + 1, 8);
-    base36(r[0], out + 9, 8);
-    base36(r[1], out + 17, 8);
-    out[CHAT_ID_LEN] = '\0';
-}
 
 typedef struct found {
     chat_message *m;
@@ -135,7 +113,7 @@ int chat_store_add(db_conn *c, chat_message *m, char id_text[CHAT_ID_LEN + 1], b
     err = take_place(c, m);
     if (err < 0)
         return err;
-    cuid(m->created_ms, id_text);
+    cuid_make(m->created_ms, id_text);
     m->id = (sio_str){id_text, CHAT_ID_LEN};
     err = db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, media_url, created_at)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -4,9 +4,10 @@
 #ifndef APP_CHAT_CHAT_STORE_H
 #define APP_CHAT_CHAT_STORE_H
 
+#include "app/cuid.h"
 #include "db/db.h"
 
-#define CHAT_ID_LEN     25  /* a cuid: "c" and 24 of [0-9a-z] */
+#define CHAT_ID_LEN     CUID_LEN
 #define CHAT_PAGE_MAX   100 /* messages of one answer, and entries of a room's log in one */
 #define CHAT_EMOJIS_MAX 20  /* different reactions of one message */
 #define CHAT_UNREAD_MAX 1000 /* messages looked at to count the unread ones of a room */

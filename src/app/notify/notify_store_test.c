@@ -1,67 +1,6 @@
-#include "base/testing.h"
-
 #include "app/notify/notify_store.h"
-#include "base/list.h"
+#include "app/script_test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-/* Each test is a script that runs inside a database job. */
-typedef void script(db_conn *c);
-
-typedef struct step {
-    db_job  base;
-    script *fn;
-} step;
-
-static db *the_db;
-static char the_dir[32];
-
-static int step_run(db_job *j, db_conn *c)
-{
-    container_of(j, step, base)->fn(c);
-    return 0;
-}
-
-static void run_script(script *fn)
-{
-    step s = {.base = {.run = step_run}, .fn = fn};
-
-    assert_int_equal(db_write(the_db, &s.base), 0);
-    db_stop(the_db); /* runs it */
-    assert_int_equal(s.base.err, 0);
-}
-
-static int setup(void **state)
-{
-    char url[64], err[200] = "";
-    db_options o;
-
-    (void)state;
-    strcpy(the_dir, "/tmp/notify_XXXXXX");
-    assert_non_null(mkdtemp(the_dir));
-    snprintf(url, sizeof(url), "sqlite:%s/p.db", the_dir);
-    db_options_init(&o);
-    o.url = url;
-    if (db_open(&the_db, &o, err, sizeof(err)) < 0)
-        fail_msg("%s", err);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char path[64];
-
-    (void)state;
-    db_close(the_db);
-    snprintf(path, sizeof(path), "%s/p.db", the_dir);
-    unlink(path);
-    rmdir(the_dir);
-    return 0;
-}
-
-#define S(z) sio_str_z(z)
 #define LONG_AGO 1000
 
 static char id[300][CUID_LEN + 1];
@@ -150,9 +89,9 @@ static void check_bounded_count(db_conn *c)
     assert_int_equal(unread(c, "ann"), NOTIFY_UNREAD_MAX);
 }
 
-static void test_marks(void **state) { (void)state; run_script(check_marks); }
-static void test_many_marks(void **state) { (void)state; run_script(check_many_marks); }
-static void test_bounded_count(void **state) { (void)state; run_script(check_bounded_count); }
+static void test_marks(void **state) { run_script(state, check_marks); }
+static void test_many_marks(void **state) { run_script(state, check_many_marks); }
+static void test_bounded_count(void **state) { run_script(state, check_bounded_count); }
 
 /* ---- pages ------------------------------------------------------------------------------------------ */
 
@@ -162,14 +101,14 @@ static void check_contents(db_conn *c)
     const notify_note *n;
 
     make_users(c);
-    add(c, 0, "ann", 1234, "{\"a\":[1]}");
+    add(c, 0, "ann", 1234, "{\"a\": [1]}");
     add(c, 1, "ann", 1235, NULL);
     assert_int_equal(notify_store_list(c, S("ann"), (notify_key){0}, false, 10, p), 0);
     assert_int_equal(notify_page_len(p), 2);
     n = notify_page_at(p, 1);
     assert_true(sio_str_eq(n->id, S(id[0])) && sio_str_eq(n->type, S("PARTY_LIVE")) && sio_str_eq(n->title, S("Títle")));
     assert_true(n->body.p && n->body.n == 0);
-    assert_true(sio_str_eq(n->data, S("{\"a\":[1]}")));
+    assert_true(sio_str_eq(n->data, S("{\"a\": [1]}")));
     assert_int_equal(n->created_ms, 1234);
     assert_false(n->read);
     assert_null(notify_page_at(p, 0)->data.p);
@@ -226,8 +165,8 @@ static void check_pages(db_conn *c)
     }
 }
 
-static void test_contents(void **state) { (void)state; run_script(check_contents); }
-static void test_pages(void **state) { (void)state; run_script(check_pages); }
+static void test_contents(void **state) { run_script(state, check_contents); }
+static void test_pages(void **state) { run_script(state, check_pages); }
 
 /* ---- refusals --------------------------------------------------------------------------------------- */
 
@@ -250,16 +189,20 @@ static int unknown_type_run(db_job *j, db_conn *c)
     return notify_store_add(c, &n, text);
 }
 
-static void test_refusals(void **state)
+static void test_unknown_user(void **state)
 {
-    db_job user = {.run = unknown_user_run}, type = {.run = unknown_type_run};
+    db_job j = {.run = unknown_user_run};
 
-    (void)state;
-    assert_int_equal(db_write(the_db, &user), 0);
-    assert_int_equal(db_write(the_db, &type), 0);
-    db_stop(the_db);
-    assert_int_equal(user.err, SIO_ENOENT);
-    assert_int_equal(type.err, SIO_EINVAL);
+    run_job(state, &j);
+    assert_int_equal(j.err, SIO_ENOENT);
+}
+
+static void test_unknown_type(void **state)
+{
+    db_job j = {.run = unknown_type_run};
+
+    run_job(state, &j);
+    assert_int_equal(j.err, SIO_EINVAL);
 }
 
 #define with_db(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -268,7 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_db(test_marks), with_db(test_many_marks), with_db(test_bounded_count), with_db(test_contents),
-        with_db(test_pages), with_db(test_refusals),
+        with_db(test_pages), with_db(test_unknown_user), with_db(test_unknown_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
