@@ -22,7 +22,7 @@ export type NotificationType = "NEW_FOLLOWER" | "NEW_RSVP" | "PARTY_REMINDER" | 
 export type ChangeKind = "edit" | "delete" | "react" | "unreact";
 
 /** Why an event was refused. Newer servers may have more. */
-export type RefusalCode = "bad_request" | "too_long" | "too_many" | "rate_limited" | "busy" | "internal" | "forbidden" | "not_a_member" | "not_found" | (string & {});
+export type RefusalCode = "bad_request" | "too_long" | "too_many" | "rate_limited" | "busy" | "internal" | "forbidden" | "invalid_token" | "token_expired" | "token_revoked" | "not_a_member" | "not_found" | (string & {});
 
 /** Who said something. */
 export interface Sender {
@@ -514,6 +514,18 @@ export interface NotificationsUnreadResult {
     unread: number;
 }
 
+/** Shows a new token of the same user, so that the connection may go on when the old one expires. */
+export interface AuthRefreshPayload {
+    /** The new token. */
+    token: string;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface AuthRefreshResult {
+    /** When it expires; absent when it never does. */
+    expiresAt?: string;
+}
+
 /** To who joined: the last messages of the room. To who asked for a page: that page. */
 export interface ChatHistoryEvent {
     /** The room. */
@@ -698,6 +710,14 @@ export interface NotificationsUnreadEvent {
     unread: number;
 }
 
+/** To a socket: its token expires soon, JWT_EXPIRY_NOTICE before it does. Without auth:refresh the connection ends behind it, with `error` token_expired. */
+export interface AuthExpiringEvent {
+    /** When; JWT_LEEWAY is added for the connection. */
+    expiresAt: string;
+    /** Milliseconds until then. */
+    inMs: number;
+}
+
 /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
 export interface ErrorEvent {
     /** For people. */
@@ -756,6 +776,8 @@ export interface ClientToServerEvents {
     "notifications:list": (payload?: NotificationsListPayload, ack?: Acknowledge<NotificationsListResult>) => void;
     /** How many notifications are unread. Without an acknowledgement the answer is the event notifications:unread. */
     "notifications:unread": (ack?: Acknowledge<NotificationsUnreadResult>) => void;
+    /** Shows a new token of the same user, so that the connection may go on when the old one expires. */
+    "auth:refresh": (payload: AuthRefreshPayload, ack?: Acknowledge<AuthRefreshResult>) => void;
 }
 
 /** What the server sends. */
@@ -802,6 +824,8 @@ export interface ServerToClientEvents {
     "notifications:list": (payload: NotificationsListEvent) => void;
     /** To who asked for it without an acknowledgement. */
     "notifications:unread": (payload: NotificationsUnreadEvent) => void;
+    /** To a socket: its token expires soon, JWT_EXPIRY_NOTICE before it does. Without auth:refresh the connection ends behind it, with `error` token_expired. */
+    "auth:expiring": (payload: AuthExpiringEvent) => void;
     /** To the socket whose event was refused, whether or not it asked for an acknowledgement. */
     "error": (payload: ErrorEvent) => void;
 }

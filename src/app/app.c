@@ -1,6 +1,7 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
 #include "app/api/api.h"
+#include "app/auth/tokens.h"
 #include "app/chat/chat.h"
 #include "app/notify/notify.h"
 #include "app/party/party.h"
@@ -27,7 +28,7 @@ static sio_str text_put(char **at, sio_str s)
 
 app_user *app_user_new(const jwt_user *from)
 {
-    app_user *u = malloc(sizeof(*u) + from->id.n + from->username.n + from->avatar_url.n);
+    app_user *u = malloc(sizeof(*u) + from->id.n + from->username.n + from->avatar_url.n + from->jti.n);
     char *at;
 
     if (!u)
@@ -37,6 +38,7 @@ app_user *app_user_new(const jwt_user *from)
     u->id = text_put(&at, from->id);
     u->username = text_put(&at, from->username);
     u->avatar_url = text_put(&at, from->avatar_url);
+    u->jti = text_put(&at, from->jti);
     return u;
 }
 
@@ -124,6 +126,10 @@ static const char *admit(sio_socket *s, sio_in *in)
                   "token refused"); /* not above debug: anybody can make it happen at will */
         return "Invalid token";
     }
+    if (!tokens_admit(a, &app_session_of(s)->token, &user)) {
+        app_count(a, token_invalid);
+        return "Invalid token";
+    }
     app_session_of(s)->user = app_user_new(&user);
     return app_session_of(s)->user ? NULL : "Server is out of memory";
 }
@@ -176,6 +182,7 @@ static void on_connect(sio_socket *s)
     limit_connected(app_of(s)->opt.limits, &app_session_of(s)->limit, s, id);
     app_user_room(id, room);
     sio_join(s, room);
+    tokens_came(s);
     presence_came(s);
     party_came(s);
     log_event(LOG_INFO,
@@ -191,6 +198,7 @@ static void on_disconnecting(sio_socket *s, const char *reason)
     const sio_id socket = sio_id_of(s);
 
     limit_leave(&me->limit);
+    tokens_goes(s);
     chat_disconnecting(s);
     party_goes(s, reason);
     presence_goes(s, reason);
@@ -228,6 +236,8 @@ int app_attach(app *a, sio_server *io)
         return SIO_ENOMEM;
     err = sio_use(a->ns, on_guard);
     if (err == 0)
+        err = tokens_attach(a);
+    if (err == 0)
         err = chat_attach(a);
     if (err == 0)
         err = presence_attach(a);
@@ -248,6 +258,7 @@ int app_attach(app *a, sio_server *io)
 
 void app_detach(app *a)
 {
+    tokens_detach(a);
     chat_detach(a);
     presence_detach(a);
     party_detach(a);

@@ -7,6 +7,7 @@
 #include "app/auth/jwt.h"
 #include "app/events.h"
 #include "app/limit/limit.h"
+#include "base/list.h"
 #include "db/db.h"
 #include "sio.h"
 
@@ -18,6 +19,8 @@ typedef struct app_options {
     db                 *db;       /* outlives the app */
     const jwt_verifier *verifier; /* outlives the app */
     limits             *limits;   /* outlives the app */
+    int64_t             token_notice_ms;     /* auth:expiring comes so long before a token expires */
+    int64_t             token_revocation_ms; /* how long a revocation is remembered */
     /* Try it out: every room may be entered and is made by its first message, every user with a good token
      * exists. */
     bool                demo;
@@ -41,6 +44,7 @@ typedef struct app {
     struct chat     *chat;     /* chat/chat_typing.c */
     struct presence *presence; /* presence/ */
     struct party    *party;    /* party/ */
+    struct tokens   *tokens;   /* auth/tokens.c */
     app_cells  *cells; /* counters, see app_count */
 } app;
 
@@ -64,6 +68,7 @@ typedef struct app_user {
     sio_str     id;         /* 1 to 128 bytes without control characters */
     sio_str     username;   /* p NULL when the token has none */
     sio_str     avatar_url; /* p NULL when the token has none */
+    sio_str     jti;        /* that of the token at connect; p NULL when it has none */
     char        text_[];
 } app_user;
 
@@ -75,10 +80,21 @@ void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
 #define APP_USER_ROOM_MAX (5 + 128 + 1)
 void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX]);
 
+/* auth/tokens.c */
+typedef struct token_session {
+    list        link;       /* on its loop's wheel */
+    bool        on_wheel;
+    bool        told;       /* auth:expiring was sent */
+    bool        revoked;    /* while it was away */
+    sio_socket *socket;     /* while on the wheel */
+    int64_t     due_ms, expires_ms, issued_ms; /* since 1970; expires_ms 0 = never */
+} token_session;
+
 /* What each socket of "/" carries (sio_data). */
 typedef struct app_session {
     app_user         *user;
     limit_session     limit;
+    token_session     token;
     struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
     struct chat_typing *typing; /* chat_typing.c: rooms the user types in */
     unsigned          pending; /* jobs under way */

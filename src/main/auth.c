@@ -18,6 +18,7 @@ static int make_verifier(auth *a, config_error *err)
     o.alg = (jwt_alg)c->jwt_alg; /* config.def lists them in the order of the enum */
     o.secret = a->secret;
     o.key_file = c->jwt_public_key_file;
+    o.keys = a->keys;
     o.issuer = c->jwt_issuer;
     o.audience = c->jwt_audience;
     o.leeway_ms = c->jwt_leeway;
@@ -30,9 +31,16 @@ static int make_verifier(auth *a, config_error *err)
 
 int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
 {
+    char why[400];
+
     memset(a, 0, sizeof(*a));
     a->config = c;
-    if ((jwt_alg)c->jwt_alg == JWT_HS256 && c->jwt_secret) {
+    if (c->jwt_jwks_file) {
+        if (jwks_read_file(&a->keys, c->jwt_jwks_file, why, sizeof(why)) < 0) {
+            snprintf(err->text, sizeof(err->text), "token keys: %s", why);
+            return -1;
+        }
+    } else if ((jwt_alg)c->jwt_alg == JWT_HS256 && c->jwt_secret) {
         a->secret = c->jwt_secret;
     } else if ((jwt_alg)c->jwt_alg == JWT_HS256) {
         if (demo == AUTH_NO_DEMO) {
@@ -52,6 +60,8 @@ int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
 void auth_fini(auth *a)
 {
     jwt_verifier_free(a->verifier);
+    jwks_drop(a->keys);
+    a->keys = NULL;
     explicit_bzero(&a->demo, sizeof(a->demo));
     a->verifier = NULL;
 }

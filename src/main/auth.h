@@ -2,7 +2,7 @@
 #ifndef MAIN_AUTH_H
 #define MAIN_AUTH_H
 
-#include "app/auth/jwt.h"
+#include "app/auth/jwks.h"
 #include "main/demo_secret.h"
 
 typedef enum auth_demo {
@@ -16,6 +16,7 @@ typedef struct auth {
     const char   *secret;   /* what to sign HS256 tokens with; NULL for the other algorithms */
     bool          is_demo;  /* it is the demo's key */
     demo_secret   demo;
+    jwks         *keys;     /* with a key set; else NULL */
     jwt_verifier *verifier;
 } auth;
 

@@ -401,6 +401,8 @@ int config_check(const config *c, config_error *err)
     if (!is_postgres(url) && !config_database_file(c))
         return fail(err, "%s: \"%.*s\" is neither sqlite:FILE nor postgres://USER@HOST/DATABASE",
                     origin_of(c, CONFIG_DATABASE_URL), (int)strcspn(url, ":"), url);
+    if (c->jwt_jwks_file && (c->jwt_public_key_file || c->jwt_alg != 0 || c->jwt_secret))
+        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_JWKS_FILE));
     if (c->jwt_public_key_file && c->jwt_alg == 0)
         return fail(err, "%s: a public key needs JWT_ALG to be RS256, ES256 or EdDSA",
                     origin_of(c, CONFIG_JWT_PUBLIC_KEY_FILE));

@@ -135,6 +135,8 @@ static void set_app_options(app_options *o, const serve *s)
     const config *c = s->config;
 
     *o = (app_options){.db = s->db, .verifier = s->auth.verifier, .limits = s->limits, .demo = s->demo};
+    o->token_notice_ms = c->jwt_expiry_notice;
+    o->token_revocation_ms = c->jwt_revocation_ttl;
     o->chat_max_content = c->chat_max_content;
     o->typing_ttl_ms = (uint32_t)c->chat_typing_ttl;
     o->presence_everyone = c->presence_audience == AUTO ? s->demo : c->presence_audience == EVERYONE;

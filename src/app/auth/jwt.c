@@ -1,10 +1,12 @@
 #include "app/auth/jwt.h"
+#include "app/auth/jwks.h"
 #include "app/auth/jwt_int.h"
 #include "base/base64.h"
 #include "base/utf8.h"
 #include "codec/json.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +17,8 @@
 
 struct jwt_verifier {
     jwt_key key;
+    jwks   *keys; /* instead of key; under lock */
+    pthread_mutex_t lock; /* for the moment of taking hold of keys */
     char   *issuer, *audience; /* NULL = not looked at */
     double  leeway_s;
     bool    require_exp;
@@ -39,12 +43,16 @@ int jwt_verifier_new(jwt_verifier **out, const jwt_options *o, char *err, size_t
 
     if (!v || copy_text(&v->issuer, o->issuer) < 0 || copy_text(&v->audience, o->audience) < 0)
         snprintf(err, nerr, "out of memory");
+    else if (o->keys)
+        rc = 0;
     else
         rc = jwt_key_init(&v->key, o, err, nerr);
     if (rc < 0) {
         jwt_verifier_free(v);
         return rc;
     }
+    pthread_mutex_init(&v->lock, NULL);
+    v->keys = o->keys ? jwks_hold(o->keys) : NULL;
     v->leeway_s = (double)o->leeway_ms / 1000;
     v->require_exp = o->require_exp;
     *out = v;
@@ -56,9 +64,36 @@ void jwt_verifier_free(jwt_verifier *v)
     if (!v)
         return;
     jwt_key_fini(&v->key);
+    jwks_drop(v->keys);
     free(v->issuer);
     free(v->audience);
     free(v);
+}
+
+int64_t jwt_verifier_leeway_ms(const jwt_verifier *v) { return (int64_t)(v->leeway_s * 1000); }
+
+void jwt_verifier_set_keys(jwt_verifier *v, jwks *keys)
+{
+    jwks *old;
+
+    jwks_hold(keys);
+    pthread_mutex_lock(&v->lock);
+    old = v->keys;
+    v->keys = keys;
+    pthread_mutex_unlock(&v->lock);
+    jwks_drop(old);
+}
+
+/* The keys as they are now, held; NULL when there is one key. */
+static jwks *take_keys(const jwt_verifier *v)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&v->lock;
+    jwks *keys;
+
+    pthread_mutex_lock(lock);
+    keys = v->keys ? jwks_hold(v->keys) : NULL;
+    pthread_mutex_unlock(lock);
+    return keys;
 }
 
 /* ---- objects --------------------------------------------------------------------------------------- */
@@ -150,12 +185,14 @@ static const char *member_date(const members *m, const char *name, bool *has, do
 
 static const char *check_dates(const jwt_verifier *v, const members *m, int64_t now_ms, jwt_user *user)
 {
-    double now = (double)now_ms / 1000, exp = 0, nbf = 0;
-    bool has_exp, has_nbf;
+    double now = (double)now_ms / 1000, exp = 0, nbf = 0, iat = 0;
+    bool has_exp, has_nbf, has_iat = false;
     const char *why = member_date(m, "exp", &has_exp, &exp);
 
     if (!why)
         why = member_date(m, "nbf", &has_nbf, &nbf);
+    if (!why)
+        why = member_date(m, "iat", &has_iat, &iat);
     if (why)
         return why;
     if (!has_exp && v->require_exp)
@@ -164,6 +201,7 @@ static const char *check_dates(const jwt_verifier *v, const members *m, int64_t 
         return "expired";
     if (has_nbf && now < nbf - v->leeway_s)
         return "not valid yet";
+    user->issued_ms = has_iat && iat > 0 ? iat < 9e15 / 1000 ? (int64_t)(iat * 1000) : (int64_t)9e15 : 0;
     user->expires_ms = !has_exp ? 0 : exp < 9e15 / 1000 ? (int64_t)(exp * 1000) : (int64_t)9e15;
     return NULL;
 }
@@ -220,6 +258,8 @@ static const char *read_user(members *m, jwt_user *user)
         why = member_text(m, "username", NAME_MAX_, &user->username);
     if (!why)
         why = member_text(m, "avatarUrl", URL_MAX, &user->avatar_url);
+    if (!why)
+        why = member_text(m, "jti", ID_MAX, &user->jti);
     return why;
 }
 
@@ -255,8 +295,27 @@ static bool split(sio_str token, parts *p)
     return true;
 }
 
-static const char *check_header(const jwt_verifier *v, sio_str encoded, members *m, char *scratch)
+/* NULL with *key set. */
+static const char *choose_key(const jwt_verifier *v, const jwks *keys, members *m, jwt_user *user, const jwt_key **key)
 {
+    const char *why;
+    sio_str kid;
+
+    *key = &v->key;
+    if (!keys)
+        return NULL;
+    why = member_text(m, "kid", JWKS_KID_MAX, &kid);
+    if (why)
+        return why;
+    *key = jwks_find(keys, kid);
+    user->unknown_key = !*key && kid.p;
+    return *key ? NULL : kid.p ? "no key of that kid" : "names no key";
+}
+
+static const char *check_header(const jwt_verifier *v, const jwks *keys, sio_str encoded, members *m, jwt_user *user,
+                                const jwt_key **key)
+{
+    char *scratch = user->text_;
     long n = base64url_decode_strict(encoded.p, encoded.n, scratch);
     const char *why;
     sio_str raw;
@@ -268,30 +327,36 @@ static const char *check_header(const jwt_verifier *v, sio_str encoded, members 
         return why;
     if (members_has(m, sio_lit("crit"), &raw))
         return "asks for an extension";
+    why = choose_key(v, keys, m, user, key);
+    if (why)
+        return why;
     if (!members_has(m, sio_lit("alg"), &raw) || json_kind_of(raw) != JSON_STRING
-        || !json_equals(raw, sio_str_z(jwt_alg_name(v->key.alg))))
+        || !json_equals(raw, sio_str_z(jwt_alg_name((*key)->alg))))
         return "another algorithm";
     return NULL;
 }
 
-static const char *check_signature(const jwt_verifier *v, const parts *p, char *scratch)
+static const char *check_signature(const jwt_key *key, const parts *p, char *scratch)
 {
     long n = base64url_decode_strict(p->sig.p, p->sig.n, scratch);
 
     if (n < 0)
         return "signature is not base64url";
-    return jwt_key_verify(&v->key, p->signed_text, (sio_str){scratch, (size_t)n}) ? NULL : "wrong signature";
+    return jwt_key_verify(key, p->signed_text, (sio_str){scratch, (size_t)n}) ? NULL : "wrong signature";
 }
 
 /* The claims are parsed only when the signature holds. */
 static const char *verify(const jwt_verifier *v, const parts *p, int64_t now_ms, jwt_user *user)
 {
+    jwks *keys = take_keys(v);
+    const jwt_key *key;
     members m;
-    const char *why = check_header(v, p->header, &m, user->text_);
+    const char *why = check_header(v, keys, p->header, &m, user, &key);
     long n;
 
     if (!why)
-        why = check_signature(v, p, user->text_);
+        why = check_signature(key, p, user->text_);
+    jwks_drop(keys);
     if (why)
         return why;
     n = base64url_decode_strict(p->payload.p, p->payload.n, user->text_);
@@ -305,8 +370,9 @@ int jwt_verify(const jwt_verifier *v, sio_str token, int64_t now_ms, jwt_user *u
 {
     parts p;
 
-    user->id = user->username = user->avatar_url = (sio_str){NULL, 0};
-    user->expires_ms = 0;
+    user->id = user->username = user->avatar_url = user->jti = (sio_str){NULL, 0};
+    user->expires_ms = user->issued_ms = 0;
+    user->unknown_key = false;
     if (token.n > JWT_MAX)
         user->why = "too long";
     else if (!token.p || !split(token, &p))

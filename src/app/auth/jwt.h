@@ -1,8 +1,8 @@
 /* JSON Web Tokens (RFC 7519, signed as RFC 7515 compact): who is this client?
  *
  * The algorithm is part of the configuration and of the key, never a choice of the token: a token whose
- * header names another one is refused before its signature is looked at. A verifier has one key and may be
- * used by all threads. */
+ * header names another one is refused before its signature is looked at. A verifier has one key, or a set of
+ * keys of which the token names one (`kid`), and may be used by all threads. */
 #ifndef APP_AUTH_JWT_H
 #define APP_AUTH_JWT_H
 
@@ -22,6 +22,7 @@ typedef struct jwt_options {
     jwt_alg     alg;
     const char *secret;      /* HS256: the key as text, 32 bytes or more are advised (a warning is logged) */
     const char *key_file;    /* the others: PEM file with a public key or an X.509 certificate */
+    struct jwks *keys;       /* instead of the three above: jwks.h; held by the verifier. NULL = none */
     const char *issuer;      /* `iss` must be this; NULL = not looked at */
     const char *audience;    /* `aud` must be or contain this; NULL = not looked at */
     int64_t     leeway_ms;   /* how far clocks may differ */
@@ -40,12 +41,19 @@ void jwt_options_init(jwt_options *o);
 int  jwt_verifier_new(jwt_verifier **out, const jwt_options *o, char *err, size_t nerr);
 void jwt_verifier_free(jwt_verifier *v); /* NULL is allowed */
 
+/* Other keys from now on, for a verifier made with keys; held by it. Any thread. */
+void jwt_verifier_set_keys(jwt_verifier *v, struct jwks *keys);
+int64_t jwt_verifier_leeway_ms(const jwt_verifier *v);
+
 /* What a good token says. */
 typedef struct jwt_user {
     sio_str     id;            /* `sub`, or `id`: 1 to 128 bytes without control characters */
     sio_str     username;      /* p NULL when absent; at most 256 bytes */
     sio_str     avatar_url;    /* `avatarUrl`; p NULL when absent; at most 2048 bytes */
     int64_t     expires_ms;    /* since 1970, leeway not added; 0 = never */
+    int64_t     issued_ms;     /* `iat`, since 1970; 0 = not said */
+    sio_str     jti;           /* the token's own id; p NULL when absent; at most 128 bytes */
+    bool        unknown_key;   /* after a refusal: its kid is in no key; perhaps the set is old */
     const char *why;           /* after a refusal: the reason for the log, static text */
     char        text_[JWT_MAX / 4 * 3 * 2 + 8]; /* claims and unescaped text; views point here: do not copy */
 } jwt_user;

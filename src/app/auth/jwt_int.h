@@ -14,6 +14,11 @@ typedef struct jwt_key {
 
 /* The name in the header. */
 const char *jwt_alg_name(jwt_alg alg);
+/* What is wrong with the key for this algorithm, NULL when nothing. */
+const char *jwt_pkey_fault(const EVP_PKEY *pkey, jwt_alg alg);
+struct jwks;
+/* The key of that name (p NULL: the only one), or NULL. It lives as long as the set. */
+const jwt_key *jwks_find(const struct jwks *set, sio_str kid);
 /* As jwt_verifier_new. jwt_key_fini works on a zeroed key too. */
 int  jwt_key_init(jwt_key *k, const jwt_options *o, char *err, size_t nerr);
 void jwt_key_fini(jwt_key *k);

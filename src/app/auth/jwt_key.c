@@ -80,8 +80,7 @@ static bool pkey_is_p256(const EVP_PKEY *pkey)
         && strcmp(group, "prime256v1") == 0;
 }
 
-/* What is wrong with the key for this algorithm, NULL when nothing. */
-static const char *pkey_fault(const EVP_PKEY *pkey, jwt_alg alg)
+const char *jwt_pkey_fault(const EVP_PKEY *pkey, jwt_alg alg)
 {
     switch (alg) {
     case JWT_RS256:
@@ -117,7 +116,7 @@ static int key_init_file(jwt_key *k, const char *path, char *err, size_t nerr)
     k->pkey = pem_read(file);
     BIO_free(file);
     ERR_clear_error();
-    fault = k->pkey ? pkey_fault(k->pkey, k->alg) : "has no public key or certificate in PEM form";
+    fault = k->pkey ? jwt_pkey_fault(k->pkey, k->alg) : "has no public key or certificate in PEM form";
     if (!fault)
         return 0;
     snprintf(err, nerr, "%s: %s", path, fault);

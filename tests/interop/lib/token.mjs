@@ -38,3 +38,16 @@ export function keyPair(alg, dir) {
         (body) => crypto.sign(hash, body, { key: privateKey, dsaEncoding: "ieee-p1363" }));
     return { file, pem, sign };
 }
+
+/* A key of a key set: {jwk, sign(claims, header)}, the header as it should be unless the test wants another. */
+export function webKey(alg, kid) {
+    const { make, hash } = KINDS[alg];
+    const { publicKey, privateKey } = crypto.generateKeyPairSync(...make);
+    const jwk = { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" };
+    const sign = (claims, header = {}) => {
+        const now = Math.floor(Date.now() / 1000);
+        const body = `${base64({ alg, kid, typ: "JWT", ...header })}.${base64({ iat: now, exp: now + 3600, ...claims })}`;
+        return `${body}.${crypto.sign(hash, Buffer.from(body), { key: privateKey, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
+    };
+    return { jwk, sign };
+}
