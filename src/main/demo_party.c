@@ -159,8 +159,9 @@ static void op_refuse(sio_request *r, demo_op *o, const char *message)
 static int notify_run(db_job *j, db_conn *c)
 {
     demo_op *o = op_of(j);
+    int err = notify_store_make_user(c, o->note.user_id, o->note.created_ms);
 
-    return notify_store_add(c, &o->note, o->id);
+    return err < 0 ? err : notify_store_add(c, &o->note, o->id);
 }
 
 static void notify_committed(db_job *j) { notify_tell(op_of(j)->a, &op_of(j)->note); }

@@ -1,24 +1,21 @@
 /* The message list of one room: what it shows, and drawing it. Items are messages of the room, own messages that
  * the server has not acknowledged yet, and notices (joined, left). */
 
-import { dayOf, el, hueOf, initials, nameFromId, timeOf } from "./text.js";
+import { drawMessage, itemOf, keyOf } from "./message.js";
+import { dayOf, el, nameFromId } from "./text.js";
 
 const GROUP_MS = 5 * 60 * 1000; /* messages closer than this share one avatar */
 const RETURN_MS = 15 * 1000; /* "left" followed by "joined" within this is a reload: say nothing */
 const BOTTOM_PX = 80;
 const ROWS_MAX = 500; /* rows kept on the page */
 
-function atOf(message) {
-    const at = new Date(message.createdAt);
-    return Number.isNaN(at.getTime()) ? new Date() : at;
-}
-
 export class Log {
-    /* list: the <ol>; scroller: what scrolls around it; onRetry(item): a failed own message is to be sent again. */
-    constructor(list, scroller, onRetry) {
+    /* list: the <ol>; scroller: what scrolls around it. hooks, each called with an item: retry (a failed own message is to
+     * be sent again), react(item, emoji, on), reply, edit, erase, photo (its picture was tapped). */
+    constructor(list, scroller, hooks) {
         this.list = list;
         this.scroller = scroller;
-        this.onRetry = onRetry;
+        this.hooks = hooks;
         this.names = new Map(); /* user id -> name, as seen in messages and typing notices */
         this.reset(null);
     }
@@ -26,6 +23,7 @@ export class Log {
     reset(myId) {
         this.myId = myId;
         this.items = [];
+        this.open = null; /* id of the message whose tools are shown */
         this.dividers = new Map(); /* day -> holder of its one row */
         this.render();
     }
@@ -54,7 +52,8 @@ export class Log {
 
     itemOf(m) {
         this.learn(m.senderId, m.sender?.username);
-        return { kind: "message", id: m.id, from: m.senderId, at: atOf(m), text: m.content || m.mediaUrl || "" };
+        this.learn(m.replyTo?.senderId, m.replyTo?.username);
+        return itemOf(m);
     }
 
     has(id) {
@@ -78,6 +77,47 @@ export class Log {
             return undefined;
         const own = this.items.filter((i) => i.kind === "own");
         return own.find((i) => m.clientId && i.clientId === m.clientId) || own.find((i) => i.text === m.content);
+    }
+
+    /* ---- changes to messages: each only when it is newer than what we have ---- */
+
+    change(id, seq, apply) {
+        const item = this.items.find((i) => i.kind === "message" && i.id === id);
+        if (!item || item.rev >= seq)
+            return null;
+        const follow = this.atBottom();
+        apply(item);
+        item.rev = seq;
+        this.render();
+        if (follow)
+            this.toBottom();
+        return item;
+    }
+
+    edited({ messageId, seq, content }) {
+        return this.change(messageId, seq, (item) => Object.assign(item, { text: content, edited: true }));
+    }
+
+    deleted({ messageId, seq }) {
+        return this.change(messageId, seq, (item) => Object.assign(item, { text: "", deleted: true, photo: null, reactions: [] }));
+    }
+
+    reacted({ messageId, seq, userId, emoji, added, count }) {
+        return this.change(messageId, seq, (item) => {
+            const old = item.reactions.find((r) => r.emoji === emoji);
+            const now = { emoji, count, mine: userId === this.myId ? added : Boolean(old?.mine) };
+            const list = old ? item.reactions.map((r) => (r === old ? now : r)) : [...item.reactions, now];
+            item.reactions = list.filter((r) => r.count > 0);
+        });
+    }
+
+    /* Shows or hides the tools of a message. */
+    toggle(item) {
+        const follow = this.atBottom();
+        this.open = this.open === item.id ? null : item.id;
+        this.render();
+        if (follow)
+            this.toBottom();
     }
 
     addOwn(item) {
@@ -135,32 +175,9 @@ export class Log {
     messageRow(item, previous) {
         const same = Boolean(previous) && previous.kind !== "notice" && previous.from === item.from
             && item.at - previous.at < GROUP_MS;
-        return this.rowOf(item, [same, item.failed, this.nameOf(item.from)].join(), () => this.draw(item, same));
-    }
-
-    draw(item, same) {
-        const flags = {
-            mine: item.from === this.myId, same, fresh: item.fresh, pending: item.kind === "own", failed: item.failed,
-        };
-        const row = el("li", ["msg", ...Object.keys(flags).filter((f) => flags[f])].join(" "));
-        const name = this.nameOf(item.from);
-        const avatar = el("span", `avatar ${hueOf(item.from)}`, initials(name));
-        avatar.setAttribute("aria-hidden", "true");
-        const bubble = el("div", "bubble");
-        const when = el("time", "when", item.kind === "own" && !item.failed ? "sending" : timeOf(item.at));
-        when.dateTime = item.at.toISOString();
-        bubble.append(el("span", "body", item.text), when);
-        row.append(el("p", "who", name), avatar, bubble);
-        if (item.failed)
-            row.append(this.retryButton(item));
-        return row;
-    }
-
-    retryButton(item) {
-        const button = el("button", "retry", "Not sent. Try again");
-        button.type = "button";
-        button.addEventListener("click", () => this.onRetry(item));
-        return button;
+        const open = item.kind === "message" && item.id === this.open && !item.deleted;
+        const key = keyOf(item, same, open, this.nameOf(item.from));
+        return this.rowOf(item, key, () => drawMessage(item, this, same, open));
     }
 
     rows() {

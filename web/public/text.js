@@ -1,4 +1,6 @@
-/* Small pure helpers: names, rooms, times. */
+/* Small helpers: names, parties, times, elements. */
+
+export const $ = (id) => document.getElementById(id);
 
 export const ROOMS = ["Living room", "Kitchen", "Dance floor", "Rooftop"];
 
@@ -52,4 +54,27 @@ export function el(tag, className, text) {
     if (text !== undefined)
         node.textContent = text;
     return node;
+}
+
+/* The drawing of that name in index.html. */
+export function icon(name) {
+    const SVG = "http://www.w3.org/2000/svg";
+    const node = document.createElementNS(SVG, "svg");
+    const use = document.createElementNS(SVG, "use");
+    use.setAttribute("href", `#${name}`);
+    node.setAttribute("aria-hidden", "true");
+    node.append(use);
+    return node;
+}
+
+export const countText = (n) => (n > 99 ? "99+" : String(n));
+
+/* "3 min ago" */
+export function agoOf(at) {
+    const minutes = Math.floor((Date.now() - at.getTime()) / 60000);
+    if (!(minutes >= 1))
+        return "just now";
+    if (minutes < 60)
+        return `${minutes} min ago`;
+    return minutes < 1440 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} d ago`;
 }
