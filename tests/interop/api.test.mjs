@@ -14,6 +14,16 @@ const KEY = "api-key-of-the-interop-tests";
 const CUID = /^c[a-z0-9]{24}$/;
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+/* Forbids members that a schema does not name. */
+function close(schema) {
+    if (Array.isArray(schema))
+        return schema.map(close);
+    if (schema === null || typeof schema !== "object")
+        return schema;
+    const closed = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, close(value)]));
+    return schema.type === "object" && schema.properties ? { ...closed, additionalProperties: false } : closed;
+}
+
 describe("the HTTP API", () => {
     let server;
     const seen = []; /* {method, path, status, body} */
@@ -306,6 +316,16 @@ describe("the HTTP API", () => {
         assert.deepEqual(await texts("?after=6"), ["m7", "by REST"]);
         assert.equal((await heard(ann, "by REST")).seq, 8);
 
+        const { messageId } = await ask(ann, "chat:react", { roomId, messageId: (await heard(ann, "m7")).id, emoji: "👍" });
+        const reply = await say(ann, roomId, "reply", { replyTo: messageId, clientId: "c1" });
+        await ask(ann, "chat:edit", { roomId, messageId: reply.id, content: "edited" });
+        const [seventh, , last] = await good("GET", `/rooms/${roomId}/messages?after=6`);
+        assert.deepEqual(seventh.reactions, [{ emoji: "👍", count: 1, mine: false }]);
+        assert.deepEqual([last.content, last.clientId, last.replyTo.id], ["edited", "c1", messageId]);
+        assert.match(last.editedAt, ISO);
+        await ask(ann, "chat:delete", { roomId, messageId: reply.id });
+        assert.match((await good("GET", `/rooms/${roomId}/messages?limit=1`))[0].deletedAt, ISO);
+
         await refused(404, "GET", `/rooms/${unique("nowhere")}/messages`);
         await invalid("GET", `/rooms/${roomId}/messages?before=1&after=1`, undefined, "after");
         for (const query of ["limit=0", "limit=101", "limit=x", "limit=", "before=0", "after=-1", "after=99999999999999999"])
@@ -474,7 +494,6 @@ describe("the HTTP API", () => {
             document = await answer.json();
             ajv = new Ajv({ strict: false });
             addFormats(ajv);
-            ajv.addSchema({ $id: "api", ...document });
         });
 
         const operations = () => Object.entries(document.paths).flatMap(([path, item]) =>
@@ -520,7 +539,7 @@ describe("the HTTP API", () => {
                 assert.ok(response, `${method} ${found.path} ${status} is not in the document`);
                 if (response.$ref)
                     response = document.components.responses.Refusal;
-                const valid = ajv.compile(response.content["application/json"].schema);
+                const valid = ajv.compile(close(response.content["application/json"].schema));
                 assert.ok(valid(body), `${method} ${found.path} ${status}: ${JSON.stringify(body)}\n${ajv.errorsText(valid.errors)}`);
             }
         });

@@ -55,7 +55,8 @@ static void on_answer(api_call *k, void *arg)
     if (x->r && !k) {
         sio_reply(x->r, 500, sio_lit(""), sio_lit(""));
     } else if (x->r) {
-        snprintf(headers, sizeof(headers), JSON_HEADERS "%s%s", k->headers, k->replayed ? "Idempotent-Replayed: true\r\n" : "");
+        snprintf(headers, sizeof(headers), JSON_HEADERS "%s%s", k->headers,
+                 k->replayed ? "Idempotent-Replayed: true\r\n" : "");
         sio_reply(x->r, k->status, sio_str_z(headers), buf_str(&k->answer));
     }
     free(x);
@@ -65,7 +66,8 @@ static void request_read(sio_request *r, sio_str body, api_request *q)
 {
     sio_str path = sio_request_path(r), query = sio_request_query(r);
 
-    *q = (api_request){.method = sio_request_method(r), .body = body, .key = sio_request_header(r, "idempotency-key")};
+    *q = (api_request){
+        .method = sio_request_method(r), .body = body, .key = sio_request_header(r, "idempotency-key")};
     q->target = (sio_str){path.p + strlen(API_PREFIX), path.n - strlen(API_PREFIX)};
     if (query.n) /* it stands behind the path, in one text */
         q->target.n = (size_t)(query.p + query.n - q->target.p);
@@ -129,7 +131,8 @@ static void on_request(void *arg, sio_request *r)
     if (path.n > strlen(API_PREFIX) && path.p[strlen(API_PREFIX)] != '/')
         sio_reply(r, 404, sio_lit(""), sio_lit(""));
     else if (!is_allowed(a, r))
-        reply_refusal(r, 401, "WWW-Authenticate: Bearer\r\n", "The header Authorization: Bearer KEY is missing or wrong");
+        reply_refusal(r, 401, "WWW-Authenticate: Bearer\r\n",
+                      "The header Authorization: Bearer KEY is missing or wrong");
     else if (!key_fits(sio_request_header(r, "idempotency-key")))
         reply_refusal(r, 400, "", "Idempotency-Key must be 1 to 128 visible ASCII characters");
     else if (!has_body(r))

@@ -1,5 +1,6 @@
-/* POST /batch [{method, path, body?}, ...]: one after the other, each with an answer of its own. With an Idempotency-Key each request
- * counts as having the key with its place in the batch behind it, so that a batch that was cut off goes on where it was. */
+/* POST /batch [{method, path, body?}, ...]: one after the other, each with an answer of its own. With an
+ * Idempotency-Key each request counts as having the key with its place in the batch behind it, so that a
+ * batch that was cut off goes on where it was. */
 #include "app/api/api_int.h"
 
 #include <stdio.h>
@@ -73,7 +74,8 @@ static void sub_go(batch *b, sio_val item)
     if (body.kind == SIO_JSON)
         q.body = body.s;
     if (b->k->key.n)
-        q.key = (sio_str){key, (size_t)snprintf(key, sizeof(key), "%.*s/%zu", (int)b->k->key.n, b->k->key.p, b->i)};
+        q.key = (sio_str){
+            key, (size_t)snprintf(key, sizeof(key), "%.*s/%zu", (int)b->k->key.n, b->k->key.p, b->i)};
     b->waiting = true;
     api_go(b->k->a, &q, true, on_answer, b);
 }
@@ -91,7 +93,8 @@ static void batch_run(batch *b)
 
 static bool item_fits(sio_val item)
 {
-    return sio_kind_of(sio_get(item, "method")) == SIO_STRING && sio_kind_of(sio_get(item, "path")) == SIO_STRING;
+    return sio_kind_of(sio_get(item, "method")) == SIO_STRING &&
+           sio_kind_of(sio_get(item, "path")) == SIO_STRING;
 }
 
 void api_batch_start(api_call *k)

@@ -1,5 +1,6 @@
-/* A call: from the request to the answer. What it does to the database is one job, and the answer kept for a repeat of the same
- * Idempotency-Key is written by that very job: either both are there after a crash, or none. */
+/* A call: from the request to the answer. What it does to the database is one job, and the answer kept for a
+ * repeat of the same Idempotency-Key is written by that very job: either both are there after a crash, or
+ * none. */
 #include "app/api/api_int.h"
 #include "base/list.h"
 #include "base/log.h"
@@ -65,7 +66,9 @@ static int put_envelope(api_call *k)
         err = buf_puts(b, "{\"success\":false,\"message\":");
         if (err == 0)
             err = json_quote(b, sio_str_z(k->message));
-        return err < 0 ? err : buf_printf(b, ",\"errors\":[%.*s]}", (int)k->errors.n, k->errors.n ? k->errors.p : "");
+        return err < 0
+                   ? err
+                   : buf_printf(b, ",\"errors\":[%.*s]}", (int)k->errors.n, k->errors.n ? k->errors.p : "");
     }
     err = buf_puts(b, "{\"success\":true,\"data\":");
     if (err == 0)
@@ -121,9 +124,9 @@ void api_end(api_call *k)
 
 /* ---- publishing ------------------------------------------------------------------------------------- */
 
-/* What moves sockets and emits is done on one loop, whatever loop the request came to, and the answer goes out behind it: so two
- * requests, the second sent when the first was answered, take effect in that order everywhere. What the database orders is
- * published by its writer instead. */
+/* What moves sockets and emits is done on one loop, whatever loop the request came to, and the answer goes
+ * out behind it: so two requests, the second sent when the first was answered, take effect in that order
+ * everywhere. What the database orders is published by its writer instead. */
 #define PUBLISHER 0
 
 static void publish(api_call *k)
@@ -198,8 +201,9 @@ static int run_fresh(api_call *k, db_conn *c)
     if ((err = k->route->run(k, c)) < 0 || !k->key.n || !c)
         return err;
     err = put_envelope(k);
-    return err < 0 ? err : api_store_keep(c, k->key, sio_str_z(k->print), k->status, buf_str(&k->answer), k->now_ms,
-                                          keys_since(k));
+    return err < 0 ? err
+                   : api_store_keep(c, k->key, sio_str_z(k->print), k->status, buf_str(&k->answer), k->now_ms,
+                                    keys_since(k));
 }
 
 static int call_run(db_job *j, db_conn *c) { return run_fresh(call_of(j), c); }

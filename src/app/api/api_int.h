@@ -64,9 +64,10 @@ typedef struct api_route {
     int              status;         /* when all went well */
     const char      *refusals;       /* more statuses that it may answer, as "404 409" */
     api_db           db;
-    /* In this order. check: more than the fields say; negative after api_fault or api_refuse. run: makes the answer, with c
-     * inside a job of the kind `db` says, perhaps more than once; NULL for API_NO_DB. publish: for API_NO_DB on a
-     * loop, else on the writer's thread, behind the commit. Instead of all: start, which sees to it that api_end is called on this loop. */
+    /* In this order. check: more than the fields say; negative after api_fault or api_refuse. run: makes the
+     * answer, with c inside a job of the kind `db` says, perhaps more than once; NULL for API_NO_DB. publish:
+     * for API_NO_DB on a loop, else on the writer's thread, behind the commit. Instead of all: start, which
+     * sees to it that api_end is called on this loop. */
     int  (*check)(api_call *k);
     int  (*run)(api_call *k, db_conn *c);
     void (*publish)(api_call *k);
@@ -124,9 +125,9 @@ typedef struct api_request {
     sio_str key;
 } api_request;
 
-/* Goes all the way: done(k, arg) is called once, on this loop, with k->status and k->answer, perhaps before this returns, and the
- * call is freed when done returns. Without memory it is called with k NULL. `batched`: routes that cannot be inside a batch are
- * refused. */
+/* Goes all the way: done(k, arg) is called once, on this loop, with k->status and k->answer, perhaps before
+ * this returns, and the call is freed when done returns. Without memory it is called with k NULL. `batched`:
+ * routes that cannot be inside a batch are refused. */
 void api_go(app *a, const api_request *q, bool batched, void (*done)(api_call *k, void *arg), void *arg);
 /* For route->start: the answer is k->data, or the refusal that was said. */
 void api_end(api_call *k);
@@ -142,8 +143,8 @@ int  api_meta(api_call *k, sio_val v);
 /* Appends v as JSON. */
 int  api_add(buf *out, sio_val v);
 
-/* Finds the route of method and path (without query), its parameters undecoded in param[]; NULL with *allowed set to the methods
- * there are ("" when there is no such path). */
+/* Finds the route of method and path (without query), its parameters undecoded in param[]; NULL with *allowed
+ * set to the methods there are ("" when there is no such path). */
 #define API_PARAMS_MAX 2
 const api_route *api_find(sio_str method, sio_str path, sio_str param[API_PARAMS_MAX], char allowed[64]);
 /* Whether a parameter stands in the path of the route. */

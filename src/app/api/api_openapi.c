@@ -183,12 +183,15 @@ static void put_body(writer *w, const api_route *r)
 static void put_success(writer *w, const api_route *r, int status)
 {
     if (w->err == 0)
-        w->err = buf_printf(w->out, "\"%d\":{\"description\":\"Done.\",\"content\":{\"application/json\":{\"schema\":", status);
+        w->err = buf_printf(
+            w->out,
+            "\"%d\":{\"description\":\"Done.\",\"content\":{\"application/json\":{\"schema\":", status);
     if (!r->data) {
         put(w, "{\"type\":\"object\"}}}}");
         return;
     }
-    put(w, "{\"type\":\"object\",\"required\":[\"success\",\"data\",\"meta\"],\"properties\":{\"success\":{\"const\":true},\"data\":");
+    put(w, "{\"type\":\"object\",\"required\":[\"success\",\"data\",\"meta\"],\"properties\":{\"success\":{"
+           "\"const\":true},\"data\":");
     if (r->data_is_list)
         put(w, "{\"type\":\"array\",\"items\":");
     put_object(w, r->data);
@@ -199,7 +202,8 @@ static void put_success(writer *w, const api_route *r, int status)
 static void put_refusal(writer *w, const char *status, size_t n)
 {
     if (w->err == 0)
-        w->err = buf_printf(w->out, ",\"%.*s\":{\"$ref\":\"#/components/responses/Refusal\"}", (int)n, status);
+        w->err =
+            buf_printf(w->out, ",\"%.*s\":{\"$ref\":\"#/components/responses/Refusal\"}", (int)n, status);
 }
 
 /* Those that every route may answer, then its own. */
@@ -268,17 +272,28 @@ int api_openapi(buf *out)
 {
     writer w = {.out = out};
 
-    put(&w, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Partyline\",\"version\":\"1\",\"description\":\"What other services may "
-            "ask of the real-time server.\"},\"servers\":[{\"url\":\"" API_PREFIX "\"}],\"security\":[{\"key\":[]}],\"paths\":{");
+    put(&w, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Partyline\",\"version\":\"1\",\"description\":"
+            "\"What other services may "
+            "ask of the real-time server.\"},\"servers\":[{\"url\":\"" API_PREFIX
+            "\"}],\"security\":[{\"key\":[]}],\"paths\":{");
     put_paths(&w);
-    put(&w, "},\"components\":{\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"The setting "
-            "API_KEY.\"}},\"parameters\":{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\",\"schema\":{\"type\":"
-            "\"string\",\"minLength\":1,\"maxLength\":128},\"description\":\"A request repeated with the same key is answered as the "
-            "first time and has no further effect; another request with that key is refused with 422. Inside a batch the key "
-            "counts for each request and its place.\"}},\"responses\":{\"Refusal\":{\"description\":\"Why not.\",\"content\":{"
-            "\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"success\",\"message\",\"errors\"],\"properties\":{"
-            "\"success\":{\"const\":false},\"message\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":"
-            "\"object\",\"required\":[\"path\",\"message\"],\"properties\":{\"path\":{\"type\":\"string\"},\"message\":{\"type\":"
+    put(&w, "},\"components\":{\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\","
+            "\"description\":\"The setting "
+            "API_KEY.\"}},\"parameters\":{\"IdempotencyKey\":{\"name\":\"Idempotency-Key\",\"in\":\"header\","
+            "\"schema\":{\"type\":"
+            "\"string\",\"minLength\":1,\"maxLength\":128},\"description\":\"A request repeated with the "
+            "same key is answered as the "
+            "first time and has no further effect; another request with that key is refused with 422. Inside "
+            "a batch the key "
+            "counts for each request and its place.\"}},\"responses\":{\"Refusal\":{\"description\":\"Why "
+            "not.\",\"content\":{"
+            "\"application/"
+            "json\":{\"schema\":{\"type\":\"object\",\"required\":[\"success\",\"message\",\"errors\"],"
+            "\"properties\":{"
+            "\"success\":{\"const\":false},\"message\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\","
+            "\"items\":{\"type\":"
+            "\"object\",\"required\":[\"path\",\"message\"],\"properties\":{\"path\":{\"type\":\"string\"},"
+            "\"message\":{\"type\":"
             "\"string\"}}}}}}}}}}}}");
     return w.err;
 }

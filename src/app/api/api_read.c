@@ -12,7 +12,8 @@ static bool is_clean(sio_str s, bool is_id)
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
 
-        if (c == 0 || (is_id && (c < 0x20 || c == 0x7f)) || (c == 0xed && i + 1 < s.n && (unsigned char)s.p[i + 1] >= 0xa0))
+        if (c == 0 || (is_id && (c < 0x20 || c == 0x7f)) ||
+            (c == 0xed && i + 1 < s.n && (unsigned char)s.p[i + 1] >= 0xa0))
             return false;
     }
     return true;
@@ -118,7 +119,11 @@ static void choices_rule(const api_field *f, char *out, size_t n)
     size_t used = (size_t)snprintf(out, n, "must be ");
 
     for (int i = 0; f->choices[i] && used < n; i++)
-        used += (size_t)snprintf(out + used, n - used, "%s%s", i == 0 ? "" : f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+        used += (size_t)snprintf(out + used, n - used, "%s%s",
+                                 i == 0              ? ""
+                                 : f->choices[i + 1] ? ", "
+                                                     : " or ",
+                                 f->choices[i]);
 }
 
 static void range_rule(const api_field *f, const char *what, const char *unit, char *out, size_t n)

@@ -25,7 +25,8 @@ static int messages_answer(api_call *k)
     int err = chat_pages_val(k->pages, &list);
 
     if (err == 0)
-        err = api_meta(k, sio_obj("more", chat_pages_more(k->pages), "lastSeq", chat_pages_last_seq(k->pages)));
+        err =
+            api_meta(k, sio_obj("more", chat_pages_more(k->pages), "lastSeq", chat_pages_last_seq(k->pages)));
     return err < 0 ? err : api_data(k, list);
 }
 
@@ -63,7 +64,8 @@ static int room_answer(api_call *k)
 
     app_iso(r->created_ms, created);
     return api_data(k, sio_obj("id", (const char *)r->id, "partyId", (const char *)r->party_id, "hostId",
-                               (const char *)r->host_id, "isPrivate", r->is_private, "createdAt", (const char *)created));
+                               (const char *)r->host_id, "isPrivate", r->is_private, "createdAt",
+                               (const char *)created));
 }
 
 int make_room_run(api_call *k, db_conn *c)
@@ -127,7 +129,8 @@ int members_run(api_call *k, db_conn *c)
 
 int put_member_check(api_call *k)
 {
-    return k->refused || k->p.role >= 0 || k->p.status >= 0 ? 0 : api_fault(k, "", "needs role, status or both");
+    return k->refused || k->p.role >= 0 || k->p.status >= 0 ? 0
+                                                            : api_fault(k, "", "needs role, status or both");
 }
 
 /* Whether the user may no longer enter, after what was just done. */
@@ -172,7 +175,9 @@ int delete_member_run(api_call *k, db_conn *c)
     err = api_store_remove(c, sio_str_z(k->room.party_id), k->p.user_id, &removed);
     if (err == 0)
         err = look_at_door(k, c);
-    return err < 0 ? err : api_data(k, sio_obj("userId", k->p.user_id, "removed", removed, "mayEnter", (bool)!k->expelled));
+    return err < 0 ? err
+                   : api_data(k, sio_obj("userId", k->p.user_id, "removed", removed, "mayEnter",
+                                         (bool)!k->expelled));
 }
 
 /* Who may no longer enter hears nothing more of the room. */

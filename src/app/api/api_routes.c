@@ -20,8 +20,10 @@ static const char *const event_names[] = {"PARTY_LIVE", "PARTY_MEDIA_ADDED", "PA
 
 static const api_field event_body[] = {
     {"type", "What happened.", .type = API_ENUM, MUST, AT(type), .choices = event_names},
-    {"payload", "PARTY_LIVE: {partyId}. PARTY_MEDIA_ADDED: {partyId, media}. PARTY_STATUS_CHANGED: {partyId, status}, status "
-                "being PLANNED, LIVE, ENDED or CANCELLED.", .type = API_OBJECT, MUST, AT(payload)},
+    {"payload",
+     "PARTY_LIVE: {partyId}. PARTY_MEDIA_ADDED: {partyId, media}. PARTY_STATUS_CHANGED: {partyId, status}, "
+     "status being PLANNED, LIVE, ENDED or CANCELLED.",
+     .type = API_OBJECT, MUST, AT(payload)},
     {0}};
 static const api_field event_data[] = {
     {"type", "As given.", .type = API_ENUM, MUST, .choices = event_names},
@@ -89,8 +91,11 @@ static int note_run(api_call *k, db_conn *c)
     notify_val v;
     int err = 0;
 
-    k->note = (notify_note){.user_id = p->user_id, .type = sio_str_z(notification_type_names[p->type]), .title = p->title,
-                            .body = p->body, .created_ms = k->now_ms};
+    k->note = (notify_note){.user_id = p->user_id,
+                            .type = sio_str_z(notification_type_names[p->type]),
+                            .title = p->title,
+                            .body = p->body,
+                            .created_ms = k->now_ms};
     if (p->data.kind == SIO_JSON)
         k->note.data = p->data.s;
     if (k->a->opt.demo)
@@ -133,8 +138,8 @@ static int one_target(api_call *k)
 
 static int emit_check(api_call *k)
 {
-    static const char *const reserved[] = {"connect", "connect_error", "disconnect", "disconnecting", "newListener",
-                                           "removeListener"};
+    static const char *const reserved[] = {"connect",       "connect_error", "disconnect",
+                                           "disconnecting", "newListener",   "removeListener"};
 
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         if (sio_str_eq(k->p.event, sio_str_z(reserved[i])))
@@ -182,7 +187,9 @@ static int who_check(api_call *k)
 {
     if (k->refused)
         return SIO_EFIELD;
-    return (k->p.user_id.p != NULL) + (k->p.socket_id.p != NULL) == 1 ? 0 : api_fault(k, "", "needs one of userId and socketId");
+    return (k->p.user_id.p != NULL) + (k->p.socket_id.p != NULL) == 1
+               ? 0
+               : api_fault(k, "", "needs one of userId and socketId");
 }
 
 static int room_name_run(api_call *k, db_conn *c)
@@ -224,14 +231,16 @@ static void disconnect_publish(api_call *k)
 /* ---- presence and counts ---------------------------------------------------------------------------- */
 
 #define PRESENCE_IDS_MAX 100
-static const api_field presence_params[] = {
-    {"ids", "Users, with commas between their ids.", .type = API_IDS, MUST, AT(ids), .min = 1, .max = PRESENCE_IDS_MAX}, {0}};
+static const api_field presence_params[] = {{"ids", "Users, with commas between their ids.", .type = API_IDS,
+                                             MUST, AT(ids), .min = 1, .max = PRESENCE_IDS_MAX},
+                                            {0}};
 static const api_field presence_data[] = {
     {"userId", "The user.", ID(128), MUST},
-    {"isOnline", "Whether one of the user's devices is connected, or was some seconds ago.", .type = API_BOOL, MUST},
+    {"isOnline", "Whether one of the user's devices is connected, or was some seconds ago.", .type = API_BOOL,
+     MUST},
     {"status", "How the user is.", .type = API_ENUM, MUST, .choices = presence_status_names},
-    {"lastSeen", "When the user last came, went or chose a status; null when that is not remembered.", .type = API_TIME, MUST,
-     .nullable = true},
+    {"lastSeen", "When the user last came, went or chose a status; null when that is not remembered.",
+     .type = API_TIME, MUST, .nullable = true},
     {0}};
 
 typedef struct presence_item {
@@ -308,7 +317,9 @@ static void presence_start(api_call *k)
 static const api_field counts_data[] = {
     {"connections", "Connections to this server.", .type = API_INT, MUST},
     {"sockets", "Clients in namespaces.", .type = API_INT, MUST},
-    {"rooms", "Rooms with members, each user's own included; one with members on several loops counts on each.", .type = API_INT, MUST},
+    {"rooms",
+     "Rooms with members, each user's own included; one with members on several loops counts on each.",
+     .type = API_INT, MUST},
     {0}};
 
 static int counts_run(api_call *k, db_conn *c)
@@ -317,7 +328,8 @@ static int counts_run(api_call *k, db_conn *c)
 
     (void)c;
     sio_stats_read(k->a->io, &s);
-    return api_data(k, sio_obj("connections", (int64_t)sio_clients_count(k->a->io), "sockets", s.sockets, "rooms", s.rooms));
+    return api_data(k, sio_obj("connections", (int64_t)sio_clients_count(k->a->io), "sockets", s.sockets,
+                               "rooms", s.rooms));
 }
 
 static int openapi_run(api_call *k, db_conn *c)
@@ -331,10 +343,9 @@ static const api_field batch_item[] = {
     {"path", "Behind /api/v1, with its query.", ID(2048), MUST},
     {"body", "As it would be without the batch.", .type = API_VALUE},
     {0}};
-static const api_field batch_body[] = {
-    {"", "Requests, done one after the other.", .type = API_LIST, MUST, AT(requests), .min = 1, .max = API_BATCH_MAX,
-     .of = batch_item},
-    {0}};
+static const api_field batch_body[] = {{"", "Requests, done one after the other.", .type = API_LIST, MUST,
+                                        AT(requests), .min = 1, .max = API_BATCH_MAX, .of = batch_item},
+                                       {0}};
 static const api_field batch_data[] = {
     {"status", "The answer's status.", .type = API_INT, MUST},
     {"body", "The answer.", .type = API_OBJECT, MUST, .nullable = true},
@@ -346,14 +357,29 @@ static const api_field batch_data[] = {
 static const api_field room_params[] = {ROOM_PARAM, {0}};
 static const api_field messages_params[] = {
     ROOM_PARAM,
-    {"before", "The messages before this seq, the nearest.", .type = API_INT, .min = 1, .max = MAX_INT, AT(before)},
-    {"after", "The messages after this seq, the nearest.", .type = API_INT, .min = 0, .max = MAX_INT, AT(after)},
+    {"before", "The messages before this seq, the nearest.", .type = API_INT, .min = 1, .max = MAX_INT,
+     AT(before)},
+    {"after", "The messages after this seq, the nearest.", .type = API_INT, .min = 0, .max = MAX_INT,
+     AT(after)},
     {"limit", "How many at most; 50 when absent.", .type = API_INT, .min = 1, .max = 100, AT(limit)},
     {0}};
 static const api_field sender_data[] = {
     {"id", "The user's id.", ID(128), MUST},
     {"username", "As the user is called today.", .type = API_TEXT, MUST, .nullable = true},
     {"avatarUrl", "The user's picture.", .type = API_TEXT, MUST, .nullable = true},
+    {0}};
+static const api_field reply_data[] = {
+    {"id", "Its id.", ID(64), MUST},
+    {"senderId", "Who said it.", ID(128), MUST, .nullable = true},
+    {"username", "The sender's name.", .type = API_TEXT, MUST, .nullable = true},
+    {"content", "The beginning of its text.", .type = API_TEXT, MUST},
+    {"type", "What it is.", .type = API_ENUM, MUST, .choices = message_type_names},
+    {"deleted", "Whether it was deleted.", .type = API_BOOL, MUST},
+    {0}};
+static const api_field reaction_data[] = {
+    {"emoji", "The emoji.", ID(64), MUST},
+    {"count", "Users.", .type = API_INT, MUST},
+    {"mine", "False.", .type = API_BOOL, MUST},
     {0}};
 static const api_field messages_data[] = {
     {"id", "Unique.", ID(64), MUST},
@@ -366,6 +392,11 @@ static const api_field messages_data[] = {
     {"createdAt", "When it was saved.", .type = API_TIME, MUST},
     {"seq", "Its number in the room's log.", .type = API_INT, MUST},
     {"rev", "The number of the last change to it.", .type = API_INT, MUST},
+    {"clientId", "The sender's own name for it.", .type = API_TEXT},
+    {"editedAt", "When its text was changed last.", .type = API_TIME},
+    {"deletedAt", "When it was deleted; it has no content then.", .type = API_TIME},
+    {"replyTo", "The message that it answers.", .type = API_OBJECT, .of = reply_data},
+    {"reactions", "In the order of their first use.", .type = API_LIST, .of = reaction_data},
     {0}};
 static const api_field make_room_body[] = {{"partyId", "A party.", ID(64), MUST, AT(party_id)}, {0}};
 static const api_field room_data[] = {
@@ -376,22 +407,22 @@ static const api_field room_data[] = {
     {"createdAt", "When it was made.", .type = API_TIME, MUST},
     {0}};
 static const char *const role_names[] = {"HOST", "COHOST", "MODERATOR", NULL};
-static const api_field members_params[] = {
-    ROOM_PARAM,
-    {"after", "Users behind this id.", ID(128), AT(before_id)},
-    {"limit", "How many at most; 50 when absent.", .type = API_INT, .min = 1, .max = API_MEMBERS_MAX, AT(limit)},
-    {0}};
+static const api_field members_params[] = {ROOM_PARAM,
+                                           {"after", "Users behind this id.", ID(128), AT(before_id)},
+                                           {"limit", "How many at most; 50 when absent.", .type = API_INT,
+                                            .min = 1, .max = API_MEMBERS_MAX, AT(limit)},
+                                           {0}};
 static const api_field member_data[] = {
     {"userId", "The user.", ID(128), MUST},
     {"role", "null for a mere guest.", .type = API_ENUM, MUST, .nullable = true, .choices = role_names},
-    {"status", "The user's answer to the invitation; null when there is none.", .type = API_ENUM, MUST, .nullable = true,
-     .choices = api_rsvp_names},
+    {"status", "The user's answer to the invitation; null when there is none.", .type = API_ENUM, MUST,
+     .nullable = true, .choices = api_rsvp_names},
     {0}};
 static const api_field member_params[] = {ROOM_PARAM, {"userId", "A user.", ID(128), MUST, AT(user_id)}, {0}};
 static const api_field put_member_body[] = {
     {"role", "Makes the user cohost or moderator.", .type = API_ENUM, AT(role), .choices = api_role_names},
-    {"status", "Makes the user a guest; NOT_GOING shuts a mere guest out of a private party.", .type = API_ENUM, AT(status),
-     .choices = api_rsvp_names},
+    {"status", "Makes the user a guest; NOT_GOING shuts a mere guest out of a private party.",
+     .type = API_ENUM, AT(status), .choices = api_rsvp_names},
     {0}};
 #define MAY_ENTER {"mayEnter", "Whether the user may enter the room now.", .type = API_BOOL, MUST}
 static const api_field put_member_data[] = {{"userId", "The user.", ID(128), MUST}, MAY_ENTER, {0}};
@@ -407,40 +438,54 @@ const char *const api_role_names[] = {"COHOST", "MODERATOR", NULL};
 const char *const api_rsvp_names[] = {"GOING", "MAYBE", "NOT_GOING", NULL};
 
 const api_route api_routes[] = {
-    {"POST", "/events", "raiseEvent", "Something happened in another service.", NULL, event_body, event_data, .status = 202,
-     .check = event_check, .run = event_run, .publish = event_publish},
-    {"POST", "/notifications", "notify", "Saves a notification and sends it to the user's devices.", NULL, note_body, note_data,
-     .status = 201, .refusals = "404", .db = API_WRITES, .run = note_run, .publish = note_publish},
-    {"POST", "/emit", "emit", "Sends an event to a room, a user, a connection or everyone.", NULL, emit_body, emit_data,
-     .status = 202, .check = emit_check, .run = emit_run, .publish = emit_publish},
-    {"POST", "/rooms/{room}/join", "joinRoom", "Puts connections into a Socket.IO room. It is no chat:join or party:join_live: "
-     "nobody is told, and no viewers are counted.", socket_room_params, who_body, room_name_data, .status = 202,
-     .check = who_check, .run = room_name_run, .publish = join_publish},
-    {"POST", "/rooms/{room}/leave", "leaveRoom", "Takes connections out of a Socket.IO room.", socket_room_params, who_body,
-     room_name_data, .status = 202, .check = who_check, .run = room_name_run, .publish = leave_publish},
-    {"POST", "/users/{userId}/disconnect", "disconnectUser", "Disconnects all devices of a user.", user_params, NULL,
-     user_data, .status = 202, .run = user_run, .publish = disconnect_publish},
-    {"GET", "/presence", "getPresence", "How users are, in the order asked for.", presence_params, NULL, presence_data,
-     .data_is_list = true, .status = 200, .start = presence_start},
-    {"GET", "/counts", "getCounts", "What this server holds now.", NULL, NULL, counts_data, .status = 200, .run = counts_run},
-    {"GET", "/rooms/{roomId}/messages", "getMessages", "Messages of a chat room, oldest first; without before and after the last "
-     "ones. meta: more, lastSeq.", messages_params, NULL, messages_data, .data_is_list = true, .status = 200, .refusals = "404",
+    {"POST", "/events", "raiseEvent", "Something happened in another service.", NULL, event_body, event_data,
+     .status = 202, .check = event_check, .run = event_run, .publish = event_publish},
+    {"POST", "/notifications", "notify", "Saves a notification and sends it to the user's devices.", NULL,
+     note_body, note_data, .status = 201, .refusals = "404", .db = API_WRITES, .run = note_run,
+     .publish = note_publish},
+    {"POST", "/emit", "emit", "Sends an event to a room, a user, a connection or everyone.", NULL, emit_body,
+     emit_data, .status = 202, .check = emit_check, .run = emit_run, .publish = emit_publish},
+    {"POST", "/rooms/{room}/join", "joinRoom",
+     "Puts connections into a Socket.IO room. It is no chat:join or party:join_live: "
+     "nobody is told, and no viewers are counted.",
+     socket_room_params, who_body, room_name_data, .status = 202, .check = who_check, .run = room_name_run,
+     .publish = join_publish},
+    {"POST", "/rooms/{room}/leave", "leaveRoom", "Takes connections out of a Socket.IO room.",
+     socket_room_params, who_body, room_name_data, .status = 202, .check = who_check, .run = room_name_run,
+     .publish = leave_publish},
+    {"POST", "/users/{userId}/disconnect", "disconnectUser", "Disconnects all devices of a user.",
+     user_params, NULL, user_data, .status = 202, .run = user_run, .publish = disconnect_publish},
+    {"GET", "/presence", "getPresence", "How users are, in the order asked for.", presence_params, NULL,
+     presence_data, .data_is_list = true, .status = 200, .start = presence_start},
+    {"GET", "/counts", "getCounts", "What this server holds now.", NULL, NULL, counts_data, .status = 200,
+     .run = counts_run},
+    {"GET", "/rooms/{roomId}/messages", "getMessages",
+     "Messages of a chat room, oldest first; without before and after the last "
+     "ones. meta: more, lastSeq.",
+     messages_params, NULL, messages_data, .data_is_list = true, .status = 200, .refusals = "404",
      .db = API_READS, .check = messages_check, .run = messages_run, .publish = messages_publish},
-    {"POST", "/rooms", "makeRoom", "The chat room of a party, made if there is none: 201, else 200.", NULL, make_room_body,
-     room_data, .status = 201, .refusals = "200 404", .db = API_WRITES, .run = make_room_run},
-    {"GET", "/rooms/{roomId}", "getRoom", "A chat room.", room_params, NULL, room_data, .status = 200, .refusals = "404",
-     .db = API_READS, .run = room_run},
-    {"GET", "/rooms/{roomId}/members", "getMembers", "Host, cohosts and guests of a room's party, by user id. meta: next, the "
-     "`after` of the next page.", members_params, NULL, member_data, .data_is_list = true, .status = 200, .refusals = "404",
+    {"POST", "/rooms", "makeRoom", "The chat room of a party, made if there is none: 201, else 200.", NULL,
+     make_room_body, room_data, .status = 201, .refusals = "200 404", .db = API_WRITES, .run = make_room_run},
+    {"GET", "/rooms/{roomId}", "getRoom", "A chat room.", room_params, NULL, room_data, .status = 200,
+     .refusals = "404", .db = API_READS, .run = room_run},
+    {"GET", "/rooms/{roomId}/members", "getMembers",
+     "Host, cohosts and guests of a room's party, by user id. meta: next, the "
+     "`after` of the next page.",
+     members_params, NULL, member_data, .data_is_list = true, .status = 200, .refusals = "404",
      .db = API_READS, .run = members_run},
-    {"PUT", "/rooms/{roomId}/members/{userId}", "putMember", "Makes a user cohost, moderator or guest of a room's party. Who "
-     "thereby may no longer enter is put out.", member_params, put_member_body, put_member_data, .status = 200,
-     .refusals = "404", .db = API_WRITES, .check = put_member_check, .run = put_member_run, .publish = member_publish},
-    {"DELETE", "/rooms/{roomId}/members/{userId}", "deleteMember", "Takes a user off a room's party: no cohost and no guest. Who "
-     "thereby may no longer enter is put out.", member_params, NULL, delete_member_data, .status = 200, .refusals = "404 409",
-     .db = API_WRITES, .run = delete_member_run, .publish = member_publish},
-    {"POST", "/batch", "batch", "Several requests in one.", NULL, batch_body, batch_data, .data_is_list = true, .status = 200,
-     .start = api_batch_start},
-    {"GET", "/openapi.json", "getOpenApi", "This document.", NULL, NULL, NULL, .status = 200, .run = openapi_run},
+    {"PUT", "/rooms/{roomId}/members/{userId}", "putMember",
+     "Makes a user cohost, moderator or guest of a room's party. Who "
+     "thereby may no longer enter is put out.",
+     member_params, put_member_body, put_member_data, .status = 200, .refusals = "404", .db = API_WRITES,
+     .check = put_member_check, .run = put_member_run, .publish = member_publish},
+    {"DELETE", "/rooms/{roomId}/members/{userId}", "deleteMember",
+     "Takes a user off a room's party: no cohost and no guest. Who "
+     "thereby may no longer enter is put out.",
+     member_params, NULL, delete_member_data, .status = 200, .refusals = "404 409", .db = API_WRITES,
+     .run = delete_member_run, .publish = member_publish},
+    {"POST", "/batch", "batch", "Several requests in one.", NULL, batch_body, batch_data,
+     .data_is_list = true, .status = 200, .start = api_batch_start},
+    {"GET", "/openapi.json", "getOpenApi", "This document.", NULL, NULL, NULL, .status = 200,
+     .run = openapi_run},
 };
 const size_t api_nroutes = sizeof(api_routes) / sizeof(api_routes[0]);

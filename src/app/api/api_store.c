@@ -63,7 +63,8 @@ static int on_there(void *ctx, const db_row *r)
 static int is_party(db_conn *c, sio_str party_id)
 {
     bool there = false;
-    int err = db_query(c, "SELECT 1 FROM party_events WHERE id = ?1", db_args(db_text(party_id)), on_there, &there);
+    int err =
+        db_query(c, "SELECT 1 FROM party_events WHERE id = ?1", db_args(db_text(party_id)), on_there, &there);
 
     return err < 0 || there ? err : SIO_ENOENT;
 }
@@ -78,7 +79,9 @@ int api_store_make_room(db_conn *c, sio_str party_id, int64_t now_ms, api_room *
     if (err < 0)
         return err;
     cuid_make(now_ms, id);
-    err = db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (party_id) DO NOTHING",
+    err = db_exec(c,
+                  "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?2, ?3) ON CONFLICT "
+                  "(party_id) DO NOTHING",
                   db_args(db_text(sio_str_z(id)), db_text(party_id), db_time(now_ms)));
     *made = err == 0 && db_changes(c) > 0;
     if (err == 0)
@@ -101,13 +104,16 @@ static int on_member(void *ctx, const db_row *r)
     return w->each(w->ctx, &m);
 }
 
-int api_store_members(db_conn *c, sio_str party_id, sio_str after, unsigned max, api_member_fn *each, void *ctx)
+int api_store_members(db_conn *c, sio_str party_id, sio_str after, unsigned max, api_member_fn *each,
+                      void *ctx)
 {
     member_walk w = {each, ctx};
 
-    return db_query(c,
+    return db_query(
+        c,
         "SELECT t.user_id, max(t.role), max(t.status) FROM ("
-        "  SELECT p.host_id AS user_id, 'HOST' AS role, CAST(NULL AS text) AS status FROM party_events p WHERE p.id = ?1"
+        "  SELECT p.host_id AS user_id, 'HOST' AS role, CAST(NULL AS text) AS status FROM party_events p "
+        "WHERE p.id = ?1"
         "  UNION ALL SELECT o.user_id, CAST(o.role AS text), CAST(NULL AS text) FROM party_cohosts o"
         "   JOIN party_events p ON p.id = o.party_id WHERE o.party_id = ?1 AND o.user_id <> p.host_id"
         "  UNION ALL SELECT a.user_id, CAST(NULL AS text), CAST(a.status AS text) FROM party_attendees a"
@@ -180,26 +186,34 @@ static int on_kept(void *ctx, const db_row *r)
     return f->k->same ? f->body(f->ctx, db_col_text(r, 2)) : 0;
 }
 
-int api_store_kept(db_conn *c, sio_str key, sio_str print, int64_t since_ms, api_kept *k, api_body_fn *body, void *ctx)
+int api_store_kept(db_conn *c, sio_str key, sio_str print, int64_t since_ms, api_kept *k, api_body_fn *body,
+                   void *ctx)
 {
     kept_read f = {k, print, body, ctx};
 
     *k = (api_kept){.found = false};
-    return db_query(c, "SELECT print, status, body FROM partyline_idempotency WHERE name = ?1 AND created_at >= ?2",
-                    db_args(db_text(key), db_time(since_ms)), on_kept, &f);
+    return db_query(
+        c, "SELECT print, status, body FROM partyline_idempotency WHERE name = ?1 AND created_at >= ?2",
+        db_args(db_text(key), db_time(since_ms)), on_kept, &f);
 }
 
 #define DROPPED "20" /* more than come in, so that the old ones get fewer */
 
-int api_store_keep(db_conn *c, sio_str key, sio_str print, int status, sio_str body, int64_t now_ms, int64_t since_ms)
+int api_store_keep(db_conn *c, sio_str key, sio_str print, int status, sio_str body, int64_t now_ms,
+                   int64_t since_ms)
 {
-    int err = db_exec(c,
+    int err = db_exec(
+        c,
         "DELETE FROM partyline_idempotency WHERE name IN ("
-        "  SELECT name FROM partyline_idempotency WHERE created_at < ?2 ORDER BY created_at LIMIT " DROPPED ")"
+        "  SELECT name FROM partyline_idempotency WHERE created_at < ?2 ORDER BY created_at LIMIT " DROPPED
+        ")"
         " OR (name = ?1 AND created_at < ?2)",
         db_args(db_text(key), db_time(since_ms)));
 
-    return err < 0 ? err : db_exec(c,
-        "INSERT INTO partyline_idempotency (name, print, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        db_args(db_text(key), db_text(print), db_int(status), db_text(body), db_time(now_ms)));
+    return err < 0 ? err
+                   : db_exec(c,
+                             "INSERT INTO partyline_idempotency (name, print, status, body, created_at) "
+                             "VALUES (?1, ?2, ?3, ?4, ?5)",
+                             db_args(db_text(key), db_text(print), db_int(status), db_text(body),
+                                     db_time(now_ms)));
 }

@@ -1,5 +1,5 @@
-/* Rooms, their members, and answers kept for repeated requests. All functions run inside a database job; errors are those of
- * db_exec. */
+/* Rooms, their members, and answers kept for repeated requests. All functions run inside a database job;
+ * errors are those of db_exec. */
 #ifndef APP_API_API_STORE_H
 #define APP_API_API_STORE_H
 
@@ -28,7 +28,8 @@ typedef struct api_member {
 } api_member;
 /* Calls each for at most `max` members of the party in the order of their ids, from behind `after`. */
 typedef int api_member_fn(void *ctx, const api_member *m);
-int api_store_members(db_conn *c, sio_str party_id, sio_str after, unsigned max, api_member_fn *each, void *ctx);
+int api_store_members(db_conn *c, sio_str party_id, sio_str after, unsigned max, api_member_fn *each,
+                      void *ctx);
 /* SIO_ENOENT when there is no such user. */
 int api_store_set_role(db_conn *c, sio_str party_id, sio_str user_id, sio_str role, int64_t now_ms);
 int api_store_set_status(db_conn *c, sio_str party_id, sio_str user_id, sio_str status, int64_t now_ms);
@@ -42,8 +43,10 @@ typedef struct api_kept {
 } api_kept;
 /* body is appended when it was the same request. What is older than since_ms is as if it were not there. */
 typedef int api_body_fn(void *ctx, sio_str body);
-int api_store_kept(db_conn *c, sio_str key, sio_str print, int64_t since_ms, api_kept *k, api_body_fn *body, void *ctx);
+int api_store_kept(db_conn *c, sio_str key, sio_str print, int64_t since_ms, api_kept *k, api_body_fn *body,
+                   void *ctx);
 /* Keeps one, and drops some of those from before since_ms. */
-int api_store_keep(db_conn *c, sio_str key, sio_str print, int status, sio_str body, int64_t now_ms, int64_t since_ms);
+int api_store_keep(db_conn *c, sio_str key, sio_str print, int status, sio_str body, int64_t now_ms,
+                   int64_t since_ms);
 
 #endif

@@ -7,10 +7,17 @@ static void make_users(db_conn *c)
     static const char *const ids[] = {"ann", "bob", "cid", "host"};
 
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(db_exec(c, "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
-                                    " VALUES (?1, ?1, ?1, ?2, ?2)", db_args(db_text(S(ids[i])), db_time(0))), 0);
-    assert_int_equal(db_exec(c, "INSERT INTO party_events (id, host_id, title, is_private, created_at, updated_at)"
-                                " VALUES ('party', 'host', 'x', ?1, ?2, ?2)", db_args(db_bool(true), db_time(0))), 0);
+        assert_int_equal(db_exec(c,
+                                 "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
+                                 " VALUES (?1, ?1, ?1, ?2, ?2)",
+                                 db_args(db_text(S(ids[i])), db_time(0))),
+                         0);
+    assert_int_equal(
+        db_exec(c,
+                "INSERT INTO party_events (id, host_id, title, is_private, created_at, updated_at)"
+                " VALUES ('party', 'host', 'x', ?1, ?2, ?2)",
+                db_args(db_bool(true), db_time(0))),
+        0);
 }
 
 /* ---- rooms ------------------------------------------------------------------------------------------ */
@@ -46,8 +53,8 @@ static int on_member(void *ctx, const api_member *m)
 {
     buf *out = ctx;
 
-    return buf_printf(out, "%.*s:%.*s:%.*s ", (int)m->user_id.n, m->user_id.p, (int)m->role.n, m->role.p ? m->role.p : "",
-                      (int)m->status.n, m->status.p ? m->status.p : "");
+    return buf_printf(out, "%.*s:%.*s:%.*s ", (int)m->user_id.n, m->user_id.p, (int)m->role.n,
+                      m->role.p ? m->role.p : "", (int)m->status.n, m->status.p ? m->status.p : "");
 }
 
 static void expect_members(db_conn *c, const char *after, unsigned max, const char *expected)
@@ -74,7 +81,8 @@ static void check_members(db_conn *c)
     assert_int_equal(api_store_set_status(c, S("party"), S("bob"), S("GOING"), 1), 0);
     assert_int_equal(api_store_set_status(c, S("party"), S("ann"), S("GOING"), 1), 0);
     assert_int_equal(api_store_set_status(c, S("party"), S("ann"), S("MAYBE"), 1), 0);
-    assert_int_equal(api_store_set_role(c, S("party"), S("host"), S("MODERATOR"), 1), 0); /* remains the host */
+    assert_int_equal(api_store_set_role(c, S("party"), S("host"), S("MODERATOR"), 1),
+                     0); /* remains the host */
     expect_members(c, NULL, 10, "ann::MAYBE bob:MODERATOR:GOING host:HOST: ");
     expect_members(c, NULL, 2, "ann::MAYBE bob:MODERATOR:GOING ");
     expect_members(c, "bob", 2, "host:HOST: ");
@@ -160,7 +168,8 @@ static void test_drops(void **state) { run_script(state, check_drops); }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {with_db(test_rooms), with_db(test_members), with_db(test_kept), with_db(test_drops)};
+    const struct CMUnitTest tests[] = {with_db(test_rooms), with_db(test_members), with_db(test_kept),
+                                       with_db(test_drops)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

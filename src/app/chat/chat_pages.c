@@ -39,7 +39,8 @@ static int open_door(chat_pages *p, db_conn *c, sio_str room_id)
     return err < 0 || p->door.exists ? err : SIO_ENOENT;
 }
 
-int chat_pages_read(chat_pages *p, db_conn *c, sio_str room_id, int64_t before, int64_t after, unsigned limit, bool *unfilled)
+int chat_pages_read(chat_pages *p, db_conn *c, sio_str room_id, int64_t before, int64_t after, unsigned limit,
+                    bool *unfilled)
 {
     int64_t from_ms;
     int err = open_door(p, c, room_id);
@@ -70,7 +71,10 @@ int chat_pages_fill(chat_pages *p, db_conn *c, sio_str room_id)
     return err;
 }
 
-void chat_pages_tell(const chat_pages *p, app *a, sio_str room_id) { chat_filler_tell(&p->fill, a->ns, room_id); }
+void chat_pages_tell(const chat_pages *p, app *a, sio_str room_id)
+{
+    chat_filler_tell(&p->fill, a->ns, room_id);
+}
 
 int chat_pages_val(chat_pages *p, sio_val *out)
 {

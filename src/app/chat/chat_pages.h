@@ -9,12 +9,13 @@ typedef struct chat_pages chat_pages;
 chat_pages *chat_pages_new(void);                /* NULL without memory */
 void        chat_pages_free(chat_pages *p);      /* NULL is allowed */
 
-/* Inside a read job: at most limit (<= 100) messages of the room, the nearest before `before` or after `after`, or the last ones; -1
- * is none. *unfilled: messages came in by another way and have no numbers yet, so nothing was read; do it as a write job.
- * SIO_ENOENT without such a room. */
-int         chat_pages_read(chat_pages *p, db_conn *c, sio_str room_id, int64_t before, int64_t after, unsigned limit,
-                            bool *unfilled);
-/* Inside a write job: numbers first; who is in the room is told of what it has not heard by chat_pages_tell. */
+/* Inside a read job: at most limit (<= 100) messages of the room, the nearest before `before` or after
+ * `after`, or the last ones; -1 is none. *unfilled: messages came in by another way and have no numbers yet,
+ * so nothing was read; do it as a write job. SIO_ENOENT without such a room. */
+int chat_pages_read(chat_pages *p, db_conn *c, sio_str room_id, int64_t before, int64_t after, unsigned limit,
+                    bool *unfilled);
+/* Inside a write job: numbers first; who is in the room is told of what it has not heard by chat_pages_tell.
+ */
 int         chat_pages_fill(chat_pages *p, db_conn *c, sio_str room_id);
 /* Any thread, after the commit. */
 void        chat_pages_tell(const chat_pages *p, app *a, sio_str room_id);

@@ -1,5 +1,5 @@
-/* notifications:* and notification:new. Each event is one database job; what changed is told to the user's other devices from the
- * writer's thread, so that all of them hear it in the order of the commits. */
+/* notifications:* and notification:new. Each event is one database job; what changed is told to the user's
+ * other devices from the writer's thread, so that all of them hear it in the order of the commits. */
 #include "app/notify/notify.h"
 #include "base/list.h"
 
@@ -187,7 +187,8 @@ static void mark_committed(notify_op *o)
     char room[ROOM_MAX];
 
     if (m->n > 0)
-        sio_emit(others(o, room), out_notifications_read, sio_obj("ids", sio_list(m->ids, m->n), "unread", o->unread));
+        sio_emit(others(o, room), out_notifications_read,
+                 sio_obj("ids", sio_list(m->ids, m->n), "unread", o->unread));
 }
 
 static void mark_answer(notify_op *o)
@@ -206,8 +207,14 @@ static void mark_fini(notify_op *o)
 static void on_mark_read(sio_socket *s, sio_in *in)
 {
     static const notify_kind kind = {
-        .size = sizeof(mark_op), .fault = "Failed to mark notifications as read", .write = true,
-        .read = mark_read_payload, .run = mark_run, .committed = mark_committed, .answer = mark_answer, .fini = mark_fini,
+        .size = sizeof(mark_op),
+        .fault = "Failed to mark notifications as read",
+        .write = true,
+        .read = mark_read_payload,
+        .run = mark_run,
+        .committed = mark_committed,
+        .answer = mark_answer,
+        .fini = mark_fini,
     };
 
     op_go(s, in, &kind);
@@ -227,7 +234,10 @@ static int all_payload(notify_op *o)
     return app_payload(o->socket, o->in, notifications_mark_all_read, &p);
 }
 
-static int all_run(notify_op *o, db_conn *c) { return notify_store_read_all(c, o->user->id, &((all_op *)o)->changed); }
+static int all_run(notify_op *o, db_conn *c)
+{
+    return notify_store_read_all(c, o->user->id, &((all_op *)o)->changed);
+}
 
 static void all_committed(notify_op *o)
 {
@@ -279,7 +289,10 @@ static void unread_answer(notify_op *o)
 static void on_unread(sio_socket *s, sio_in *in)
 {
     static const notify_kind kind = {
-        .size = sizeof(notify_op), .fault = "Failed to count notifications", .read = unread_payload, .run = unread_run,
+        .size = sizeof(notify_op),
+        .fault = "Failed to count notifications",
+        .read = unread_payload,
+        .run = unread_run,
         .answer = unread_answer,
     };
 
@@ -349,7 +362,8 @@ static void list_answer(notify_op *o)
     if (vals && notify_page_more(p)) {
         const notify_note *last = notify_page_at(p, n - 1);
 
-        snprintf(cursor, sizeof(cursor), "%lld.%.*s", (long long)last->created_ms, (int)last->id.n, last->id.p);
+        snprintf(cursor, sizeof(cursor), "%lld.%.*s", (long long)last->created_ms, (int)last->id.n,
+                 last->id.p);
         next = sio_v((const char *)cursor);
     }
     list = sio_list(item, n);
@@ -358,7 +372,8 @@ static void list_answer(notify_op *o)
     else if (sio_wants_ack(o->in))
         sio_ack(o->in, sio_obj("ok", sio_true, "notifications", list, "next", next, "unread", o->unread));
     else
-        sio_emit(o->socket, out_notifications_list, sio_obj("notifications", list, "next", next, "unread", o->unread));
+        sio_emit(o->socket, out_notifications_list,
+                 sio_obj("notifications", list, "next", next, "unread", o->unread));
     free(vals);
 }
 
@@ -367,8 +382,12 @@ static void list_fini(notify_op *o) { notify_page_free(list_of(o)->page); }
 static void on_list(sio_socket *s, sio_in *in)
 {
     static const notify_kind kind = {
-        .size = sizeof(list_op), .fault = "Failed to read notifications", .read = list_payload, .run = list_run,
-        .answer = list_answer, .fini = list_fini,
+        .size = sizeof(list_op),
+        .fault = "Failed to read notifications",
+        .read = list_payload,
+        .run = list_run,
+        .answer = list_answer,
+        .fini = list_fini,
     };
 
     op_go(s, in, &kind);

@@ -1,5 +1,5 @@
-/* Notifications: a user's list of what happened, on all devices. The events are those of the catalogue; others (the HTTP API)
- * add to the list with notify_store_add and then call notify_tell. */
+/* Notifications: a user's list of what happened, on all devices. The events are those of the catalogue;
+ * others (the HTTP API) add to the list with notify_store_add and then call notify_tell. */
 #ifndef APP_NOTIFY_NOTIFY_H
 #define APP_NOTIFY_NOTIFY_H
 

@@ -8,16 +8,18 @@ int notify_store_add(db_conn *c, notify_note *n, char id_text[CUID_LEN + 1])
 {
     cuid_make(n->created_ms, id_text);
     n->id = (sio_str){id_text, CUID_LEN};
-    return db_exec(c, "INSERT INTO notifications (id, user_id, type, title, body, data, is_read, created_at)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                   db_args(db_text(n->id), db_text(n->user_id), db_text(n->type), db_text(n->title), db_text(n->body),
-                           db_text(n->data), db_bool(false), db_time(n->created_ms)));
+    return db_exec(c,
+                   "INSERT INTO notifications (id, user_id, type, title, body, data, is_read, created_at)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                   db_args(db_text(n->id), db_text(n->user_id), db_text(n->type), db_text(n->title),
+                           db_text(n->body), db_text(n->data), db_bool(false), db_time(n->created_ms)));
 }
 
 int notify_store_make_user(db_conn *c, sio_str id, int64_t now_ms)
 {
-    return db_exec(c, "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
-                      " VALUES (?1, 'demo:' || ?1, ?1 || '@demo.invalid', ?2, ?2) ON CONFLICT (id) DO NOTHING",
+    return db_exec(c,
+                   "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
+                   " VALUES (?1, 'demo:' || ?1, ?1 || '@demo.invalid', ?2, ?2) ON CONFLICT (id) DO NOTHING",
                    db_args(db_text(id), db_time(now_ms)));
 }
 
@@ -52,8 +54,10 @@ static int read_chunk(db_conn *c, sio_str user_id, chunk *k)
 
     for (size_t i = 0; i < CHUNK; i++)
         args[3 + i] = db_text(k->ids[i < k->n ? i : k->n - 1]);
-    return db_query(c,
-        "UPDATE notifications SET is_read = ?2 WHERE user_id = ?1 AND is_read = ?3 AND id IN (?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+    return db_query(
+        c,
+        "UPDATE notifications SET is_read = ?2 WHERE user_id = ?1 AND is_read = ?3 AND id IN (?4, ?5, ?6, "
+        "?7, ?8, ?9, ?10,"
         " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) RETURNING id",
         args, 3 + CHUNK, on_changed, k);
 }
@@ -176,25 +180,30 @@ static int on_note(void *ctx, const db_row *r)
     return 0;
 }
 
-/* The table's index has is_read before created_at, so the newest of all are the newest of the unread and of the read, merged:
- * two short walks, however many there are. */
+/* The table's index has is_read before created_at, so the newest of all are the newest of the unread and of
+ * the read, merged: two short walks, however many there are. */
 #define WALK(read) \
     "SELECT * FROM (SELECT id, type, title, body, data, is_read, created_at FROM notifications" \
     " WHERE user_id = ?1 AND is_read = " read " AND created_at <= ?2 AND (created_at < ?2 OR id < ?3)" \
     " ORDER BY created_at DESC, id DESC LIMIT ?4) w"
 #define FOREVER_MS 253402300799999 /* the end of the year 9999 */
 
-int notify_store_list(db_conn *c, sio_str user_id, notify_key key, bool unread_only, unsigned limit, notify_page *p)
+int notify_store_list(db_conn *c, sio_str user_id, notify_key key, bool unread_only, unsigned limit,
+                      notify_page *p)
 {
     page_clear(p);
     p->max = limit < NOTIFY_PAGE_MAX ? limit : NOTIFY_PAGE_MAX;
     if (!key.id.p)
         key = (notify_key){FOREVER_MS, sio_lit("")};
     if (unread_only)
-        return db_query(c, WALK("?5"),
-                        db_args(db_text(user_id), db_time(key.ms), db_text(key.id), db_int(p->max + 1), db_bool(false)),
-                        on_note, p);
-    return db_query(c, "SELECT * FROM (" WALK("?5") " UNION ALL " WALK("?6") ") t ORDER BY created_at DESC, id DESC LIMIT ?4",
-                    db_args(db_text(user_id), db_time(key.ms), db_text(key.id), db_int(p->max + 1), db_bool(false),
-                            db_bool(true)), on_note, p);
+        return db_query(
+            c, WALK("?5"),
+            db_args(db_text(user_id), db_time(key.ms), db_text(key.id), db_int(p->max + 1), db_bool(false)),
+            on_note, p);
+    return db_query(c,
+                    "SELECT * FROM (" WALK("?5") " UNION ALL " WALK(
+                        "?6") ") t ORDER BY created_at DESC, id DESC LIMIT ?4",
+                    db_args(db_text(user_id), db_time(key.ms), db_text(key.id), db_int(p->max + 1),
+                            db_bool(false), db_bool(true)),
+                    on_note, p);
 }

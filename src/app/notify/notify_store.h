@@ -1,5 +1,5 @@
-/* The table of notifications, which the REST backend reads and writes, too. All functions run inside a database job; errors are
- * those of db_exec. */
+/* The table of notifications, which the REST backend reads and writes, too. All functions run inside a
+ * database job; errors are those of db_exec. */
 #ifndef APP_NOTIFY_NOTIFY_STORE_H
 #define APP_NOTIFY_NOTIFY_STORE_H
 
@@ -40,7 +40,8 @@ typedef struct notify_key {
     sio_str id;
 } notify_key;
 /* Empties the page and fills it with at most `limit` (<= NOTIFY_PAGE_MAX) of the user's notifications. */
-int notify_store_list(db_conn *c, sio_str user_id, notify_key key, bool unread_only, unsigned limit, notify_page *p);
+int notify_store_list(db_conn *c, sio_str user_id, notify_key key, bool unread_only, unsigned limit,
+                      notify_page *p);
 
 /* The demo's user, made when not there. */
 int notify_store_make_user(db_conn *c, sio_str id, int64_t now_ms);

@@ -82,10 +82,13 @@ static void check_many_marks(db_conn *c)
 static void check_bounded_count(db_conn *c)
 {
     make_users(c);
-    assert_int_equal(db_exec(c, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)"
-                                " INSERT INTO notifications (id, user_id, type, title, body, is_read, created_at)"
-                                " SELECT 'n' || i, 'ann', 'NEW_RSVP', '', '', ?1, ?2 FROM n",
-                             db_args(db_bool(false), db_time(0))), 0);
+    assert_int_equal(
+        db_exec(c,
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)"
+                " INSERT INTO notifications (id, user_id, type, title, body, is_read, created_at)"
+                " SELECT 'n' || i, 'ann', 'NEW_RSVP', '', '', ?1, ?2 FROM n",
+                db_args(db_bool(false), db_time(0))),
+        0);
     assert_int_equal(unread(c, "ann"), NOTIFY_UNREAD_MAX);
 }
 
@@ -106,7 +109,8 @@ static void check_contents(db_conn *c)
     assert_int_equal(notify_store_list(c, S("ann"), (notify_key){0}, false, 10, p), 0);
     assert_int_equal(notify_page_len(p), 2);
     n = notify_page_at(p, 1);
-    assert_true(sio_str_eq(n->id, S(id[0])) && sio_str_eq(n->type, S("PARTY_LIVE")) && sio_str_eq(n->title, S("Títle")));
+    assert_true(sio_str_eq(n->id, S(id[0])) && sio_str_eq(n->type, S("PARTY_LIVE")) &&
+                sio_str_eq(n->title, S("Títle")));
     assert_true(n->body.p && n->body.n == 0);
     assert_true(sio_str_eq(n->data, S("{\"a\": [1]}")));
     assert_int_equal(n->created_ms, 1234);
@@ -117,7 +121,8 @@ static void check_contents(db_conn *c)
     notify_page_free(p);
 }
 
-/* Every page size meets every notification once, in order, though many have the same time and some are read. */
+/* Every page size meets every notification once, in order, though many have the same time and some are read.
+ */
 static void walk(db_conn *c, unsigned limit, bool unread_only, unsigned expected)
 {
     notify_page *p = notify_page_new();
@@ -133,7 +138,8 @@ static void walk(db_conn *c, unsigned limit, bool unread_only, unsigned expected
         for (unsigned i = 0; i < notify_page_len(p); i++, seen++) {
             const notify_note *n = notify_page_at(p, i);
 
-            assert_true(n->created_ms < last_ms || (n->created_ms == last_ms && memcmp(n->id.p, last, CUID_LEN) < 0));
+            assert_true(n->created_ms < last_ms ||
+                        (n->created_ms == last_ms && memcmp(n->id.p, last, CUID_LEN) < 0));
             assert_false(unread_only && n->read);
             last_ms = n->created_ms;
             memcpy(last, n->id.p, CUID_LEN);
