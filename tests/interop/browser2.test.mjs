@@ -58,6 +58,8 @@ describe("demo gallery", { skip: !CHROMIUM && "chromium is not installed" }, () 
     async function fits(page, width) {
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= width, `${wide} > ${width}`);
+        const text = await page.locator("#text").boundingBox();
+        assert.ok(text.height > 40, `the composer is ${text.height} high`);
         for (const selector of ["#text", "#send-button", "#share", "#bell", "#people-button", "#state", "#leave"]) {
             const box = await page.locator(selector).boundingBox();
             assert.ok(box && box.x >= 0 && box.x + box.width <= width, `${selector} ${JSON.stringify(box)}`);
@@ -276,6 +278,11 @@ describe("demo gallery", { skip: !CHROMIUM && "chromium is not installed" }, () 
             await shows(page, "#gallery-count", "2 photos");
             await shows(page, "#viewers", "4 watching");
             await fits(page, options.viewport.width);
+            const end = () => page.evaluate(() => {
+                const s = document.getElementById("scroller");
+                return s.scrollHeight - s.scrollTop - s.clientHeight;
+            });
+            await until(async () => await end() <= 1, "the end of the chat to be on the screen");
             await shot(page, `gallery-${name}`);
             for (const [button, panel] of [["#people-button", "#people"], ["#bell", "#notes"]]) {
                 await page.click(button);

@@ -59,6 +59,7 @@ function showChat() {
     resetPeople();
     resetUnread();
     showRoom();
+    fitComposer();
     $("text").focus();
 }
 
@@ -286,8 +287,14 @@ function showTitle() {
     document.title = `${unseen ? `(${unseen}) ` : ""}${roomTitle(state.room)} · Partyline`;
 }
 
+let atEnd = true;
+
+/* Who reads the end keeps seeing it when photos, the keyboard or a longer draft take room away. */
+const resized = () => atEnd && log.toBottom();
+
 function scrolled() {
-    if (!log.atBottom())
+    atEnd = log.atBottom();
+    if (!atEnd)
         return;
     $("latest").hidden = true;
     if (state.socket && lastSeq)
@@ -298,7 +305,7 @@ function bindPage() {
     $("leave").addEventListener("click", leave);
     $("latest").addEventListener("click", () => log.toBottom());
     $("scroller").addEventListener("scroll", scrolled);
-    window.addEventListener("resize", () => log.toBottom());
+    new ResizeObserver(resized).observe($("scroller"));
     document.addEventListener("visibilitychange", () => {
         if (document.hidden || !state.socket)
             return;
@@ -315,7 +322,6 @@ function bindPage() {
     addPanel("people", $("people-button"), redrawPeople);
     addPanel("notes", $("bell"), bell.render);
     bindPanels();
-    fitComposer();
 }
 
 buildDoor(enter);

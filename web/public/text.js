@@ -26,7 +26,7 @@ export const hueOf = (id) => `hue-${hash(String(id)) % 8}`;
 
 /* Two people may pick the same name; the random end of the id keeps them apart. */
 export const newUser = (name) => ({ id: `${slug(name) || "guest"}-${random(5)}`, username: name });
-export const nameFromId = (id) => capital(String(id).replace(/-[a-z0-9]{5}$/, ""));
+export const nameFromId = (id) => capital(String(id).replace(/-[a-z0-9]{5}$/, "").replaceAll("-", " "));
 
 export function initials(name) {
     const words = name.trim().split(/\s+/);
