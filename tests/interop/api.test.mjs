@@ -6,9 +6,11 @@ import { after, afterEach, before, describe, test } from "node:test";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
-import { ask, closeAll } from "./lib/client.mjs";
+import { ask, client, closeAll, refused as refusedClient } from "./lib/client.mjs";
 import { Raw, exchange, request } from "./lib/raw.mjs";
-import { partyline, sql } from "./lib/server.mjs";
+import { SECRET, partyline, sql } from "./lib/server.mjs";
+import { userToken } from "./lib/token.mjs";
+import { within } from "./lib/wait.mjs";
 
 const KEY = "api-key-of-the-interop-tests";
 const CUID = /^c[a-z0-9]{24}$/;
@@ -262,6 +264,41 @@ describe("the HTTP API", () => {
         await invalid("POST", `${path}/join`, {}, "");
         await invalid("POST", `${path}/leave`, { userId: "a", socketId: "b" }, "");
         await invalid("POST", `/rooms/${"r".repeat(256)}/join`, { userId: "a" }, "room");
+    });
+
+    const tryToken = (token) => client(server.url, { auth: { token }, transports: ["websocket"] });
+    const leaves = (socket) => within(new Promise((resolve) => { socket.once("disconnect", resolve); }), "disconnect");
+
+    test("all tokens of a user are taken back", async () => {
+        const [id, other] = [unique("user"), unique("user")];
+        const devices = [await user(server, id), await user(server, id)];
+        const calm = await user(server, other);
+        const reasons = devices.map(leaves);
+        assert.deepEqual(await good("POST", `/users/${id}/revoke`, undefined, {}, 202), { userId: id });
+        assert.deepEqual(await Promise.all(reasons), ["io server disconnect", "io server disconnect"]);
+        for (const device of devices) {
+            assert.equal((await device.inbox.next("error")).code, "token_revoked");
+            assert.equal((await refusedClient(tryToken(device.auth.token))).message, "Invalid token");
+        }
+        assert.equal((await ask(calm, "auth:refresh", { token: userToken(SECRET, other) })).ok, true);
+        await user(server, id, { claims: { iat: Math.floor(Date.now() / 1000) + 1 } }); /* signed in again, later */
+        await invalid("POST", `/users/${"x".repeat(129)}/revoke`, undefined, "userId");
+    });
+
+    test("one token is taken back, also when it came by auth:refresh", async () => {
+        const id = unique("user");
+        const [a, b, c] = [await user(server, id, { claims: { jti: `${id}-1` } }), await user(server, id, { claims: { jti: `${id}-2` } }),
+            await user(server, id)];
+        const second = userToken(SECRET, id, { jti: `${id}-3` });
+        assert.equal((await ask(a, "auth:refresh", { token: second })).ok, true);
+        assert.deepEqual(await good("POST", `/tokens/${id}-1/revoke`, undefined, {}, 202), { jti: `${id}-1` });
+        assert.equal((await refusedClient(tryToken(a.auth.token))).message, "Invalid token");
+        const gone = leaves(a); /* by the new one, not by the old */
+        await good("POST", `/tokens/${id}-3/revoke`, undefined, {}, 202);
+        assert.equal(await gone, "io server disconnect");
+        assert.equal((await a.inbox.next("error")).code, "token_revoked");
+        assert.equal((await ask(b, "auth:refresh", { token: second })).error.code, "invalid_token");
+        assert.ok(b.connected && c.connected);
     });
 
     test("all devices of a user are disconnected", async () => {

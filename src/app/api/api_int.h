@@ -42,7 +42,7 @@ typedef struct api_field {
 
 /* What requests may say, together; absent texts have p NULL. */
 typedef struct api_args {
-    sio_str room_id, room, user_id, party_id, socket_id, event, title, body, before_id, ids;
+    sio_str room_id, room, user_id, party_id, socket_id, jti, event, title, body, before_id, ids;
     sio_val payload, media, data, args, requests;
     int     type, status, role; /* -1: absent */
     int64_t before, after, limit; /* -1: absent */

@@ -1,5 +1,6 @@
 /* What the API can do: one row a route. */
 #include "app/api/api_rooms.h"
+#include "app/auth/revoke.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
 #include "sio_stats.h"
@@ -226,6 +227,31 @@ static void disconnect_publish(api_call *k)
     char room[USER_ROOM_MAX];
 
     sio_sockets_disconnect(sio_to(k->a->ns, user_room(k->p.user_id, room)), true);
+}
+
+/* ---- tokens ----------------------------------------------------------------------------------------- */
+
+static const api_field token_params[] = {{"jti", "A token's id, its claim jti.", ID(128), MUST, AT(jti)}, {0}};
+static const api_field token_data[] = {{"jti", "As given.", ID(128), MUST}, {0}};
+
+static int revoke_fault(api_call *k, int err)
+{
+    return api_refuse(k, 503, err == SIO_ELIMIT ? "Too many revocations are remembered" : sio_strerror(err));
+}
+
+static int revoke_user_run(api_call *k, db_conn *c)
+{
+    int err = auth_revoke_user(k->a, k->p.user_id);
+
+    return err < 0 ? revoke_fault(k, err) : user_run(k, c);
+}
+
+static int revoke_token_run(api_call *k, db_conn *c)
+{
+    int err = auth_revoke_token(k->a, k->p.jti);
+
+    (void)c;
+    return err < 0 ? revoke_fault(k, err) : api_data(k, sio_obj("jti", k->p.jti));
 }
 
 /* ---- presence and counts ---------------------------------------------------------------------------- */
@@ -455,6 +481,12 @@ const api_route api_routes[] = {
      .publish = leave_publish},
     {"POST", "/users/{userId}/disconnect", "disconnectUser", "Disconnects all devices of a user.",
      user_params, NULL, user_data, .status = 202, .run = user_run, .publish = disconnect_publish},
+    {"POST", "/users/{userId}/revoke", "revokeUser",
+     "Takes back all tokens of a user that were issued up to now: they are refused, and the user's devices "
+     "disconnected. On this server, until it ends or JWT_REVOCATION_TTL is over.",
+     user_params, NULL, user_data, .status = 202, .run = revoke_user_run},
+    {"POST", "/tokens/{jti}/revoke", "revokeToken", "The same for one token.", token_params, NULL, token_data,
+     .status = 202, .run = revoke_token_run},
     {"GET", "/presence", "getPresence", "How users are, in the order asked for.", presence_params, NULL,
      presence_data, .data_is_list = true, .status = 200, .start = presence_start},
     {"GET", "/counts", "getCounts", "What this server holds now.", NULL, NULL, counts_data, .status = 200,
