@@ -1,5 +1,7 @@
 /* The HTTP API, by fetch, and what real clients get of it. At the end the OpenAPI document is held against everything that was asked
- * and answered: every operation answers, and as it is described. */
+ * and answered: every operation answers, and as it is described.
+ *
+ * Events that no catalogue knows, since other services make them up, are called service:SOMETHING here. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -231,9 +233,9 @@ describe("the HTTP API", () => {
         const [ann, ann2, bob] = [await user(server, annId), await user(server, annId), await user(server, bobId)];
         const all = [ann, ann2, bob];
         const reaches = async (target, sockets) => {
-            const event = unique("news");
+            const event = `service:${unique("news")}`;
             await good("POST", "/emit", { ...target, event, args: [1, { "ü": [null, "\u2028"] }, "x"] }, {}, 202);
-            const end = unique("end");
+            const end = `service:${unique("end")}`;
             await good("POST", "/emit", { everyone: true, event: end });
             for (const socket of all) {
                 await socket.inbox.next(end);
@@ -439,11 +441,11 @@ describe("the HTTP API", () => {
         await refused(422, "POST", "/notifications", note(annId, { title: "another" }), options);
         await refused(422, "POST", "/emit", { everyone: true, event: "x" }, options);
         const emit = { headers: { "Idempotency-Key": unique("key") } };
-        await good("POST", "/emit", { userId: annId, event: "once", args: [1] }, emit);
-        await good("POST", "/emit", { userId: annId, event: "once", args: [1] }, emit);
-        await good("POST", "/emit", { userId: annId, event: "behind" });
-        await ann.inbox.next("behind");
-        assert.deepEqual(ann.inbox.all("once"), [1]);
+        await good("POST", "/emit", { userId: annId, event: "service:once", args: [1] }, emit);
+        await good("POST", "/emit", { userId: annId, event: "service:once", args: [1] }, emit);
+        await good("POST", "/emit", { userId: annId, event: "service:behind" });
+        await ann.inbox.next("service:behind");
+        assert.deepEqual(ann.inbox.all("service:once"), [1]);
         assert.equal(ann.inbox.all("notification:new").length, 1);
 
         /* What was refused was not kept: the same request may succeed later. */
@@ -485,7 +487,7 @@ describe("the HTTP API", () => {
             { method: "GET", path: "/nowhere" },
             { method: "DELETE", path: "/counts" },
             { method: "POST", path: "/batch", body: [] },
-            { method: "POST", path: "/emit", body: { userId: annId, event: "batched", args: ["ü"] } },
+            { method: "POST", path: "/emit", body: { userId: annId, event: "service:batched", args: ["ü"] } },
             { method: "GET", path: "/openapi.json" },
         ]);
         assert.equal(answer.status, 200);
@@ -494,7 +496,7 @@ describe("the HTTP API", () => {
         assert.deepEqual(await ann.inbox.next("notification:new"), answer.body.data[0].body.data);
         assert.equal(answer.body.data[1].body.data[0].isOnline, true);
         assert.deepEqual(answer.body.data[2].body.errors.map((e) => e.path), ["type"]);
-        assert.equal(await ann.inbox.next("batched"), "ü");
+        assert.equal(await ann.inbox.next("service:batched"), "ü");
 
         const many = await api("POST", "/batch", Array(50).fill({ method: "GET", path: "/counts" }));
         assert.deepEqual(many.body.meta, { count: 50, failed: 0 });
@@ -516,8 +518,8 @@ describe("the HTTP API", () => {
         const second = await good("POST", "/batch", requests, options);
         assert.deepEqual(second.map((a) => a.status), [201, 201]);
         assert.deepEqual(second[0], first[0]);
-        await good("POST", "/emit", { userId: annId, event: "behind" });
-        await ann.inbox.next("behind");
+        await good("POST", "/emit", { userId: annId, event: "service:behind" });
+        await ann.inbox.next("service:behind");
         assert.equal(ann.inbox.all("notification:new").length, 1);
     });
 
