@@ -7,7 +7,7 @@
 
 #define PREFIX    "/demo-media/"
 #define SUFFIX    ".svg"
-#define NAME_MAX_ 64
+#define PHOTO_NAME 64
 #define PHOTO_MAX 16384
 
 /* Numbers that follow from the name (FNV-1a, then a linear congruence). */
@@ -105,7 +105,7 @@ static bool name_of(sio_str path, sio_str *name)
 {
     size_t before = sizeof(PREFIX) - 1, after = sizeof(SUFFIX) - 1;
 
-    if (path.n <= before + after || path.n > before + after + NAME_MAX_)
+    if (path.n <= before + after || path.n > before + after + PHOTO_NAME)
         return false;
     *name = (sio_str){path.p + before, path.n - before - after};
     if (!sio_str_eq((sio_str){name->p + name->n, after}, sio_lit(SUFFIX)))
