@@ -1,56 +1,28 @@
 /* The demo page in headless Chromium: two tabs, two people. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { chromium } from "playwright-core";
+import { Browser, CHROMIUM, DESKTOP, PHONE } from "./lib/browser.mjs";
 import { unique } from "./lib/chat.mjs";
 import { partyline, tempDir } from "./lib/server.mjs";
-import { DEADLINE_MS } from "./lib/wait.mjs";
 
-const BROWSER = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const DESKTOP = { width: 1180, height: 760 };
-const PHONE = { width: 390, height: 780 };
-
-describe("demo page", { skip: !BROWSER && "chromium is not installed" }, () => {
+describe("demo page", { skip: !CHROMIUM && "chromium is not installed" }, () => {
     const shots = process.env.SCREENSHOTS || tempDir();
     let server;
     let browser;
-    let contexts = [];
-    let complaints = [];
 
     before(async () => {
         server = await partyline();
-        browser = await chromium.launch({ executablePath: BROWSER, args: ARGS });
+        browser = await Browser.launch();
     });
     after(async () => {
         await browser?.close();
         await server?.stop();
     });
-    afterEach(async () => {
-        await Promise.all(contexts.map((c) => c.close()));
-        contexts = [];
-        const found = complaints;
-        complaints = [];
-        assert.deepEqual(found, [], "errors in the console");
-    });
+    afterEach(() => browser.closeTabs());
 
-    /* A tab of its own browser profile. What the page complains about fails the test, unless `noisy`. */
-    async function tab(viewport = DESKTOP, { noisy = false } = {}) {
-        const context = await browser.newContext({ viewport });
-        contexts.push(context);
-        const page = await context.newPage();
-        page.setDefaultTimeout(DEADLINE_MS);
-        if (!noisy)
-            page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
-        page.on("pageerror", (error) => complaints.push(error.message));
-        page.on("dialog", (dialog) => { complaints.push("a dialog"); dialog.dismiss(); });
-        page.on("request", (r) => r.url().startsWith(server.url) || complaints.push(`a request to ${r.url()}`));
-        return page;
-    }
+    const tab = (viewport = DESKTOP) => browser.tab(server.url, { viewport });
 
     async function enter(page, name, room) {
         await page.goto(server.url);
@@ -163,8 +135,7 @@ describe("demo page", { skip: !BROWSER && "chromium is not installed" }, () => {
 
     test("a server that comes back finds the page waiting", async () => {
         const mine = await partyline({ env: { JWT_SECRET: "" } });
-        const page = await tab(DESKTOP, { noisy: true });
-        page.removeAllListeners("request");
+        const page = await browser.tab(mine.url, {}, { noisy: true });
         await page.goto(mine.url);
         await page.fill("#name", "Alice");
         await page.fill("#own-room", "comeback");
@@ -178,7 +149,7 @@ describe("demo page", { skip: !BROWSER && "chromium is not installed" }, () => {
         await online(page);
         await say(page, "after");
         assert.deepEqual(await texts(page), ["before", "after"]);
-        await contexts.pop().close();
+        await page.context().close();
         await again.stop();
     });
 });

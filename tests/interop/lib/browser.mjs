@@ -23,13 +23,14 @@ export class Browser {
     contexts = [];
     complaints = [];
 
-    /* A tab on that server (which need not be open yet). Options: those of a context. */
-    async tab(url, options = {}) {
+    /* A tab on that server (which need not be open yet). Options: those of a context. When `noisy`, errors in
+     * its console are expected. */
+    async tab(url, options = {}, { noisy = false } = {}) {
         const context = await this.chromium.newContext({ viewport: DESKTOP, ...options });
         this.contexts.push(context);
         const page = await context.newPage();
         page.setDefaultTimeout(DEADLINE_MS);
-        page.on("console", (m) => m.type() === "error" && this.complaints.push(m.text()));
+        page.on("console", (m) => m.type() === "error" && !noisy && this.complaints.push(m.text()));
         page.on("pageerror", (error) => this.complaints.push(error.message));
         page.on("dialog", (dialog) => { this.complaints.push("a dialog"); dialog.dismiss(); });
         page.on("request", (r) => r.url().startsWith(url) || this.complaints.push(`a request to ${r.url()}`));
