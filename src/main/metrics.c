@@ -25,6 +25,8 @@ static const row db_rows[] = {DB_STATS(DB_COUNTER, DB_GAUGE)};
 #define APP_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(app_stats, member)},
 #define APP_GAUGE(member, name, labels, help)   {name, labels, help, "gauge", offsetof(app_stats, member)},
 static const row app_rows[] = {APP_STATS(APP_COUNTER, APP_GAUGE)};
+#define LIMIT_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(limit_counts, member)},
+static const row limit_rows[] = {LIMIT_COUNTS(LIMIT_COUNTER)};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* An error sticks, so that a caller need not ask after each line. */
@@ -111,15 +113,18 @@ int metrics_put(buf *out, const sio_server *io, db *d, const app *a)
     sio_stats sio;
     db_stats db;
     app_stats app;
+    limit_counts limited;
 
     sio_stats_read(io, &sio);
     db_stats_read(d, &db);
     app_stats_read(a, &app);
+    limits_counts(a->opt.limits, &limited);
     put_rows(&p, sio_rows, COUNT(sio_rows), &sio);
     put_histogram(&p, "loop_turn_seconds", "How long a loop's turns took: what arrives meanwhile waits so long.", &sio.turn_ms,
                   1e-3);
     put_rows(&p, app_rows, COUNT(app_rows), &app);
     put_refusals(&p, &app);
+    put_rows(&p, limit_rows, COUNT(limit_rows), &limited);
     put_rows(&p, db_rows, COUNT(db_rows), &db);
     put_histogram(&p, "db_commit_seconds", "How long transactions took, from their first statement to the end of the commit.",
                   &db.commit_us, 1e-6);

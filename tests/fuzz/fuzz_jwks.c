@@ -18,7 +18,8 @@ static void check(const jwks *set)
         if (key && (!key->pkey || key->alg == JWT_HS256 || jwt_pkey_fault(key->pkey, key->alg)))
             abort();
         if (key)
-            jwt_key_verify(key, sio_lit("text"), sio_lit("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+            jwt_key_verify(key, sio_lit("text"),
+                           sio_lit("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
     }
 }
 

@@ -173,6 +173,9 @@ describe("limits", () => {
         assert.equal(a.inbox.all("error").length, 20);
         assert.equal((await touch(b)).ok, true);
         assert.match(server.log, /flood sends far more than allowed/);
+        const metrics = await (await fetch(`${server.url}/metrics`)).text();
+        assert.match(metrics, /^partyline_limited_total\{by="connection"\} [1-9]/m);
+        assert.match(metrics, /^partyline_floods_total 1$/m);
     });
 
     test("by default nobody who behaves meets a limit", async () => {

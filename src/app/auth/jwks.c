@@ -14,20 +14,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MODULUS_MAX 1024 /* bytes: RSA of 8192 bits, above which checking a signature is work for an attacker to give */
-#define COORD       32   /* bytes of a number on P-256, and of an Ed25519 key */
-#define LOOKED_AT   256  /* keys of a document that are looked at */
+#define MODULUS_MAX                                                                                          \
+    1024 /* bytes: RSA of 8192 bits, above which checking a signature is work for an attacker to give */
+#define COORD     32  /* bytes of a number on P-256, and of an Ed25519 key */
+#define LOOKED_AT 256 /* keys of a document that are looked at */
 
 typedef struct named_key {
-    char    kid[JWKS_KID_MAX];
-    size_t  nkid; /* 0 = has none */
+    char kid[JWKS_KID_MAX];
+    size_t nkid; /* 0 = has none */
     jwt_key key;
 } named_key;
 
 struct jwks {
     atomic_uint refs;
-    unsigned    n;
-    named_key   key[JWKS_KEYS_MAX];
+    unsigned n;
+    named_key key[JWKS_KEYS_MAX];
 };
 
 /* ---- life ------------------------------------------------------------------------------------------- */
@@ -47,7 +48,10 @@ void jwks_drop(jwks *set)
     free(set);
 }
 
-size_t jwks_len(const jwks *set) { return set->n; }
+size_t jwks_len(const jwks *set)
+{
+    return set->n;
+}
 
 const jwt_key *jwks_find(const jwks *set, sio_str kid)
 {
@@ -69,7 +73,8 @@ static bool member_text(sio_val key, const char *name, char *out, size_t max, si
     char scratch[2048];
     sio_str text;
 
-    if (sio_kind_of(v) != SIO_STRING || sio_text_max(v) > sizeof(scratch) || !sio_text(v, scratch, &text) || text.n > max)
+    if (sio_kind_of(v) != SIO_STRING || sio_text_max(v) > sizeof(scratch) || !sio_text(v, scratch, &text) ||
+        text.n > max)
         return false;
     memcpy(out, text.p, text.n);
     *n = text.n;
@@ -84,7 +89,10 @@ static bool member_is(sio_val key, const char *name, const char *want)
     return member_text(key, name, text, sizeof(text), &n) && sio_str_eq((sio_str){text, n}, sio_str_z(want));
 }
 
-static bool has_member(sio_val key, const char *name) { return sio_kind_of(sio_get(key, name)) != SIO_UNDEFINED; }
+static bool has_member(sio_val key, const char *name)
+{
+    return sio_kind_of(sio_get(key, name)) != SIO_UNDEFINED;
+}
 
 /* Bytes in base64url; their number, 0 when there are none or they are not between min and max. */
 static size_t member_bytes(sio_val key, const char *name, unsigned char *out, size_t min, size_t max)
@@ -125,9 +133,9 @@ static EVP_PKEY *rsa_of(sio_val key)
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     EVP_PKEY *pkey = NULL;
 
-    if (bn_n && bn_e && build && BN_is_odd(bn_n) && BN_is_odd(bn_e) && !BN_is_one(bn_e)
-        && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, bn_n)
-        && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, bn_e))
+    if (bn_n && bn_e && build && BN_is_odd(bn_n) && BN_is_odd(bn_e) && !BN_is_one(bn_e) &&
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, bn_n) &&
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, bn_e))
         pkey = pkey_from("RSA", build);
     OSSL_PARAM_BLD_free(build);
     BN_free(bn_n);
@@ -141,10 +149,10 @@ static EVP_PKEY *p256_of(sio_val key)
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     EVP_PKEY *pkey = NULL;
 
-    if (build && member_is(key, "crv", "P-256") && member_bytes(key, "x", point + 1, COORD, COORD)
-        && member_bytes(key, "y", point + 1 + COORD, COORD, COORD)
-        && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0)
-        && OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)))
+    if (build && member_is(key, "crv", "P-256") && member_bytes(key, "x", point + 1, COORD, COORD) &&
+        member_bytes(key, "y", point + 1 + COORD, COORD, COORD) &&
+        OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) &&
+        OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)))
         pkey = pkey_from("EC", build);
     OSSL_PARAM_BLD_free(build);
     return pkey;
@@ -163,7 +171,7 @@ static EVP_PKEY *ed25519_of(sio_val key)
 
 static const struct {
     const char *kty;
-    jwt_alg     alg;
+    jwt_alg alg;
     EVP_PKEY *(*make)(sio_val key);
 } kinds[] = {{"RSA", JWT_RS256, rsa_of}, {"EC", JWT_ES256, p256_of}, {"OKP", JWT_EDDSA, ed25519_of}};
 
@@ -182,8 +190,8 @@ static const char *read_key(sio_val key, named_key *out)
         return "is not for signatures";
     if (has_member(key, "alg") && !member_is(key, "alg", jwt_alg_name(kinds[i].alg)))
         return "is for an algorithm that is not used here";
-    if (has_member(key, "kid") && (!member_text(key, "kid", out->kid, sizeof(out->kid), &out->nkid) || !out->nkid
-                                   || !utf8_valid(out->kid, out->nkid)))
+    if (has_member(key, "kid") && (!member_text(key, "kid", out->kid, sizeof(out->kid), &out->nkid) ||
+                                   !out->nkid || !utf8_valid(out->kid, out->nkid)))
         return "has a name that cannot be used";
     out->key = (jwt_key){.alg = kinds[i].alg, .pkey = kinds[i].make(key)};
     if (!out->key.pkey)

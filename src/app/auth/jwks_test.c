@@ -81,7 +81,8 @@ static jwks *set_of(const char *const *keys, size_t n)
     free(text);
     return set;
 }
-#define SET(...) set_of((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+#define TEXTS(...) ((const char *const[]){__VA_ARGS__})
+#define SET(...) set_of(TEXTS(__VA_ARGS__), sizeof(TEXTS(__VA_ARGS__)) / sizeof(char *))
 
 static jwt_verifier *verifier_of(jwks *set)
 {
@@ -182,7 +183,8 @@ static void test_others_are_left_out(void **state)
 static void test_bad_documents(void **state)
 {
     static const struct { const char *text; int rc; } bad[] = {
-        {"", SIO_EPARSE}, {"[]", SIO_EPARSE}, {"{}", SIO_EPARSE}, {"{\"keys\":{}}", SIO_EPARSE}, {"{\"keys\":[}", SIO_EPARSE},
+        {"", SIO_EPARSE}, {"[]", SIO_EPARSE}, {"{}", SIO_EPARSE}, {"{\"keys\":{}}",
+        SIO_EPARSE}, {"{\"keys\":[}", SIO_EPARSE},
         {"{\"keys\":[]}", SIO_EINVAL},
     };
     char *text, err[200], *big = calloc(1, JWKS_TEXT_MAX + 1);
@@ -209,7 +211,7 @@ static void test_bad_documents(void **state)
 
 static void test_file(void **state)
 {
-    char path[] = "/tmp/jwks_test_XXXXXX", err[200], *text = document((const char *const[]){ec_key, ed_key}, 2);
+    char path[] = "/tmp/jwks_test_XXXXXX", err[200], *text = document(TEXTS(ec_key, ed_key), 2);
     FILE *f = fdopen(mkstemp(path), "w");
     jwks *set = NULL;
 

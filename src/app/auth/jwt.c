@@ -296,7 +296,8 @@ static bool split(sio_str token, parts *p)
 }
 
 /* NULL with *key set. */
-static const char *choose_key(const jwt_verifier *v, const jwks *keys, members *m, jwt_user *user, const jwt_key **key)
+static const char *choose_key(const jwt_verifier *v, const jwks *keys, members *m, jwt_user *user,
+                              const jwt_key **key)
 {
     const char *why;
     sio_str kid;
@@ -312,8 +313,8 @@ static const char *choose_key(const jwt_verifier *v, const jwks *keys, members *
     return *key ? NULL : kid.p ? "no key of that kid" : "names no key";
 }
 
-static const char *check_header(const jwt_verifier *v, const jwks *keys, sio_str encoded, members *m, jwt_user *user,
-                                const jwt_key **key)
+static const char *check_header(const jwt_verifier *v, const jwks *keys, sio_str encoded, members *m,
+                                jwt_user *user, const jwt_key **key)
 {
     char *scratch = user->text_;
     long n = base64url_decode_strict(encoded.p, encoded.n, scratch);

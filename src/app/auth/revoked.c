@@ -7,18 +7,21 @@
 
 typedef struct entry {
     int64_t at_ms, until_ms;
-    size_t  n;
-    char    key[1 + REVOKED_ID_MAX]; /* 'u' or 't', and the id */
+    size_t n;
+    char key[1 + REVOKED_ID_MAX]; /* 'u' or 't', and the id */
 } entry;
 
 struct revoked {
-    int64_t         ttl_ms;
+    int64_t ttl_ms;
     pthread_mutex_t lock; /* of map: taken when a client comes, and only while there are entries */
-    map             map;
-    atomic_uint     n;
+    map map;
+    atomic_uint n;
 };
 
-static sio_str key_of(const void *object) { return (sio_str){((const entry *)object)->key, ((const entry *)object)->n}; }
+static sio_str key_of(const void *object)
+{
+    return (sio_str){((const entry *)object)->key, ((const entry *)object)->n};
+}
 
 revoked *revoked_new(int64_t ttl_ms)
 {
@@ -108,8 +111,14 @@ static int add(revoked *r, char kind, sio_str id, int64_t now_ms)
     return err;
 }
 
-int revoked_add_user(revoked *r, sio_str id, int64_t now_ms) { return add(r, 'u', id, now_ms); }
-int revoked_add_token(revoked *r, sio_str jti, int64_t now_ms) { return add(r, 't', jti, now_ms); }
+int revoked_add_user(revoked *r, sio_str id, int64_t now_ms)
+{
+    return add(r, 'u', id, now_ms);
+}
+int revoked_add_token(revoked *r, sio_str jti, int64_t now_ms)
+{
+    return add(r, 't', jti, now_ms);
+}
 
 static bool find(revoked *r, char kind, sio_str id, int64_t now_ms, int64_t *at_ms)
 {
@@ -130,7 +139,8 @@ bool revoked_has(revoked *r, sio_str user_id, int64_t issued_ms, sio_str jti, in
     if (!atomic_load(&r->n))
         return false;
     pthread_mutex_lock(&r->lock);
-    has = find(r, 't', jti, now_ms, &at_ms) || (find(r, 'u', user_id, now_ms, &at_ms) && issued_ms / 1000 <= at_ms / 1000);
+    has = find(r, 't', jti, now_ms, &at_ms) ||
+          (find(r, 'u', user_id, now_ms, &at_ms) && issued_ms / 1000 <= at_ms / 1000);
     pthread_mutex_unlock(&r->lock);
     return has;
 }

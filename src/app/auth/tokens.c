@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* One timer a loop, which turns a wheel while there is something on it. What is due in more than a turn (4 minutes) is met
- * once a turn and left on. */
+/* One timer a loop, which turns a wheel while there is something on it. What is due in more than a turn (4
+ * minutes) is met once a turn and left on. */
 #define TICK_MS 250
 #define SLOTS   1024
 
@@ -15,17 +15,17 @@
 #define ROOM_MAX    (sizeof(ROOM_PREFIX) + REVOKED_ID_MAX)
 
 typedef struct wheel {
-    app    *a;
-    list    slot[SLOTS];
+    app *a;
+    list slot[SLOTS];
     int64_t at; /* the tick that was last looked at */
-    size_t  n;  /* sockets on it */
-    bool    timer;
+    size_t n;   /* sockets on it */
+    bool timer;
 } wheel;
 
 struct tokens {
     revoked *revoked;
     unsigned n;
-    wheel    wheel[];
+    wheel wheel[];
 };
 
 /* ---- the wheel -------------------------------------------------------------------------------------- */
@@ -42,7 +42,8 @@ static void on_tick(void *arg);
 static void timer_want(wheel *w)
 {
     if (!w->timer && w->n)
-        w->timer = sio_after(w->a->io, TICK_MS, on_tick, w) == 0; /* without memory the next socket tries again */
+        w->timer =
+            sio_after(w->a->io, TICK_MS, on_tick, w) == 0; /* without memory the next socket tries again */
 }
 
 static void wheel_take(wheel *w, token_session *t)
@@ -152,7 +153,10 @@ static void on_tick(void *arg)
 
 /* ---- rooms of token ids: how a revocation finds who is connected ------------------------------------- */
 
-static void room_of(sio_str jti, char out[ROOM_MAX]) { snprintf(out, ROOM_MAX, ROOM_PREFIX "%.*s", (int)jti.n, jti.p); }
+static void room_of(sio_str jti, char out[ROOM_MAX])
+{
+    snprintf(out, ROOM_MAX, ROOM_PREFIX "%.*s", (int)jti.n, jti.p);
+}
 
 /* The id of the token this socket came with, or got since. */
 static sio_str jti_of(const sio_socket *s)
@@ -213,14 +217,18 @@ void tokens_came(sio_socket *s)
     if (!sio_recovered(s)) {
         if (me->user->jti.n)
             set_jti(s, me->user->jti);
-    } else if (revoked_has(a->tokens->revoked, me->user->id, me->token.issued_ms, jti_of(s), sio_now(a->io))) {
+    } else if (revoked_has(a->tokens->revoked, me->user->id, me->token.issued_ms, jti_of(s),
+                           sio_now(a->io))) {
         me->token.revoked = true;
         me->token.expires_ms = 1; /* due at once; not here, in the middle of connecting */
     }
     plan(s, &me->token);
 }
 
-void tokens_goes(sio_socket *s) { wheel_take(wheel_of(s), &app_session_of(s)->token); }
+void tokens_goes(sio_socket *s)
+{
+    wheel_take(wheel_of(s), &app_session_of(s)->token);
+}
 
 static void on_refresh(sio_socket *s, sio_in *in)
 {
@@ -244,7 +252,8 @@ static void on_refresh(sio_socket *s, sio_in *in)
     set_jti(s, user.jti);
     plan(s, &me->token);
     app_iso(user.expires_ms, at);
-    sio_ack(in, sio_obj("ok", sio_true, "expiresAt", user.expires_ms ? sio_v((const char *)at) : sio_undefined));
+    sio_ack(in,
+            sio_obj("ok", sio_true, "expiresAt", user.expires_ms ? sio_v((const char *)at) : sio_undefined));
 }
 
 /* ---- taking back ------------------------------------------------------------------------------------ */
@@ -261,7 +270,8 @@ static int64_t wall_ms(void)
 static void throw_out(app *a, const char *room)
 {
     sio_emit(sio_to(a->ns, room), out_error,
-             sio_obj("message", "The token was revoked", "code", APP_TOKEN_REVOKED, "event", in_auth_refresh_name));
+             sio_obj("message", "The token was revoked", "code", APP_TOKEN_REVOKED, "event",
+                     in_auth_refresh_name));
     sio_sockets_disconnect(sio_to(a->ns, room), true);
 }
 

@@ -4,9 +4,9 @@
 
 #include "app/app.h"
 
-/* The handler of auth:refresh, and a wheel of time for each loop. 0, SIO_ENOMEM; tokens_detach also when that failed, after
- * sio_server_run returned. */
-int  tokens_attach(app *a);
+/* The handler of auth:refresh, and a wheel of time for each loop. 0, SIO_ENOMEM; tokens_detach also when
+ * that failed, after sio_server_run returned. */
+int tokens_attach(app *a);
 void tokens_detach(app *a);
 
 /* In the guard: takes down what the token says. False when it was revoked. */

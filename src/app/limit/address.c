@@ -4,7 +4,10 @@
 
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static bool is_v4(const limit_address *a) { return memcmp(a->b, v4_prefix, sizeof(v4_prefix)) == 0; }
+static bool is_v4(const limit_address *a)
+{
+    return memcmp(a->b, v4_prefix, sizeof(v4_prefix)) == 0;
+}
 
 static sio_str trim(sio_str s)
 {
@@ -103,4 +106,7 @@ void limit_address_client(limit_address *peer, sio_str forwarded, const limit_ne
     }
 }
 
-size_t limit_address_len(const limit_address *a) { return is_v4(a) ? 16 : 8; }
+size_t limit_address_len(const limit_address *a)
+{
+    return is_v4(a) ? 16 : 8;
+}

@@ -22,8 +22,17 @@ static void assert_same(const char *a, const char *b)
 
 static void test_addresses(void **state)
 {
-    static const char *const bad[] = {"", " ", "unknown", "1.2.3", "1.2.3.4.5", "256.1.1.1", "[::1", "::1::", "_hidden",
-                                      "1.2.3.4,5.6.7.8", "2001:db8:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:1"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "unknown",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "256.1.1.1",
+                                      "[::1",
+                                      "::1::",
+                                      "_hidden",
+                                      "1.2.3.4,5.6.7.8",
+                                      "2001:db8:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:1"};
     limit_address a;
 
     (void)state;
@@ -50,8 +59,8 @@ static bool has(const char *net, const char *address)
 
 static void test_nets(void **state)
 {
-    static const char *const bad[] = {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "::/0128",
-                                      "host/8"};
+    static const char *const bad[] = {
+        "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x", "::/129", "::/0128", "host/8"};
     limit_net n;
 
     (void)state;

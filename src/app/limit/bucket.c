@@ -28,12 +28,12 @@ int64_t limit_take(limit_bucket *b, limit_rate rate, int64_t now_ns)
 
 typedef struct cell {
     _Atomic uint64_t key; /* 0 = free */
-    _Atomic int64_t  full_ns;
+    _Atomic int64_t full_ns;
 } cell;
 
 struct limit_table {
     size_t mask; /* rows - 1 */
-    cell   cells[];
+    cell cells[];
 };
 
 limit_table *limit_table_new(size_t n)
@@ -49,7 +49,10 @@ limit_table *limit_table_new(size_t n)
     return t;
 }
 
-void limit_table_free(limit_table *t) { free(t); }
+void limit_table_free(limit_table *t)
+{
+    free(t);
+}
 
 /* The bucket of that key, else the one to be replaced. */
 static cell *find(cell *row, uint64_t key)
@@ -59,8 +62,8 @@ static cell *find(cell *row, uint64_t key)
     for (cell *c = row; c < row + ROW; c++) {
         if (atomic_load_explicit(&c->key, memory_order_relaxed) == key)
             return c;
-        if (atomic_load_explicit(&c->full_ns, memory_order_relaxed)
-            < atomic_load_explicit(&fullest->full_ns, memory_order_relaxed))
+        if (atomic_load_explicit(&c->full_ns, memory_order_relaxed) <
+            atomic_load_explicit(&fullest->full_ns, memory_order_relaxed))
             fullest = c;
     }
     return fullest;
@@ -83,6 +86,7 @@ int64_t limit_table_take(limit_table *t, uint64_t key, limit_rate rate, int64_t 
         wait = take(full, rate, now_ns, &after);
         if (wait)
             return wait;
-    } while (!atomic_compare_exchange_weak_explicit(&c->full_ns, &full, after, memory_order_relaxed, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&c->full_ns, &full, after, memory_order_relaxed,
+                                                    memory_order_relaxed));
     return 0;
 }

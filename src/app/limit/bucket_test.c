@@ -107,7 +107,8 @@ static void test_table_of_threads(void **state)
     void *passed;
 
     (void)state;
-    assert_int_equal(limit_table_take(t, 42, (limit_rate){1, 1000}, S), 0); /* it exists: from here on counts are exact */
+    assert_int_equal(limit_table_take(t, 42, (limit_rate){1, 1000}, S),
+                     0); /* it exists: from here on counts are exact */
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, taker, t), 0);
     for (int i = 0; i < 4; i++) {

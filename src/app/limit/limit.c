@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define BUCKETS       65536
-#define EVENTS_MAX    64
-#define PROXIES_MAX   64
-#define FORWARDED_MAX 2048
+#define BUCKETS          65536
+#define EVENTS_MAX       64
+#define PROXIES_MAX      64
+#define FORWARDED_MAX    2048
 #define RETRY_CONNECT_MS 5000 /* connections end when their owners like: a guess */
 
 typedef struct event_rate {
-    sio_str    name;
+    sio_str name;
     limit_rate rate;
 } event_rate;
 
@@ -29,14 +29,14 @@ typedef struct crowd {
 
 struct limits {
     limit_options opt; /* its lists are not looked at after limits_new */
-    unsigned      nevents, nproxies;
-    event_rate    event[EVENTS_MAX];
-    limit_net     proxy[PROXIES_MAX];
-    uint64_t      seed[2];
-    limit_table  *table;
+    unsigned nevents, nproxies;
+    event_rate event[EVENTS_MAX];
+    limit_net proxy[PROXIES_MAX];
+    uint64_t seed[2];
+    limit_table *table;
     pthread_mutex_t lock; /* crowds: taken when a client comes or goes, not for messages */
-    map           crowds;
-    atomic_bool   warned;
+    map crowds;
+    atomic_bool warned;
     _Atomic uint64_t socket, user, by_event, address, connections, floods;
 };
 
@@ -48,11 +48,17 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void count(_Atomic uint64_t *n) { atomic_fetch_add_explicit(n, 1, memory_order_relaxed); }
+static void count(_Atomic uint64_t *n)
+{
+    atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+}
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-static sio_str crowd_key(const void *object) { return (sio_str){(const char *)&((const crowd *)object)->key, sizeof(uint64_t)}; }
+static sio_str crowd_key(const void *object)
+{
+    return (sio_str){(const char *)&((const crowd *)object)->key, sizeof(uint64_t)};
+}
 
 /* "chat:message=20/40" */
 static bool read_event(event_rate *e, const char *text)
@@ -89,7 +95,8 @@ static int read_proxies(limits *l, char *const *list, char *err, size_t nerr)
 {
     for (; list && *list; list++) {
         if (l->nproxies == PROXIES_MAX || !limit_net_read(sio_str_z(*list), &l->proxy[l->nproxies])) {
-            snprintf(err, nerr, "\"%.80s\" is no address or network such as 10.0.0.0/8, or one too many", *list);
+            snprintf(err, nerr, "\"%.80s\" is no address or network such as 10.0.0.0/8, or one too many",
+                     *list);
             return SIO_EINVAL;
         }
         l->nproxies++;
@@ -111,7 +118,8 @@ int limits_new(limits **out, const limit_options *o, char *err, size_t nerr)
     rand_bytes(l->seed, sizeof(l->seed));
     pthread_mutex_init(&l->lock, NULL);
     map_init(&l->crowds, crowd_key);
-    if ((rc = read_events(l, o->events, err, nerr)) < 0 || (rc = read_proxies(l, o->proxies, err, nerr)) < 0) {
+    if ((rc = read_events(l, o->events, err, nerr)) < 0 ||
+        (rc = read_proxies(l, o->proxies, err, nerr)) < 0) {
         limits_free(l);
         return rc;
     }
@@ -138,8 +146,12 @@ void limits_free(limits *l)
 
 void limits_counts(limits *l, limit_counts *out)
 {
-    *out = (limit_counts){.socket = l->socket, .user = l->user, .event = l->by_event, .address = l->address,
-                          .connections = l->connections, .floods = l->floods};
+    *out = (limit_counts){.socket = l->socket,
+                          .user = l->user,
+                          .event = l->by_event,
+                          .address = l->address,
+                          .connections = l->connections,
+                          .floods = l->floods};
 }
 
 bool limit_has_rates(const limits *l)
@@ -185,7 +197,8 @@ static sio_str forwarded_of(sio_socket *s, char out[FORWARDED_MAX])
 static void warn_of_proxy(limits *l, sio_str peer)
 {
     if (!atomic_exchange_explicit(&l->warned, true, memory_order_relaxed))
-        log_warn("X-Forwarded-For comes from %.*s, which is not in TRUSTED_PROXIES: all its clients count as one address",
+        log_warn("X-Forwarded-For comes from %.*s, which is not in TRUSTED_PROXIES: all its clients count as "
+                 "one address",
                  (int)peer.n, peer.p);
 }
 
@@ -289,7 +302,8 @@ static int64_t take_event(limits *l, const limit_session *me, sio_str event, int
 {
     for (unsigned i = 0; i < l->nevents; i++) {
         if (sio_str_eq(l->event[i].name, event))
-            return limit_table_take(l->table, me->user + (i + 1) * 0x9e3779b97f4a7c15u, l->event[i].rate, now);
+            return limit_table_take(l->table, me->user + (i + 1) * 0x9e3779b97f4a7c15u, l->event[i].rate,
+                                    now);
     }
     return 0;
 }

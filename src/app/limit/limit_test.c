@@ -42,11 +42,12 @@ static void test_each_kind(void **state)
 
     (void)state;
     assert_true(limit_has_rates(l));
-    assert_int_equal(passes(l, &phone, "chat:message", 4), 3); /* the event's; the refused one counts for the others */
+    assert_int_equal(passes(l, &phone, "chat:message", 4),
+                     3); /* the event's; the refused one counts for the others */
     assert_int_equal(passes(l, &laptop, "chat:message", 1), 0); /* of the same user */
     assert_int_equal(passes(l, &other, "chat:message", 4), 3);
-    assert_int_equal(passes(l, &phone, "x", 10), 6);            /* the socket's */
-    assert_int_equal(passes(l, &laptop, "y", 9), 4);            /* the user's: 4 + 1 + 6 + 4 = 15 */
+    assert_int_equal(passes(l, &phone, "x", 10), 6); /* the socket's */
+    assert_int_equal(passes(l, &laptop, "y", 9), 4); /* the user's: 4 + 1 + 6 + 4 = 15 */
     limits_counts(l, &n);
     assert_int_equal(n.event, 3);
     assert_int_equal(n.socket, 4);
@@ -105,7 +106,8 @@ static void test_connections(void **state)
 
 static void test_bad_lists(void **state)
 {
-    static char *bad[] = {"chat:message", "=1/1", "e=1", "e=1/0", "e=-1/5", "e=+1/5", "e=1/2000000", "e=1/2x", "e=/2", "e= 1/2"};
+    static char *bad[] = {"chat:message", "=1/1",        "e=1",    "e=1/0", "e=-1/5",
+                          "e=+1/5",       "e=1/2000000", "e=1/2x", "e=/2",  "e= 1/2"};
     char *list[2] = {NULL, NULL}, *proxies[] = {"localhost", NULL};
     limits *l = NULL;
     char why[200];
