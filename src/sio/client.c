@@ -151,18 +151,28 @@ void client_leave(client *c)
         client_free(c);
 }
 
+sio_socket *client_last(const client *c)
+{
+    for (unsigned i = c->nsockets; i > 0; i--)
+        if (c->socket[i - 1]->state != SOCKET_GONE)
+            return c->socket[i - 1];
+    return NULL;
+}
+
 void client_lost(client *c, const char *reason)
 {
+    sio_socket *s;
+
     c->transport = NULL;
     count_lost(c, reason);
-    while (c->nsockets) {
-        sio_socket *s = c->socket[c->nsockets - 1];
-
+    while ((s = client_last(c))) {
         if (s->state == SOCKET_CONNECTING)
             connect_abandon(s);
         else
             socket_gone(s, reason);
     }
+    while (c->nsockets) /* the handlers of their end, further down the stack, ended the client: socket_gone goes on alone */
+        c->socket[--c->nsockets]->client = NULL;
     list_del(&c->link);
     atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);
     drop_timer(c);

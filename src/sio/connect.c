@@ -36,6 +36,8 @@ void connect_abandon(sio_socket *s)
     room_leave_all(s);
     client_remove(s->client, s);
     s->client = NULL;
+    if (s->recovered) /* its old private id is void with it */
+        recovery_forget(s);
     if (s->connecting) /* not when the last step, the upgrade of a plain client, failed */
         recovery_restore_free(end(s), s->ns);
     socket_drop(s);

@@ -95,13 +95,13 @@ static void on_close(eio_session *s, eio_reason why)
 
 /* ---- hooks of the user ---- */
 
-/* Whoever moves clients off takes no new ones; those inside go on. */
+/* Whoever moves clients off, or stops, takes no new ones; those inside go on. */
 static bool is_turned_away(shard *sh, const http_req *r)
 {
     buf sid;
     int found;
 
-    if (!atomic_load_explicit(&sh->io->drain_rate, memory_order_relaxed))
+    if (!sh->draining && !atomic_load_explicit(&sh->io->drain_rate, memory_order_relaxed))
         return false;
     buf_init(&sid, 4 * r->head->query.n + 1);
     found = http1_query_get(r->head->query, "sid", &sid);

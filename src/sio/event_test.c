@@ -284,6 +284,42 @@ static void test_handlers_of_the_end_may_do_anything(void **state)
     down(&q);
 }
 
+/* The sibling's end is begun from inside of this one's, and ends the client under both. */
+static void end_sibling(sio_socket *s, const char *reason)
+{
+    sio_ns *other = sio_ns_of(s) == N ? sio_find_ns(R.io, sio_lit("/b")) : N;
+
+    note("%.*s %s;", (int)sio_ns_name(sio_ns_of(s)).n, sio_ns_name(sio_ns_of(s)).p, reason);
+    sio_sockets_disconnect(other, true);
+}
+
+static void test_two_ends_at_once(void **state)
+{
+    static const char *const say[] = {"41", "41/b,", "4{", NULL};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        sio_ns *b;
+        peer p;
+
+        up(NULL);
+        b = sio_of(R.io, "/b", NULL);
+        sio_on_disconnecting(N, end_sibling);
+        sio_on_disconnecting(b, end_sibling);
+        rig_listen(&R);
+        rig_join(&R, &p);
+        rig_join_ns(&p, "40/b");
+        if (say[i])
+            peer_say(&p, say[i]);
+        else
+            peer_hangup(&p);
+        assert_non_null(strstr(heard, "/ "));
+        assert_non_null(strstr(heard, "/b "));
+        assert_int_equal(sio_clients_count(R.io), 0);
+        down(&p);
+    }
+}
+
 /* ---- middleware and listeners ---- */
 
 static int refuse_odd(sio_socket *s, sio_in *in)
@@ -438,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_guards_run_in_order_and_once),
         cmocka_unit_test(test_leaving_in_the_connect_handler),
         cmocka_unit_test(test_handlers_of_the_end_may_do_anything),
+        cmocka_unit_test(test_two_ends_at_once),
         cmocka_unit_test(test_packet_middleware),
         cmocka_unit_test(test_outgoing_listeners),
         cmocka_unit_test(test_slow_reader),

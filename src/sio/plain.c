@@ -224,7 +224,7 @@ static void on_plain_route(void *ctx, http_req *r)
     int status;
 
     status = ws_upgrade_check(r->head, &refusal);
-    if (atomic_load_explicit(&shard_of(r)->io->drain_rate, memory_order_relaxed))
+    if (shard_of(r)->draining || atomic_load_explicit(&shard_of(r)->io->drain_rate, memory_order_relaxed))
         reply_draining(r);
     else if (status)
         http_reply(r, status, refusal, (sio_str){0});

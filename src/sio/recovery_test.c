@@ -303,12 +303,35 @@ static void test_server_ends_with_state_kept(void **state)
     assert_int_equal(W.living, 0);
 }
 
+/* The namespace over the limit ends the client; nothing of it may be left to send to. */
+static void test_state_asked_for_over_the_limit(void **state)
+{
+    sio_options o = rig_options(1);
+    peer p;
+    sio_ns *b;
+
+    (void)state;
+    o.recovery_ms = KEEP_MS;
+    o.max_sockets = 1;
+    rig_init(&W.r, &o);
+    b = sio_of(W.r.io, "/b", NULL);
+    rig_listen(&W.r);
+    rig_join(&W.r, &p);
+    peer_say(&p, "40/b,{\"pid\":\"A2345678901234567890\",\"offset\":\"A1\"}");
+    assert_int_equal(sio_clients_count(W.r.io), 0);
+    assert_int_equal(b->shard[0].nall, 0);
+    assert_int_equal(sio_emit(b, "x"), 0);
+    peer_close(&p);
+    rig_fini(&W.r);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_loss),
         cmocka_unit_test(test_log_has_an_end),
         cmocka_unit_test(test_server_ends_with_state_kept),
+        cmocka_unit_test(test_state_asked_for_over_the_limit),
     };
 
     return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);

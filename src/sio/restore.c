@@ -224,6 +224,8 @@ static void answer(restore *q)
 
     q->in = NULL;
     if (!q->found || !s->connecting) {
+        if (q->found)
+            recovery_route(s->ns, q->found->pid, RECOVERY_NOWHERE);
         recovery_restore_free(q, s->ns);
         q = NULL;
     } else {
@@ -363,9 +365,13 @@ bool recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
     if (!text_of(v, "pid", &pid) || !text_of(v, "offset", &offset) || pid.n != SIO_ID_LEN ||
         recovery_home(pid.p) >= ns->io->nshards || !(q = calloc(1, sizeof *q)))
         return false;
-    if (!recovery_parse_offset(ns->io, offset, &q->origin, &q->seq) || !(s = connect_new(c, ns, auth))) {
+    if (!recovery_parse_offset(ns->io, offset, &q->origin, &q->seq)) {
         free(q);
         return false;
+    }
+    if (!(s = connect_new(c, ns, auth))) { /* the client was closed for it: nothing to go on with */
+        free(q);
+        return true;
     }
     q->ns = ns;
     q->asker = q->at = c->shard->index;

@@ -223,6 +223,8 @@ void    client_leave(client *c);
 int     client_add(client *c, sio_socket *s);
 void    client_remove(client *c, sio_socket *s);
 void    client_connected(client *c); /* a namespace was joined */
+/* The latest namespace it is not leaving already, NULL when there is none. */
+sio_socket *client_last(const client *c);
 /* Bytes of one Socket.IO message. */
 void    client_message(client *c, bool binary, char *p, size_t n);
 extern const client_ops engine_client_ops;

@@ -126,7 +126,8 @@ void socket_gone(sio_socket *s, const char *reason)
         recovery_forget(s);
     room_leave_all(s);
     tables_remove(s);
-    client_remove(s->client, s);
+    if (s->client) /* else the handlers above have ended it */
+        client_remove(s->client, s);
     s->client = NULL;
     ack_cancel_all(s);
     if (t->on_disconnect)
@@ -151,9 +152,9 @@ static void send_disconnect(sio_socket *s)
 
 static void disconnect_all(client *c)
 {
-    while (c->nsockets) {
-        sio_socket *s = c->socket[c->nsockets - 1];
+    sio_socket *s;
 
+    while ((s = client_last(c))) {
         if (s->state == SOCKET_CONNECTING) {
             connect_abandon(s);
             continue;
