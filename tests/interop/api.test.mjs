@@ -425,6 +425,30 @@ describe("the HTTP API", () => {
         await invalid("PUT", `${path}/${annId}`, { role: "HOST", status: "YES" }, "role", "status");
     }));
 
+    test("who is put out while joining is out, of chat and party, whatever comes first", () => strictly(async () => {
+        const [hostId, annId] = [makeUser(unique("a-host")), makeUser(unique("b-ann"))];
+        const partyId = makeParty(hostId);
+        const { id: roomId } = await good("POST", "/rooms", { partyId });
+        const path = `/rooms/${roomId}/members/${annId}`;
+        const [host, ann] = [await user(server, hostId), await user(server, annId)];
+        await join(host, roomId);
+        await good("PUT", path, { status: "GOING" });
+        await ask(ann, "party:join_live", { partyId });
+        for (let round = 0; round < 60; round++) {
+            await good("PUT", path, { status: "GOING" });
+            const joined = ask(ann, "chat:join", { roomId });
+            await Promise.all([joined, good("DELETE", path)]);
+            const text = unique("ann does not hear this");
+            await say(host, roomId, text);
+            await good("POST", "/events", { type: "PARTY_MEDIA_ADDED", payload: { partyId, media: {} } }, {}, 202);
+            const last = unique("service:last");
+            await good("POST", "/emit", { userId: annId, event: last }, {}, 202);
+            await ann.inbox.next(last);
+            assert.deepEqual(ann.inbox.all("chat:new_message").filter((m) => m.content === text), [], `round ${round}`);
+            assert.deepEqual(ann.inbox.all("party:new_media"), [], `round ${round}`);
+        }
+    }));
+
     /* ---- repeats ---- */
 
     test("a repeat under the same Idempotency-Key is answered as the first time, and does nothing", async () => {

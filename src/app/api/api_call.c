@@ -85,6 +85,7 @@ static void refuse_fault(api_call *k, int err)
 {
     bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT || err == SIO_EUNAVAILABLE;
 
+    k->replayed = false; /* the kept answer may have been found before the job failed */
     if (busy) {
         api_refuse(k, 503, "The server cannot do it now; try again later");
         snprintf(k->headers, sizeof(k->headers), "Retry-After: 1\r\n");

@@ -34,7 +34,7 @@ static int messages_answer(api_call *k)
 int messages_run(api_call *k, db_conn *c)
 {
     unsigned limit = k->p.limit > 0 ? (unsigned)k->p.limit : 50;
-    bool unfilled;
+    bool unfilled, was_write = k->as_write;
     int err = 0;
 
     if (!k->pages && !(k->pages = chat_pages_new()))
@@ -45,6 +45,8 @@ int messages_run(api_call *k, db_conn *c)
         err = chat_pages_read(k->pages, c, k->p.room_id, k->p.before, k->p.after, limit, &unfilled);
     if (err < 0)
         return no_room(k, err);
+    if (unfilled && was_write) /* somebody wrote meanwhile, again */
+        return SIO_ETIMEOUT;
     k->as_write = k->as_write || unfilled;
     return unfilled ? 0 : messages_answer(k);
 }
@@ -180,14 +182,16 @@ int delete_member_run(api_call *k, db_conn *c)
                                          (bool)!k->expelled));
 }
 
-/* Who may no longer enter hears nothing more of the room. */
+/* Who may no longer enter hears nothing more of the room, nor of the party as a viewer. */
 void member_publish(api_call *k)
 {
-    char user[5 + 128 + 1], room[5 + 128 + 1];
+    char user[5 + 128 + 1], room[5 + 128 + 1], party[6 + 128 + 1];
 
     if (!k->expelled)
         return;
     snprintf(user, sizeof(user), "user:%.*s", (int)k->p.user_id.n, k->p.user_id.p);
     snprintf(room, sizeof(room), "room:%s", k->room.id);
+    snprintf(party, sizeof(party), "party:%s", k->room.party_id);
     sio_sockets_leave(sio_to(k->a->ns, (const char *)user), (const char *)room);
+    sio_sockets_leave(sio_to(k->a->ns, (const char *)user), (const char *)party);
 }

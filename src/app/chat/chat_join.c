@@ -145,12 +145,22 @@ static void joining_remove(chat_join *j)
 
 /* ---- the history ----------------------------------------------------------------------------------- */
 
+/* Asked once more: who was put out after the first answer, before the socket was in the room, was put out of nothing. */
+static bool may_stay(const chat_join *j)
+{
+    const app *a = sio_context(sio_ns_server(j->ns));
+
+    return j->door.allowed || a->opt.demo;
+}
+
 static int history_run(db_job *job, db_conn *c)
 {
     chat_join *j = join_of(job);
     int err = chat_store_door(c, j->room.id, j->user->id, &j->door);
 
     j->unfilled = false;
+    if (err == 0 && !may_stay(j))
+        return 0;
     if (err == 0 && j->door.exists && j->fills < FILLS_MAX)
         err = chat_store_unfilled(c, j->room.id, &j->door, &j->unfilled, &j->fill.step.from_ms);
     if (err < 0 || j->unfilled)
@@ -185,6 +195,15 @@ static void history_failed(chat_join *j, int err)
     app_refuse_fault(j->socket, j->in, err, "Failed to join room");
 }
 
+/* Also out, if a user who is in may not be any more. Takes j. */
+static void join_refuse(chat_join *j)
+{
+    j->entered = true;
+    leave_again(j);
+    app_refuse(j->socket, j->in, APP_FORBIDDEN, "Cannot access this room");
+    join_free(j);
+}
+
 static void fill_start(chat_join *j);
 
 static void history_done(db_job *job)
@@ -193,6 +212,10 @@ static void history_done(db_job *job)
     int err = job->err;
 
     if (app_op_end(j->socket)) {
+        if (err == 0 && !may_stay(j)) {
+            join_refuse(j);
+            return;
+        }
         if (err == 0 && j->unfilled) {
             fill_start(j);
             return;
@@ -291,15 +314,6 @@ static void join_enter(chat_join *j)
         return;
     }
     app_refuse_fault(j->socket, j->in, err, "Failed to join room");
-    join_free(j);
-}
-
-/* Also out, if a user who is in may not be any more. Takes j. */
-static void join_refuse(chat_join *j)
-{
-    j->entered = true;
-    leave_again(j);
-    app_refuse(j->socket, j->in, APP_FORBIDDEN, "Cannot access this room");
     join_free(j);
 }
 
