@@ -48,7 +48,8 @@ static void on_token_body(sio_request *r, int err, sio_str body)
         return;
     }
     v = sio_json(text);
-    if (!demo_get_text(v, "id", scratch[0], &claims.id) || !demo_get_text(v, "username", scratch[1], &claims.username)) {
+    if (!demo_get_text(v, "id", scratch[0], &claims.id) ||
+        !demo_get_text(v, "username", scratch[1], &claims.username)) {
         demo_reply_text(r, 400, "error", sio_lit("id and username are needed, as text"));
         return;
     }

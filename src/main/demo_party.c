@@ -1,5 +1,5 @@
-/* What other services do at a real Party Gallery, for whoever has a token of the demo: POST /demo/media adds a picture to a
- * party, /demo/notify notifies a user, /demo/status begins or ends a party. */
+/* What other services do at a real Party Gallery, for whoever has a token of the demo: POST /demo/media adds
+ * a picture to a party, /demo/notify notifies a user, /demo/status begins or ends a party. */
 #include "main/demo_int.h"
 
 #include "app/app.h"
@@ -37,8 +37,8 @@ static bool take(sio_val v, const char *key, char *out, size_t size)
     char scratch[DEMO_BODY_MAX];
     sio_str text;
 
-    if (!demo_get_text(v, key, scratch, &text) || text.n == 0 || text.n >= size || memchr(text.p, 0, text.n) ||
-        !utf8_valid(text.p, text.n))
+    if (!demo_get_text(v, key, scratch, &text) || text.n == 0 || text.n >= size ||
+        memchr(text.p, 0, text.n) || !utf8_valid(text.p, text.n))
         return false;
     memcpy(out, text.p, text.n);
     out[text.n] = '\0';
@@ -214,7 +214,8 @@ static int status_run(db_job *j, db_conn *c)
 {
     demo_op *o = op_of(j);
     int err = db_exec(c, "UPDATE party_events SET status = ?2, updated_at = ?3 WHERE id = ?1",
-                      db_args(db_text(sio_str_z(o->subject)), db_text(sio_str_z(o->word)), db_time(o->note.created_ms)));
+                      db_args(db_text(sio_str_z(o->subject)), db_text(sio_str_z(o->word)),
+                              db_time(o->note.created_ms)));
 
     return err < 0 ? err : db_changes(c) ? 0 : SIO_ENOENT;
 }
@@ -260,7 +261,11 @@ int demo_party_attach(sio_server *io)
     static const struct {
         const char  *path;
         sio_body_fn *fn;
-    } routes[] = {{"/demo/media", on_media_body}, {"/demo/notify", on_notify_body}, {"/demo/status", on_status_body}};
+    } routes[] = {
+        {"/demo/media", on_media_body},
+        {"/demo/notify", on_notify_body},
+        {"/demo/status", on_status_body},
+    };
     int err = 0;
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes) && err == 0; i++)

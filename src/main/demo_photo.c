@@ -9,6 +9,7 @@
 #define SUFFIX    ".svg"
 #define PHOTO_NAME 64
 #define PHOTO_MAX 16384
+#define PHOTO_HEADER "Content-Type: image/svg+xml\r\nCache-Control: max-age=86400\r\n" DEMO_CSP
 
 /* Numbers that follow from the name (FNV-1a, then a linear congruence). */
 static uint32_t seed_of(sio_str name)
@@ -32,17 +33,23 @@ static int add_sky(buf *b, uint32_t *seed)
 
     return buf_printf(b,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 480 360\" width=\"480\" height=\"360\">"
-        "<linearGradient id=\"g\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"1\"><stop stop-color=\"hsl(%d,60%%,26%%)\"/>"
+        "<linearGradient id=\"g\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"1\">"
+        "<stop stop-color=\"hsl(%d,60%%,26%%)\"/>"
         "<stop offset=\"1\" stop-color=\"hsl(%d,85%%,66%%)\"/></linearGradient>"
-        "<path fill=\"url(#g)\" d=\"M0 0h480v360H0z\"/><circle cx=\"%d\" cy=\"%d\" r=\"34\" fill=\"#fff3d6\" opacity=\".9\"/>",
+        "<path fill=\"url(#g)\" d=\"M0 0h480v360H0z\"/>"
+        "<circle cx=\"%d\" cy=\"%d\" r=\"34\" fill=\"#fff3d6\" opacity=\".9\"/>",
         hue, (hue + 70 + roll(seed, 60)) % 360, x, y);
 }
 
 static int add_hills(buf *b, uint32_t *seed)
 {
     for (int i = 0; i < 2; i++) {
-        int y = 270 + 40 * i, err = buf_printf(b, "<path fill=\"#1b1230\" opacity=\"%s\" d=\"M0 %dQ120 %d 240 %dT480 %dV360H0z\"/>",
-                             i ? ".85" : ".45", y, y - 20 - roll(seed, 50), y - roll(seed, 30), y - roll(seed, 30));
+        int y = 270 + 40 * i, top = y - 20 - roll(seed, 50);
+        int middle = y - roll(seed, 30), end = y - roll(seed, 30);
+        int err = buf_printf(b,
+            "<path fill=\"#1b1230\" opacity=\"%s\" d=\"M0 %dQ120 %d 240 %dT480 %dV360H0z\"/>",
+            i ? ".85" : ".45", y, top, middle, end);
+
         if (err < 0)
             return err;
     }
@@ -52,12 +59,14 @@ static int add_hills(buf *b, uint32_t *seed)
 /* A string of lights between the upper corners: points of the parabola it hangs in. */
 static int add_lights(buf *b, uint32_t *seed)
 {
-    int err = buf_puts(b, "<path d=\"M-10 20Q240 130 490 20\" fill=\"none\" stroke=\"#fff\" stroke-width=\"2\" opacity=\".5\"/>");
+    int err = buf_puts(b, "<path d=\"M-10 20Q240 130 490 20\" "
+                          "fill=\"none\" stroke=\"#fff\" stroke-width=\"2\" opacity=\".5\"/>");
 
     for (int x = 10; x < 480 && err == 0; x += 46) {
         int far = x - 240, y = 77 - far * far * 55 / 62500;
 
-        err = buf_printf(b, "<circle cx=\"%d\" cy=\"%d\" r=\"7\" fill=\"hsl(%d,95%%,70%%)\"/>", x, y, roll(seed, 360));
+        err = buf_printf(b, "<circle cx=\"%d\" cy=\"%d\" r=\"7\" fill=\"hsl(%d,95%%,70%%)\"/>", x, y,
+                         roll(seed, 360));
     }
     return err;
 }
@@ -69,7 +78,8 @@ static int add_balloons(buf *b, uint32_t *seed)
     for (int i = 0; i < n && err == 0; i++) {
         int x = 60 + i * 360 / n + roll(seed, 40), y = 150 + roll(seed, 90);
 
-        err = buf_printf(b, "<path d=\"M%d %dq10 40 -4 90\" fill=\"none\" stroke=\"#fff\" stroke-width=\"1.5\" opacity=\".6\"/>"
+        err = buf_printf(b, "<path d=\"M%d %dq10 40 -4 90\" fill=\"none\" "
+                            "stroke=\"#fff\" stroke-width=\"1.5\" opacity=\".6\"/>"
                             "<ellipse cx=\"%d\" cy=\"%d\" rx=\"27\" ry=\"34\" fill=\"hsl(%d,80%%,62%%)\"/>"
                             "<ellipse cx=\"%d\" cy=\"%d\" rx=\"6\" ry=\"10\" fill=\"#fff\" opacity=\".45\"/>",
                          x, y + 32, x, y, roll(seed, 360), x - 10, y - 12);
@@ -82,9 +92,11 @@ static int add_confetti(buf *b, uint32_t *seed)
     int err = 0;
 
     for (int i = 0; i < 40 && err == 0; i++) {
-        int x = roll(seed, 480), y = roll(seed, 350), size = 4 + roll(seed, 6), turn = roll(seed, 90), hue = roll(seed, 360);
+        int x = roll(seed, 480), y = roll(seed, 350), hue = roll(seed, 360);
+        int size = 4 + roll(seed, 6), turn = roll(seed, 90);
 
-        err = buf_printf(b, "<path fill=\"hsl(%d,90%%,70%%)\" opacity=\".85\" transform=\"translate(%d %d) rotate(%d)\" "
+        err = buf_printf(b, "<path fill=\"hsl(%d,90%%,70%%)\" opacity=\".85\" "
+                            "transform=\"translate(%d %d) rotate(%d)\" "
                             "d=\"M0 0h%dv%dh-%dz\"/>", hue, x, y, turn, size, size / 2 + 1, size);
     }
     return err;
@@ -134,7 +146,7 @@ static void on_photo(void *arg, sio_request *r)
     if (draw(&b, name) < 0)
         sio_reply(r, 500, sio_lit(""), sio_lit(""));
     else
-        sio_reply(r, 200, sio_lit("Content-Type: image/svg+xml\r\nCache-Control: max-age=86400\r\n" DEMO_CSP), buf_str(&b));
+        sio_reply(r, 200, sio_lit(PHOTO_HEADER), buf_str(&b));
     buf_fini(&b);
 }
 
