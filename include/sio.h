@@ -298,6 +298,7 @@ static inline sio_target sio_target_same(sio_target t) { return t; }
 #define     sio_broadcast(s)     sio_broadcast_(sio_dest(s))   /* the whole namespace but the socket itself */
 #define     sio_volatile(d)      sio_flag_(sio_dest(d), 1u)    /* may be dropped when the client cannot take it now */
 #define     sio_local(d)         sio_flag_(sio_dest(d), 2u)    /* this node only */
+#define     sio_droppable(d)     sio_flag_(sio_dest(d), 32u)   /* skips clients with a quarter of max_unsent waiting */
 #define     sio_uncompressed(d)  sio_flag_(sio_dest(d), 4u)    /* compress(false) */
 sio_target  sio_to_(sio_target t, sio_str room);
 sio_target  sio_except_(sio_target t, sio_str room);

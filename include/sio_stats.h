@@ -24,6 +24,7 @@
     COUNTER(closed_ping, "connections_closed_total", "reason=\"ping timeout\"", "Connections ended.")                  \
     COUNTER(closed_parse, "connections_closed_total", "reason=\"parse error\"", "Connections ended.")                  \
     COUNTER(closed_shutdown, "connections_closed_total", "reason=\"server shutting down\"", "Connections ended.")      \
+    COUNTER(closed_slow, "connections_closed_total", "reason=\"slow_consumer\"", "Connections ended.")                 \
     COUNTER(refused_transport, "requests_refused_total", "reason=\"transport\"", "Engine.IO requests refused.")        \
     COUNTER(refused_sid, "requests_refused_total", "reason=\"session\"", "Engine.IO requests refused.")                \
     COUNTER(refused_method, "requests_refused_total", "reason=\"method\"", "Engine.IO requests refused.")              \
@@ -38,6 +39,7 @@
     COUNTER(events_in, "events_received_total", "", "Events from clients.")                                            \
     COUNTER(deliveries, "deliveries_total", "", "Events handed to connections: one for each member of a room.")        \
     COUNTER(dropped_volatile, "dropped_total", "reason=\"volatile\"", "Events not delivered.")                         \
+    COUNTER(dropped_slow, "dropped_total", "reason=\"slow\"", "Events not delivered.")                                 \
     COUNTER(dropped_unsent, "dropped_total", "reason=\"unsent\"", "Events not delivered.")                             \
     COUNTER(bad_packets, "bad_packets_total", "", "Connections closed for malformed packets.")                         \
     COUNTER(bytes_in, "bytes_received_total", "", "Bytes read from connections.")                                      \

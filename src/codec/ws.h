@@ -15,7 +15,8 @@ enum ws_opcode { WS_CONT = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING 
 /* Close codes the parser itself raises. */
 enum ws_close_code {
     WS_CLOSE_NORMAL = 1000, WS_CLOSE_GOING_AWAY = 1001, WS_CLOSE_PROTOCOL = 1002, WS_CLOSE_NO_STATUS = 1005,
-    WS_CLOSE_BAD_DATA = 1007, WS_CLOSE_POLICY = 1008, WS_CLOSE_TOO_BIG = 1009
+    WS_CLOSE_BAD_DATA = 1007, WS_CLOSE_POLICY = 1008, WS_CLOSE_TOO_BIG = 1009,
+    WS_CLOSE_OVERLOADED = 1013 /* never raised here: a peer that does not read what is sent to it */
 };
 
 typedef struct ws_limits {

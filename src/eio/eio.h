@@ -20,7 +20,8 @@ typedef struct eio_server  eio_server;
 typedef struct eio_session eio_session;
 
 typedef enum eio_reason {
-    EIO_TRANSPORT_ERROR, EIO_TRANSPORT_CLOSE, EIO_FORCED_CLOSE, EIO_PING_TIMEOUT, EIO_PARSE_ERROR_CLOSE, EIO_SHUTDOWN
+    EIO_TRANSPORT_ERROR, EIO_TRANSPORT_CLOSE, EIO_FORCED_CLOSE, EIO_PING_TIMEOUT, EIO_PARSE_ERROR_CLOSE, EIO_SHUTDOWN,
+    EIO_SLOW_CONSUMER /* more than max_unsent waited for it */
 } eio_reason;
 /* "transport error", "transport close", ... as the JavaScript server names them. */
 const char *eio_reason_text(eio_reason why);
@@ -123,6 +124,8 @@ sio_str eio_message_payload(const blob *m);
 void  eio_send(eio_session *s, blob *m);
 /* False when a volatile message should be dropped: no poll pending, or a WebSocket with unsent bytes. */
 bool  eio_is_writable(const eio_session *s);
+/* Bytes that wait: for the next poll, or for the kernel to take them. */
+size_t eio_unsent(const eio_session *s);
 bool  eio_is_open(const eio_session *s);
 /* Ends the session from our side; on_close(why) runs before this returns. */
 void  eio_close(eio_session *s, eio_reason why);

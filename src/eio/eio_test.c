@@ -457,7 +457,7 @@ static void test_a_poller_that_does_not_fetch(void **state)
     say(B.last, false, text);
     expect_told(""); /* whoever sends may be walking a list of sessions */
     sim_settle(B.s);
-    expect_told("transport error. ");
+    expect_told("slow_consumer. ");
     assert_int_equal(eio_server_sessions(B.e), 0);
     peer_close(&p);
     down();

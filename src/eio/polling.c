@@ -13,6 +13,8 @@ static size_t payload_max(const eio_server *e)
 
 /* ---- what waits ---- */
 
+#define MAX_WAITING (1u << 17) /* messages: many tiny ones cost many times their bytes */
+
 static bool grow(eio_poll *p)
 {
     uint32_t cap = p->cap ? p->cap * 2 : 4;
@@ -37,7 +39,7 @@ void eio_poll_send(eio_session *s, blob *m)
     eio_poll *p = s->poll;
 
     /* The caller may be walking a room, so a peer that does not fetch is closed at the end of the turn. */
-    if (p->bytes + m->n > s->server->config->max_unsent || (p->nout == p->cap && !grow(p))) {
+    if (p->bytes + m->n > s->server->config->max_unsent || p->nout == MAX_WAITING || (p->nout == p->cap && !grow(p))) {
         s->flags |= EIO_F_OVERFLOW;
         mark_dirty(s);
         return;
@@ -102,7 +104,7 @@ void eio_poll_flush(eio_session *s)
 
     if (s->flags & EIO_F_OVERFLOW) {
         stat_add(&s->server->overflows, 1);
-        eio_close(s, EIO_TRANSPORT_ERROR);
+        eio_close(s, EIO_SLOW_CONSUMER);
         return;
     }
     if (!p || !p->get || !p->nout)

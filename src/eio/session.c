@@ -9,6 +9,7 @@ static const char *const reason_text[] = {
     [EIO_TRANSPORT_ERROR] = "transport error", [EIO_TRANSPORT_CLOSE] = "transport close",
     [EIO_FORCED_CLOSE] = "forced close",       [EIO_PING_TIMEOUT] = "ping timeout",
     [EIO_PARSE_ERROR_CLOSE] = "parse error",   [EIO_SHUTDOWN] = "server shutting down",
+    [EIO_SLOW_CONSUMER] = "slow_consumer",
 };
 
 const char *eio_reason_text(eio_reason why)
@@ -168,6 +169,13 @@ void eio_send(eio_session *s, blob *m)
 bool eio_is_open(const eio_session *s)
 {
     return s->state == EIO_OPENED;
+}
+
+size_t eio_unsent(const eio_session *s)
+{
+    if (s->poll)
+        return s->poll->bytes;
+    return s->ws ? ws_unsent(s->ws) : 0;
 }
 
 bool eio_is_writable(const eio_session *s)

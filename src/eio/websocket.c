@@ -18,9 +18,11 @@ static void on_message(ws_conn *c, bool binary, char *p, size_t n)
     eio_session_leave(s);
 }
 
-static bool failed_by_us(unsigned code, bool clean)
+static eio_reason reason_of(unsigned code, bool clean)
 {
-    return !clean && code != 1006;
+    if (!clean && code == WS_CLOSE_OVERLOADED)
+        return EIO_SLOW_CONSUMER;
+    return clean || code == 1006 ? EIO_TRANSPORT_CLOSE : EIO_TRANSPORT_ERROR;
 }
 
 static void on_close(ws_conn *c, unsigned code, bool clean)
@@ -28,7 +30,7 @@ static void on_close(ws_conn *c, unsigned code, bool clean)
     eio_session *s = c->owner;
 
     s->ws = NULL;
-    eio_session_lost(s, failed_by_us(code, clean) ? EIO_TRANSPORT_ERROR : EIO_TRANSPORT_CLOSE);
+    eio_session_lost(s, reason_of(code, clean));
 }
 
 static const ws_conn_ops transport_ops = {.on_message = on_message, .on_close = on_close};

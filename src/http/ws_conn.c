@@ -256,10 +256,9 @@ static void on_stream_close(net_stream *s, int err)
 {
     ws_conn *c = s->owner;
 
-    (void)err;
     if (c->extra && c->extra->early.n > 0 && !c->in_feed && !feed_early(c))
         return;
-    finish(c, CLOSE_ABNORMAL, c->state == STATE_CLOSING);
+    finish(c, err == SIO_ELIMIT ? WS_CLOSE_OVERLOADED : CLOSE_ABNORMAL, c->state == STATE_CLOSING);
 }
 
 /* ---- the upgrade ---- */
@@ -361,4 +360,5 @@ void ws_release(ws_conn *c, unsigned code)
 }
 
 bool ws_is_open(const ws_conn *c) { return c->state == STATE_OPEN && net_is_open(c->stream); }
+size_t ws_unsent(const ws_conn *c) { return net_unsent(c->stream); }
 bool ws_is_blocked(const ws_conn *c) { return net_is_blocked(c->stream); }

@@ -466,7 +466,7 @@ static void a_slow_reader(void **state)
     assert_int_equal(t.closes, 0);
     sim_settle(R.s);
     assert_int_equal(t.closes, 1);
-    assert_int_equal(t.code, 1006);
+    assert_int_equal(t.code, WS_CLOSE_OVERLOADED);
     assert_false(t.clean);
 }
 

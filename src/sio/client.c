@@ -84,6 +84,7 @@ static stat_cell *closed_cell(shard_stats *st, const char *reason)
         [EIO_TRANSPORT_ERROR] = &st->closed_error,  [EIO_TRANSPORT_CLOSE] = &st->closed_transport,
         [EIO_FORCED_CLOSE] = &st->closed_forced,    [EIO_PING_TIMEOUT] = &st->closed_ping,
         [EIO_PARSE_ERROR_CLOSE] = &st->closed_parse, [EIO_SHUTDOWN] = &st->closed_shutdown,
+        [EIO_SLOW_CONSUMER] = &st->closed_slow,
     };
 
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)

@@ -69,15 +69,33 @@ int op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LE
 
 /* ---- running an op on one shard ---- */
 
+/* Whether an event is not for this client now, and counted as such: volatile ones need a free way, droppable ones are kept
+ * from clients that fall behind. */
+static bool is_skipped(sio_socket *s, unsigned flags)
+{
+    const client *c = s->client;
+    shard_stats *st = s->ns->shard->stats;
+
+    if (!c || !c->transport)
+        return false;
+    if ((flags & OP_VOLATILE) && !c->ops->is_writable(c)) {
+        stat_add(&st->dropped_volatile, 1);
+        return true;
+    }
+    if ((flags & OP_DROPPABLE) && c->ops->unsent(c) > s->ns->ns->io->opt.max_unsent / 4) {
+        stat_add(&st->dropped_slow, 1);
+        return true;
+    }
+    return false;
+}
+
 static void emit_one(sio_socket *s, void *ctx)
 {
     op *o = ctx;
     const ns_table *t = s->ns->ns->table;
 
-    if ((o->flags & OP_VOLATILE) && s->client && !s->client->ops->is_writable(s->client)) {
-        stat_add(&s->ns->shard->stats->dropped_volatile, 1);
+    if (is_skipped(s, o->flags))
         return;
-    }
     if (t->on_any_outgoing)
         event_outgoing(s, &o->parcel);
     socket_send(s, &o->parcel);
@@ -307,10 +325,8 @@ static int emit_to_one(const sio_target *t, packet_out *out)
 
     if (s->state != SOCKET_CONNECTED)
         return SIO_ECLOSED;
-    if ((t->flags_ & OP_VOLATILE) && !s->client->ops->is_writable(s->client)) {
-        stat_add(&s->ns->shard->stats->dropped_volatile, 1);
+    if (is_skipped(s, t->flags_))
         return 0;
-    }
     if (s->ns->recovery && !(t->flags_ & OP_VOLATILE))
         seq = recovery_stamp(t->ns, s->ns->shard, &origin, text, &out->offset);
     if ((err = parcel_encode(&p, &s->ns->ns->io->opt, &s->ns->shard->scratch, out)) < 0)

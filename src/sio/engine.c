@@ -15,6 +15,11 @@ static void engine_send(client *c, parcel *p)
         eio_send(s, p->bin[i]);
 }
 
+static size_t engine_unsent(const client *c)
+{
+    return eio_unsent(c->transport);
+}
+
 static bool engine_is_writable(const client *c)
 {
     return eio_is_writable(c->transport);
@@ -26,7 +31,7 @@ static void engine_close(client *c, eio_reason why)
 }
 
 const client_ops engine_client_ops = {
-    .send = engine_send, .is_writable = engine_is_writable, .close = engine_close};
+    .send = engine_send, .is_writable = engine_is_writable, .unsent = engine_unsent, .close = engine_close};
 
 /* ---- sessions ---- */
 

@@ -52,6 +52,13 @@ static void plain_send(client *c, parcel *p)
         ws_send_frame(pl->ws, p->bin[i], p->bin[i]->start, p->bin[i]->n - p->bin[i]->start);
 }
 
+static size_t plain_unsent(const client *c)
+{
+    const plain *pl = c->transport;
+
+    return pl->ws ? ws_unsent(pl->ws) : 0;
+}
+
 static bool plain_is_writable(const client *c)
 {
     const plain *pl = c->transport;
@@ -169,11 +176,13 @@ static void on_close(ws_conn *ws, unsigned code, bool clean)
     plain *p = ws->owner;
 
     p->ws = NULL;
-    lost(p, clean || code == 1006 ? "transport close" : "transport error"); /* as with the engine's clients */
+    if (!clean && code == WS_CLOSE_OVERLOADED)
+        lost(p, eio_reason_text(EIO_SLOW_CONSUMER));
+    else /* as with the engine's clients */
+        lost(p, clean || code == 1006 ? "transport close" : "transport error");
 }
 
 static const ws_conn_ops plain_ws_ops = {.on_message = on_message, .on_pong = on_pong, .on_close = on_close};
-
 
 /* ---- opening ---- */
 
@@ -195,7 +204,7 @@ static void plain_accepted(client *c)
 }
 
 static const client_ops plain_client_ops = {
-    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .close = plain_close,
+    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .unsent = plain_unsent, .close = plain_close,
     .refuse = plain_refuse, .accepted = plain_accepted,
 };
 

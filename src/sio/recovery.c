@@ -224,7 +224,8 @@ void recovery_saved_free(saved *v, ns_shard *ns)
 static bool is_recoverable(const char *reason)
 {
     static const char *const lost[] = {"transport error", "transport close",      "forced close",
-                                       "ping timeout",    "server shutting down", "forced server close"};
+                                       "ping timeout",    "server shutting down", "forced server close",
+                                       "slow_consumer"};
 
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
         if (strcmp(reason, lost[i]) == 0)

@@ -189,6 +189,7 @@ typedef struct client_ops {
     const char *name;           /* NULL: ask the engine */
     void (*send)(client *c, parcel *p);
     bool (*is_writable)(const client *c);
+    size_t (*unsent)(const client *c);
     void (*close)(client *c, eio_reason why);
     void (*refuse)(client *c, const char *message); /* a guard said no; NULL: CONNECT_ERROR is sent */
     void (*accepted)(client *c);                    /* the socket is in; NULL: nothing more to do */
@@ -345,7 +346,8 @@ typedef enum op_kind { OP_EMIT, OP_JOIN, OP_LEAVE, OP_DISCONNECT, OP_GATHER, OP_
 
 enum {
     OP_VOLATILE = 1, OP_LOCAL = 2, OP_UNCOMPRESSED = 4, OP_BROADCAST = 8,
-    OP_ONE = 16                 /* logged only: it went to one socket */
+    OP_ONE = 16,                /* logged only: it went to one socket */
+    OP_DROPPABLE = 32
 };
 
 typedef struct op {

@@ -320,7 +320,7 @@ w opens websocket
 w joins
 server emit / text \*900{x}
 server emit / text \*900{y}
-log disconnect / transport error
+log disconnect / slow_consumer
 w < text 42["text","\*900{x}"]
 w < text 42["text","\*900{y}"]
 a > GET $poll&sid=$a

@@ -50,7 +50,7 @@ static void tell(sio_socket *s, const chat_room *r, bool is_typing)
 {
     const app_user *user = app_session_of(s)->user;
 
-    sio_emit(sio_to(s, r->name), out_chat_user_typing,
+    sio_emit(sio_droppable(sio_to(s, r->name)), out_chat_user_typing,
              sio_obj("userId", user->id, "username", user->username, "isTyping", is_typing, "roomId", r->id));
 }
 
