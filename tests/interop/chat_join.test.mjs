@@ -1,10 +1,12 @@
 /* What a client sends right behind chat:join, without waiting for the answer, takes effect as if it had waited. */
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, closeAll } from "./lib/client.mjs";
 import { partyline, sql } from "./lib/server.mjs";
+import { once } from "./lib/wait.mjs";
 
 const [open, closed] = ["room-open", "room-closed"];
 
@@ -51,6 +53,31 @@ describe("events on the heels of chat:join", () => {
         const said = ask(guest, "chat:message", { roomId: closed, content: "let me in" });
         assert.deepEqual((await joined).error, { code: "forbidden", message: "Cannot access this room" });
         assert.deepEqual((await said).error, { code: "not_a_member", message: "Join the room first" });
+    });
+
+    /* The join stops behind the first look at the guest list: there are messages to be numbered, and somebody else writes. */
+    test("who is taken off the list between the two looks at it gets no history and is out again", async () => {
+        sql(server.db, `INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('a-guest', 'closed', 'guest', 'GOING')`);
+        const [host, guest] = [await user(server, "host"), await user(server, "guest")];
+        await join(host, closed);
+        const other = spawn("sqlite3", [server.db], { stdio: ["pipe", "pipe", "inherit"] });
+        other.stdin.write(`BEGIN IMMEDIATE; SELECT 'mine';\n`);
+        await once(other.stdout, "data");
+        other.stdin.write(`ROLLBACK;
+            INSERT INTO chat_messages (id, room_id, sender_id, content, created_at)
+                VALUES ('from-elsewhere', '${closed}', 'host', 'not for the guest', ${Date.now() + 1000});
+            BEGIN IMMEDIATE; SELECT 'mine again';\n`);
+        await once(other.stdout, "data");
+        const joined = ask(guest, "chat:join", { roomId: closed });
+        assert.equal((await host.inbox.next("chat:user_joined")).userId, "guest");
+        other.stdin.end("DELETE FROM party_attendees WHERE id = 'a-guest'; COMMIT;\n");
+        await once(other, "close");
+        assert.deepEqual((await joined).error, { code: "forbidden", message: "Cannot access this room" });
+        assert.equal((await host.inbox.next("chat:user_left")).userId, "guest");
+        assert.deepEqual(guest.inbox.all("chat:history"), []);
+        await heard(host, "not for the guest");
+        await say(host, closed, "neither is this");
+        assert.equal((await ask(guest, "chat:message", { roomId: closed, content: "x" })).error.code, "not_a_member");
     });
 
     test("what waits is bounded, and all of it is answered", async () => {

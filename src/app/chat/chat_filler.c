@@ -11,7 +11,7 @@ void chat_filler_fini(chat_filler *f)
 
 /* A room that nobody had used through us has no listeners who would miss them; and a history is not read out
  * aloud. */
-static bool is_told(const chat_fill *f) { return f->n > 0 && f->n <= CHAT_PAGE_MAX && f->after > 0; }
+static bool is_told(const chat_fill *f) { return f->was_used && f->n > 0 && f->n <= CHAT_PAGE_MAX; }
 
 /* Runs possibly twice, so what the first run left is cleared. */
 int chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id)

@@ -394,6 +394,7 @@ static void check_fill(db_conn *c)
     fill(c, &f);
     assert_int_equal(f.after, 0);
     assert_int_equal(f.n, 4);
+    assert_false(f.was_used);
     check_order(c, "abcd");
     assert_int_equal(chat_store_door(c, S("one"), S("ann"), &d), 0);
     assert_int_equal(d.last_seq, 4);
@@ -405,6 +406,7 @@ static void check_fill(db_conn *c)
     fill(c, &f);
     assert_int_equal(f.after, 5);
     assert_int_equal(f.n, 1);
+    assert_true(f.was_used);
     others(c, "g", 1500); /* its transaction took long */
     assert_int_equal(chat_store_door(c, S("one"), S("ann"), &d), 0);
     assert_false(d.behind);

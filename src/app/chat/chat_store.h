@@ -61,6 +61,7 @@ typedef struct chat_fill {
     int64_t after;    /* out: the numbers given are after + 1 to after + n */
     int64_t n;        /* out */
     bool    more;     /* out: another step is needed */
+    bool    was_used; /* out: all messages had numbers before, so somebody may have looked and wait for more */
 } chat_fill;
 /* One step: gives numbers to at most CHAT_FILL_MAX messages that have none, in the order of created_at and
  * id. */

@@ -34,17 +34,21 @@ int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *u
 
 static int on_last(void *ctx, const db_row *r)
 {
-    *(int64_t *)ctx = db_col_int(r, 0);
+    chat_fill *f = ctx;
+
+    f->after = db_col_int(r, 0);
+    f->was_used = db_col_bool(r, 1);
     return 0;
 }
 
 /* The room's row, made when it is not there: also the lock that keeps two servers from numbering at the same
  * time. */
-static int lock_room(db_conn *c, sio_str room_id, int64_t *last_seq)
+static int lock_room(db_conn *c, sio_str room_id, chat_fill *f)
 {
     return db_query(c, "INSERT INTO partyline_rooms (room_id, last_seq, last_at, filled) VALUES (?1, 0, ?2, ?3)"
-                       " ON CONFLICT (room_id) DO UPDATE SET last_seq = partyline_rooms.last_seq RETURNING last_seq",
-                    db_args(db_text(room_id), db_time(0), db_bool(false)), on_last, last_seq);
+                       " ON CONFLICT (room_id) DO UPDATE SET last_seq = partyline_rooms.last_seq"
+                       " RETURNING last_seq, filled",
+                    db_args(db_text(room_id), db_time(0), db_bool(false)), on_last, f);
 }
 
 /* What is to be numbered is chosen in the innermost query, where the index gives the order and the limit
@@ -77,7 +81,7 @@ static int note_room(db_conn *c, sio_str room_id, const chat_fill *f)
 
 int chat_store_fill(db_conn *c, sio_str room_id, chat_fill *f)
 {
-    int err = lock_room(c, room_id, &f->after);
+    int err = lock_room(c, room_id, f);
 
     if (err == 0)
         err = give_numbers(c, room_id, f);
