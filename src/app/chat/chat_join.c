@@ -145,7 +145,8 @@ static void joining_remove(chat_join *j)
 
 /* ---- the history ----------------------------------------------------------------------------------- */
 
-/* Asked once more: who was put out after the first answer, before the socket was in the room, was put out of nothing. */
+/* Asked once more: who was put out after the first answer, before the socket was in the room, was put out of
+ * nothing. */
 static bool may_stay(const chat_join *j)
 {
     const app *a = sio_context(sio_ns_server(j->ns));
