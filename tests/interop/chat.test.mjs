@@ -326,6 +326,17 @@ describe("chat with the party's guest list", () => {
         });
     }
 
+    test("a user whom the database does not have may listen, and says nothing", async () => {
+        const [host, nobody] = [await user(server, "host"), await user(server, "nobody")];
+        await join(host, open);
+        await join(nobody, open);
+        assert.deepEqual(await ask(nobody, "chat:message", { roomId: open, content: "I am nobody" }),
+            { ok: false, error: { code: "forbidden", message: "There is no such user any more" } });
+        await say(host, open, "one after the other");
+        const { seq } = await heard(host, "one after the other");
+        assert.equal((await say(host, open, "without a gap")).seq, seq + 1);
+    });
+
     for (const [id, roomId] of [["declined", closed], ["stranger", closed], ["host", "no-such-room"]]) {
         test(`${id} may not enter ${roomId}`, async () => {
             const socket = await user(server, id);

@@ -132,6 +132,8 @@ static int send_run(chat_op *o, db_conn *c)
                           .media_url = s->p.media_url, .client_id = s->p.client_id, .reply_id = s->p.reply_to,
                           .created_ms = o->now_ms};
     err = chat_store_add(c, &s->m, s->id, &s->repeated);
+    if (err == SIO_ENOENT) /* a good token is no proof that its user is still there */
+        return chat_op_no(o, APP_FORBIDDEN, "There is no such user any more");
     return err < 0 ? err : load_reply(s, c);
 }
 
