@@ -208,6 +208,17 @@ static void keep_rest(http_conn *c)
     else if (!behind && c->paused)
         net_resume(c->stream);
     c->paused = behind;
+    if (c->held_up && !net_is_blocked(c->stream))
+        http_conn_schedule(c);
+}
+
+/* A peer that asks faster than it reads, or for more than its share, does not keep the others waiting. */
+static bool is_held_up(const http_conn *c, unsigned done)
+{
+    if (c->state != HTTP_HEAD || c->at == c->end)
+        return false;
+    return done >= HTTP_MAX_AT_ONCE || !net_is_open(c->stream) || net_is_blocked(c->stream) ||
+           net_unsent(c->stream) >= HTTP_MAX_UNSENT;
 }
 
 void http_conn_run(http_conn *c, char *p, size_t n)
@@ -215,7 +226,8 @@ void http_conn_run(http_conn *c, char *p, size_t n)
     c->at = p;
     c->end = n ? p + n : p;
     c->running = true;
-    while (!c->dead && step(c))
+    c->held_up = false;
+    for (unsigned done = 0; !c->dead && !(c->held_up = is_held_up(c, done)) && step(c); done++)
         ;
     keep_rest(c);
 }
@@ -256,6 +268,8 @@ static void on_drain(net_stream *stream)
 
     if (c->handover)
         http_handover_go(c);
+    else if (c->held_up)
+        http_conn_schedule(c);
 }
 
 static void on_close(net_stream *stream, int err)

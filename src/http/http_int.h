@@ -6,6 +6,8 @@
 
 #define HTTP_MAX_BEHIND (64 * 1024)   /* pipelined bytes kept before reading pauses */
 #define HTTP_MAX_IN     (256 * 1024)  /* HTTP_MAX_BEHIND and what one read brings on top, with room */
+#define HTTP_MAX_AT_ONCE 32           /* pipelined requests served before others get their turn */
+#define HTTP_MAX_UNSENT (32 * 1024)   /* replies under way from which the requests behind them wait */
 #define HTTP_MAX_SKIP   (1024 * 1024) /* an unwanted body is read up to here for the sake of keep-alive */
 
 enum http_state {
@@ -41,6 +43,7 @@ typedef struct http_conn {
     uint32_t       head_n;        /* length of the head at start */
     uint8_t        state;
     bool           running : 1, dead : 1, paused : 1, in_head : 1;
+    bool           held_up : 1;   /* the next pipelined request waits for a later turn, or for on_drain */
     /* About the request under way: */
     bool           keep_alive : 1, is_head : 1, is_upgrade : 1, old : 1, chunked : 1, expects : 1;
     bool           more : 1;      /* its body has not been read to the end */

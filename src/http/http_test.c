@@ -169,6 +169,35 @@ static void pipelined_requests_leave_in_one_write(void **state)
     rig_expect(fd, OK_REPLY("11", "GET /pre/3 "));
 }
 
+/* The others are served between, and a peer that does not read is answered as far as it reads. */
+static void a_pipeline_takes_its_turns(void **state)
+{
+    static char many[100 * 32 + 1], expected[100 * 64];
+    size_t total = 0;
+
+    (void)state;
+    int fd = rig_dial();
+    for (int i = 0; i < 100; i++) {
+        strcat(many, "GET /pre/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+        strcat(expected, OK_REPLY("11", "GET /pre/1 "));
+    }
+    rig_send(fd, many);
+    assert_int_equal(seen, 100);
+    assert_int_equal(sim_writes(R.s, fd), 3); /* 64, 32 and 4 */
+    rig_expect(fd, expected);
+    sim_limit(R.s, fd, 0, 1000);
+    rig_send(fd, many);
+    assert_true(seen < 200);
+    while (total < strlen(expected)) {
+        const char *got = rig_recv(fd);
+
+        assert_memory_equal(got, expected + total, strlen(got));
+        total += strlen(got);
+        assert_true(got[0]);
+    }
+    assert_int_equal(seen, 200);
+}
+
 static void what_is_pipelined_waits(void **state)
 {
     (void)state;
@@ -448,6 +477,7 @@ int main(void)
         TEST(heads_of_replies),
         TEST(connection_close_is_obeyed),
         TEST(pipelined_requests_leave_in_one_write),
+        TEST(a_pipeline_takes_its_turns),
         TEST(what_is_pipelined_waits),
         TEST(a_peer_that_runs_ahead_is_not_read),
         TEST(bad_requests_are_refused),

@@ -45,9 +45,17 @@ static void on_accept(void *ctx, int fd) { http_conn_new(ctx, fd); }
 static void on_turn_end(loop_hook *h)
 {
     http_server *s = container_of(h, http_server, hook);
+    list now;
 
+    /* Those that are ready again afterwards wait for the next round: what they are answered leaves first. */
+    list_init(&now);
     while (!list_empty(&s->ready)) {
-        http_conn *c = container_of(s->ready.next, http_conn, link);
+        list *it = s->ready.next;
+        list_del(it);
+        list_add_tail(&now, it);
+    }
+    while (!list_empty(&now)) {
+        http_conn *c = container_of(now.next, http_conn, link);
         list_del(&c->link);
         list_add_tail(&s->conns, &c->link);
         http_conn_run(c, c->in.p, c->in.n);

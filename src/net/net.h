@@ -14,7 +14,8 @@ typedef struct net        net;        /* one loop's streams */
 typedef struct net_stream net_stream;
 
 typedef struct net_limits {
-    size_t max_unsent;                /* bytes queued on one stream (2 GB at most): more is SIO_ELIMIT */
+    size_t max_unsent;                /* bytes queued on one stream (2 GB at most): more is SIO_ELIMIT, as are
+                                       * more than 196605 pieces that wait for the kernel */
 } net_limits;
 
 int  net_new(net **out, loop *l, const net_limits *limits);
@@ -51,6 +52,7 @@ struct net_stream {
     uint32_t          unsent;
     int8_t            err;
     uint8_t           flags;
+    uint16_t          chunks;         /* in the queue */
 };
 
 /* Takes over a connected descriptor. NULL without memory (the descriptor is closed). */

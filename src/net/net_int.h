@@ -16,6 +16,8 @@ typedef struct net_entry {
 /* A queue is a ring of chunks: `tail->next` is the oldest, so that a stream needs one pointer. 64 bytes,
  * as the common case is one or two entries that live for one turn. */
 #define NET_CHUNK_ENTRIES 3
+/* A queue of tiny pieces costs many times its bytes, so their number is limited, too: 196605 of them. */
+#define NET_MAX_CHUNKS UINT16_MAX
 typedef struct net_chunk {
     struct net_chunk *next;
     uint16_t          at, n; /* entries [at, n) are waiting */

@@ -248,6 +248,26 @@ static void too_much_unsent_ends_the_stream(void **state)
     assert_int_equal(sim_server_fds(t.s), 0);
 }
 
+/* Pieces of a byte cost many times that. */
+static void too_many_pieces_end_the_stream(void **state)
+{
+    (void)state;
+    int fd = connect_one();
+
+    sim_limit(t.s, fd, 0, 1);
+    net_send_copy(t.last, "xy", 2);
+    sim_settle(t.s);
+    for (int i = 0; i < 3 * UINT16_MAX - 3; i++)
+        net_send_copy(t.last, "z", 1);
+    assert_true(net_is_open(t.last));
+    for (int i = 0; i < 3; i++)
+        net_send_copy(t.last, "z", 1);
+    assert_false(net_is_open(t.last));
+    sim_settle(t.s);
+    assert_int_equal(t.closes, 1);
+    assert_int_equal(t.err, SIO_ELIMIT);
+}
+
 /* ---- receiving and ending ---- */
 
 static void one_read_per_event(void **state)
@@ -528,6 +548,7 @@ int main(void)
         SIM_TEST(many_small_pieces),
         SIM_TEST(a_blocked_stream_says_so),
         SIM_TEST(too_much_unsent_ends_the_stream),
+        SIM_TEST(too_many_pieces_end_the_stream),
         SIM_TEST(one_read_per_event),
         SIM_TEST(pausing_stops_reading),
         SIM_TEST(a_reset_is_noticed_even_when_paused),

@@ -57,6 +57,7 @@ static bool add_chunk(net_stream *s)
     if (tail)
         tail->next = c;
     s->tail = c;
+    s->chunks++;
     return true;
 }
 
@@ -79,6 +80,7 @@ static void drop_first_chunk(net_stream *s)
         s->tail = NULL;
     else
         s->tail->next = first->next;
+    s->chunks--;
     chunk_give(s->net, first);
 }
 

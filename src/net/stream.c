@@ -332,15 +332,18 @@ bool net_is_open(const net_stream *s)
     return !(s->flags & (NET_CLOSING | NET_FAILED | NET_OVER | NET_DEAD));
 }
 
+static bool is_over(const net_stream *s, size_t n)
+{
+    return s->unsent + n > s->net->max_unsent || s->chunks == NET_MAX_CHUNKS;
+}
+
 /* False when the stream has just failed for having too much to send. What could leave at once does not
  * count. */
 static bool has_room(net_stream *s, size_t n)
 {
-    size_t max = s->net->max_unsent;
-
-    if (s->unsent + n > max && s->tail)
+    if (is_over(s, n) && s->tail)
         net_flush(s);
-    if (net_is_open(s) && s->unsent + n > max) {
+    if (net_is_open(s) && is_over(s, n)) {
         stat_add(&s->net->stats.overflows, 1);
         fail(s, SIO_ELIMIT);
     }
