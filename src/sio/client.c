@@ -172,7 +172,7 @@ void client_lost(client *c, const char *reason)
         else
             socket_gone(s, reason);
     }
-    while (c->nsockets) /* the handlers of their end, further down the stack, ended the client: socket_gone goes on alone */
+    while (c->nsockets) /* their handlers, further down the stack, ended the client: socket_gone goes on alone */
         c->socket[--c->nsockets]->client = NULL;
     list_del(&c->link);
     atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);
