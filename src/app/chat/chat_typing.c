@@ -49,8 +49,10 @@ static int64_t now_ms(void)
 static void tell(sio_socket *s, const chat_room *r, bool is_typing)
 {
     const app_user *user = app_session_of(s)->user;
+    sio_target others = sio_to(s, r->name);
 
-    sio_emit(sio_droppable(sio_to(s, r->name)), out_chat_user_typing,
+    /* That somebody types may be missed by who falls behind, that they ended may not. */
+    sio_emit(is_typing ? sio_droppable(others) : others, out_chat_user_typing,
              sio_obj("userId", user->id, "username", user->username, "isTyping", is_typing, "roomId", r->id));
 }
 

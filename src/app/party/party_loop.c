@@ -33,7 +33,7 @@ static void on_tell(void *arg, const party_told *t)
     if (t->socket.p)
         to = sio_except(to, t->socket);
     if (!t->user.p)
-        sio_emit(sio_droppable(to), out_party_viewer_count, sio_obj("partyId", t->party, "viewerCount", t->count));
+        sio_emit(to, out_party_viewer_count, sio_obj("partyId", t->party, "viewerCount", t->count));
     else
         sio_emit(to, t->left ? out_party_viewer_left : out_party_viewer_joined,
                  sio_obj("userId", t->user, "partyId", t->party, "viewerCount", t->count));

@@ -44,7 +44,7 @@ static void on_tell(void *arg, const presence_told *t)
     presence_room(t->user, watchers);
     app_user_room(t->user, own);
     app_iso(t->seen.wall, last_seen);
-    sio_emit(sio_droppable(audience(l->a, t, own, watchers)), out_presence_update,
+    sio_emit(audience(l->a, t, own, watchers), out_presence_update,
              sio_obj("userId", t->user, "status", presence_status_names[t->seen.status],
                      "lastSeen", is_gone ? sio_v((const char *)last_seen) : sio_undefined));
 }
