@@ -88,21 +88,30 @@ static void put_refusals(page *p, const app_stats *stats)
     }
 }
 
-/* Names that all exporters have in common, without our prefix. */
-static void put_process(page *p)
+static long resident_bytes(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    long pages = 0;
+
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*s %ld", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+/* Names that all exporters have in common, without our prefix; and what of the memory falls on a connection. */
+static void put_process(page *p, size_t connections)
 {
     struct timespec cpu = {0};
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
+    long resident = resident_bytes();
 
-    if (f) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        fclose(f);
-    }
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    put_head(p, "bytes_per_connection", "gauge", "Memory in use, all of it, divided by connections; 0 without any.");
+    PUT(p, PREFIX "bytes_per_connection %ld\n", connections ? resident / (long)connections : 0);
     PUT(p, "# HELP process_resident_memory_bytes Memory in use.\n# TYPE process_resident_memory_bytes gauge\n"
-           "process_resident_memory_bytes %ld\n", pages * sysconf(_SC_PAGESIZE));
+           "process_resident_memory_bytes %ld\n", resident);
     PUT(p, "# HELP process_cpu_seconds_total Processor time used.\n# TYPE process_cpu_seconds_total counter\n"
            "process_cpu_seconds_total %.3f\n", (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
 }
@@ -129,6 +138,6 @@ int metrics_put(buf *out, const sio_server *io, db *d, const app *a)
     put_histogram(&p, "db_commit_seconds", "How long transactions took, from their first statement to the end of the commit.",
                   &db.commit_us, 1e-6);
     put_histogram(&p, "db_batch_jobs", "Jobs in one transaction.", &db.batch_jobs, 1);
-    put_process(&p);
+    put_process(&p, sio_clients_count(io));
     return p.err;
 }

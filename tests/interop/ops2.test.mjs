@@ -105,6 +105,7 @@ describe("health, readiness and metrics", () => {
         assert.ok(grown("loop_turn_seconds_count") > 0);
         assert.equal(now.partyline_db_up, 1);
         assert.ok(now.process_resident_memory_bytes > 1e6);
+        assert.ok("partyline_bytes_per_connection" in now);
     });
 
     test("refusals by code, tokens and requests refused", async () => {
