@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#define CLAIMS_MAX 16384
+#define CLAIMS_MAX     16384
+#define FETCH_PATIENCE 10000 /* ms */
 
 static int make_verifier(auth *a, config_error *err)
 {
@@ -35,6 +36,8 @@ int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
 
     memset(a, 0, sizeof(*a));
     a->config = c;
+    if (c->jwt_jwks_url)
+        return 0; /* auth_fetch */
     if (c->jwt_jwks_file) {
         if (jwks_read_file(&a->keys, c->jwt_jwks_file, why, sizeof(why)) < 0) {
             snprintf(err->text, sizeof(err->text), "token keys: %s", why);
@@ -57,8 +60,31 @@ int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
     return make_verifier(a, err);
 }
 
+int auth_fetch(auth *a, config_error *err)
+{
+    const config *c = a->config;
+    jwks_fetch_options o = {.url = c->jwt_jwks_url, .refresh_ms = c->jwt_jwks_refresh, .pause_ms = c->jwt_jwks_pause,
+                            .patience_ms = FETCH_PATIENCE};
+    char why[400];
+
+    if (!c->jwt_jwks_url)
+        return 0;
+    if (jwks_fetch_new(&a->fetch, &o, &a->keys, why, sizeof(why)) < 0) {
+        snprintf(err->text, sizeof(err->text), "token keys: %s", why);
+        return -1;
+    }
+    if (make_verifier(a, err) < 0)
+        return -1;
+    if (jwks_fetch_run(a->fetch, a->verifier) == 0)
+        return 0;
+    snprintf(err->text, sizeof(err->text), "token keys: cannot make a thread");
+    return -1;
+}
+
 void auth_fini(auth *a)
 {
+    jwks_fetch_free(a->fetch);
+    a->fetch = NULL;
     jwt_verifier_free(a->verifier);
     jwks_drop(a->keys);
     a->keys = NULL;

@@ -1,5 +1,7 @@
 #include "main/config.h"
 
+#include "main/jwks_fetch.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -394,6 +396,22 @@ static const char *origin_of(const config *c, int index)
     return c->origin[index] ? c->origin[index] : config_items[index].name;
 }
 
+/* Of the ways to say which keys count, one. */
+static int check_key_set(const config *c, config_error *err)
+{
+    bool other = c->jwt_public_key_file || c->jwt_alg != 0 || c->jwt_secret;
+    const char *fault = c->jwt_jwks_url ? jwks_url_fault(c->jwt_jwks_url) : NULL;
+
+    if (c->jwt_jwks_url && (other || c->jwt_jwks_file))
+        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE, JWT_JWKS_FILE",
+                    origin_of(c, CONFIG_JWT_JWKS_URL));
+    if (c->jwt_jwks_file && other)
+        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_JWKS_FILE));
+    if (fault)
+        return fail(err, "%s: %s", origin_of(c, CONFIG_JWT_JWKS_URL), fault);
+    return 0;
+}
+
 int config_check(const config *c, config_error *err)
 {
     const char *url = c->database_url;
@@ -401,8 +419,8 @@ int config_check(const config *c, config_error *err)
     if (!is_postgres(url) && !config_database_file(c))
         return fail(err, "%s: \"%.*s\" is neither sqlite:FILE nor postgres://USER@HOST/DATABASE",
                     origin_of(c, CONFIG_DATABASE_URL), (int)strcspn(url, ":"), url);
-    if (c->jwt_jwks_file && (c->jwt_public_key_file || c->jwt_alg != 0 || c->jwt_secret))
-        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_JWKS_FILE));
+    if (check_key_set(c, err) < 0)
+        return -1;
     if (c->jwt_public_key_file && c->jwt_alg == 0)
         return fail(err, "%s: a public key needs JWT_ALG to be RS256, ES256 or EdDSA",
                     origin_of(c, CONFIG_JWT_PUBLIC_KEY_FILE));

@@ -220,6 +220,19 @@ static void combinations_that_cannot_work(void **state)
     shown(c, CONFIG_JWT_ALG, "EdDSA");
 }
 
+static void keys_by_url_are_the_only_ones(void **state)
+{
+    config *c = *state;
+    config_error err;
+
+    config_flag(c, "--jwt-jwks-url", "http://id.example/keys", &err);
+    refused(config_check(c, &err), &err, "--jwt-jwks-url", "https://");
+    config_flag(c, "--jwt-jwks-url", "https://id.example/keys", &err);
+    assert_int_equal(config_check(c, &err), 0);
+    config_flag(c, "--jwt-jwks-file", "keys.json", &err);
+    refused(config_check(c, &err), &err, "--jwt-jwks-url", "JWT_JWKS_FILE");
+}
+
 static void passwords_of_urls_are_masked(void **state)
 {
     static const struct { const char *url, *shown; } cases[] = {
@@ -276,7 +289,7 @@ int main(void)
         TEST(lists_are_split_and_trimmed),    TEST(durations),
         TEST(secret_comes_from_a_file),       TEST(secrets_never_show),
         TEST(combinations_that_cannot_work),  TEST(passwords_of_urls_are_masked),
-        TEST(every_setting_is_documented),
+        TEST(every_setting_is_documented), TEST(keys_by_url_are_the_only_ones),
     };
 
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "main/ops.h"
 #include "main/stop.h"
 
+#include <curl/curl.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -52,6 +53,10 @@ static int open_key(serve *s)
     if (auth_init(&s->auth, s->config, s->demo ? AUTH_DEMO_MAKE : AUTH_NO_DEMO, &err) < 0) {
         log_error("%s", err.text);
         return EXIT_USAGE;
+    }
+    if (auth_fetch(&s->auth, &err) < 0) {
+        log_error("%s", err.text);
+        return EXIT_FAULT;
     }
     if (s->demo)
         log_warn("DEMO: everybody who asks is given a token; never use --demo where strangers can connect");
@@ -232,8 +237,11 @@ int command_serve(const options *o)
     log_setup((log_level)o->config.log_level, o->config.log_format ? log_json_sink : NULL);
     stop_block();
     raise_descriptors();
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* while there is one thread */
+        return fault("libcurl", "cannot be used");
     if ((code = open_key(&s)) == 0 && (code = make_limits(&s)) == 0 && (code = open_database(&s)) == 0 && (code = make_server(&s)) == 0)
         code = run(&s);
     fini(&s);
+    curl_global_cleanup();
     return code;
 }

@@ -22,6 +22,8 @@ struct jwt_verifier {
     char   *issuer, *audience; /* NULL = not looked at */
     double  leeway_s;
     bool    require_exp;
+    void  (*on_unknown_key)(void *arg); /* NULL = nobody is told */
+    void   *on_unknown_key_arg;
 };
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -82,6 +84,12 @@ void jwt_verifier_set_keys(jwt_verifier *v, jwks *keys)
     v->keys = keys;
     pthread_mutex_unlock(&v->lock);
     jwks_drop(old);
+}
+
+void jwt_verifier_on_unknown_key(jwt_verifier *v, void (*fn)(void *arg), void *arg)
+{
+    v->on_unknown_key = fn;
+    v->on_unknown_key_arg = arg;
 }
 
 /* The keys as they are now, held; NULL when there is one key. */
@@ -380,6 +388,8 @@ int jwt_verify(const jwt_verifier *v, sio_str token, int64_t now_ms, jwt_user *u
         user->why = "not a token";
     else
         user->why = verify(v, &p, now_ms, user);
+    if (user->unknown_key && v->on_unknown_key)
+        v->on_unknown_key(v->on_unknown_key_arg);
     return user->why ? SIO_EINVAL : 0;
 }
 

@@ -43,6 +43,9 @@ void jwt_verifier_free(jwt_verifier *v); /* NULL is allowed */
 
 /* Other keys from now on, for a verifier made with keys; held by it. Any thread. */
 void jwt_verifier_set_keys(jwt_verifier *v, struct jwks *keys);
+/* Calls fn(arg) whenever a token is refused since its kid is in no key: on the thread that checks, so fn must
+ * not block. Before other threads use the verifier. */
+void jwt_verifier_on_unknown_key(jwt_verifier *v, void (*fn)(void *arg), void *arg);
 int64_t jwt_verifier_leeway_ms(const jwt_verifier *v);
 
 /* What a good token says. */
