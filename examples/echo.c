@@ -1,17 +1,8 @@
-/* An echo server in thirty lines: answers "echo" with its own arguments, as an event or as an acknowledgement. */
+/* An echo server: "echo" comes back with its argument, as an event or as an acknowledgement. */
 #include "sio.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static sio_server *io;
-
-static void on_signal(int sig)
-{
-    (void)sig;
-    sio_server_stop(io, 1000);
-}
 
 static void on_echo(sio_socket *s, sio_in *in)
 {
@@ -24,20 +15,16 @@ static void on_echo(sio_socket *s, sio_in *in)
 int main(void)
 {
     const char *port = getenv("PORT");
-    sio_options o;
+    sio_options options;
+    sio_server *io;
     int err;
 
-    sio_options_init(&o);
-    o.port = port ? atoi(port) : 3000;
-    o.cors.enabled = o.cors.any = true;
-    if ((err = sio_server_new(&io, &o)) == 0) {
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
+    sio_options_init(&options);
+    options.port = port ? atoi(port) : 3000;
+    if ((err = sio_server_new(&io, &options)) == 0) {
         sio_on(sio_of(io, "/", NULL), "echo", on_echo);
         err = sio_server_run(io);
+        sio_server_free(io);
     }
-    if (err < 0)
-        fprintf(stderr, "echo: %s\n", sio_strerror(err));
-    sio_server_free(io);
-    return err < 0;
+    return err < 0 ? fprintf(stderr, "echo: %s\n", sio_strerror(err)) : 0;
 }

@@ -221,6 +221,12 @@ void recovery_saved_free(saved *v, ns_shard *ns)
     free(v);
 }
 
+void recovery_saved_take(recovery *r, saved *v)
+{
+    map_del(&r->saved, saved_key(v));
+    r->saved_bytes -= v->bytes;
+}
+
 static bool is_recoverable(const char *reason)
 {
     static const char *const lost[] = {"transport error", "transport close",      "forced close",
@@ -238,7 +244,7 @@ static void on_expired(loop_timer *t)
     saved *v = container_of(t, saved, expiry);
     recovery *r = v->recovery;
 
-    map_del(&r->saved, saved_key(v));
+    recovery_saved_take(r, v);
     recovery_route(r->ns, v->pid, RECOVERY_NOWHERE);
     recovery_saved_free(v, r->ns);
 }
@@ -254,6 +260,7 @@ static bool save_rooms(saved *v, const sio_socket *s)
     if (!(p = v->rooms = malloc(n + 1)))
         return false;
     v->nrooms = s->nrooms;
+    v->bytes = sizeof *v + n + s->ns->ns->table->opt.data_size;
     for (unsigned i = 0; i < s->nrooms; i++) {
         const room *r = s->rooms[i].room;
 
@@ -276,13 +283,15 @@ bool recovery_save(sio_socket *s, const char *reason)
     memcpy(v->id, s->id, SIO_ID_LEN);
     v->recovery = r;
     loop_timer_init(&v->expiry, on_expired);
-    if (!save_rooms(v, s) || !(v->data = malloc(size + 1)) || map_put(&r->saved, v) < 0) {
+    if (!save_rooms(v, s) || r->saved_bytes + v->bytes > RECOVERY_MAX_SAVED || !(v->data = malloc(size + 1)) ||
+        map_put(&r->saved, v) < 0) {
         free(v->rooms);
         free(v->data);
         free(v);
         return false;
     }
     memcpy(v->data, s->data, size);
+    r->saved_bytes += v->bytes;
     loop_timer_set(s->ns->shard->loop, &v->expiry, s->ns->ns->io->opt.recovery_ms);
     if (!loop_timer_is_set(&r->purge))
         loop_timer_set(s->ns->shard->loop, &r->purge, s->ns->ns->io->opt.recovery_ms);

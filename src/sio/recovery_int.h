@@ -6,6 +6,8 @@
 
 /* Events logged per loop and namespace; over it the oldest go, and who needs them starts a new session. */
 #define RECOVERY_MAX_BYTES (64u << 20)
+/* State of lost clients per loop and namespace; over it a client that is lost starts anew when it comes back. */
+#define RECOVERY_MAX_SAVED (64u << 20)
 #define RECOVERY_NOWHERE   UINT32_MAX
 
 typedef struct logged {
@@ -21,6 +23,7 @@ typedef struct saved {
     unsigned   nrooms;
     char      *rooms;
     void      *data;
+    size_t     bytes;           /* of all this */
     uint32_t   moved_to;
 } saved;
 
@@ -31,6 +34,7 @@ struct recovery {
     size_t     first, last, cap, bytes;
     uint64_t  *base;            /* per origin: the last number that was pruned */
     map        saved;
+    size_t     saved_bytes;
     loop_timer purge;
 };
 
@@ -62,6 +66,8 @@ op      *recovery_op_for(sio_socket *s, uint64_t seq, unsigned origin, const par
 void     recovery_append(recovery *r, op *copy);
 unsigned recovery_home(const char *pid);
 bool     recovery_parse_offset(const sio_server *io, sio_str text, unsigned *origin, uint64_t *seq);
+/* Out of the table of its loop. */
+void     recovery_saved_take(recovery *r, saved *v);
 void     recovery_saved_free(saved *v, ns_shard *ns);
 /* Tells the home of pid where its state lives now (RECOVERY_NOWHERE: it is void), unless that is this loop. */
 void     recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to);

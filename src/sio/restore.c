@@ -157,7 +157,7 @@ static void take_state(recovery *r, restore *q, saved *v, size_t behind)
         return;
     q->found = v;
     note_missed(r, q, behind);
-    map_del(&r->saved, (sio_str){v->pid, SIO_ID_LEN});
+    recovery_saved_take(r, v);
     loop_timer_cancel(r->ns->shard->loop, &v->expiry);
     recovery_route(r->ns, v->pid, q->asker);
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
+import postgres from "pg";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, client, closeAll, connected } from "./lib/client.mjs";
 import { PASSWORD, Postgres } from "./lib/postgres.mjs";
@@ -195,6 +196,36 @@ describe("beside the REST backend", () => {
         assert.equal(pg.sql(database, "SELECT count(*) FROM partyline.partyline_messages"), "0");
         await server.stop();
         assert.ok(!server.log.includes(PASSWORD), server.log);
+    });
+
+    test("a Node program writes the same room at the same time", async () => {
+        const database = pg.database({ prisma: true }), COUNT = 40;
+        const migrated = await run(["migrate"], { DATABASE_URL: pg.url(database), JWT_SECRET: SECRET });
+        assert.equal(migrated.code, 0, migrated.err);
+        const backend = new postgres.Client({ connectionString: pg.url(database) });
+        await backend.connect();
+        await backend.query(`INSERT INTO users (id, firebase_id, email, username, updated_at)
+            SELECT u, 'fb-' || u, u || '@example.org', u, now() FROM unnest($1::text[]) u`, [["host", "going"]]);
+        await backend.query(`INSERT INTO party_events (id, host_id, title, status, is_private, updated_at)
+            VALUES ($1, $2, 'Party', 'LIVE', true, now())`, ["p", "host"]);
+        await backend.query("INSERT INTO chat_rooms (id, party_id) VALUES ($1, $2)", ["room", "p"]);
+        await backend.query("INSERT INTO party_attendees VALUES ($1, $2, $3, 'GOING')", ["a1", "p", "going"]);
+
+        const server = await on(database, { demo: false });
+        const going = await user(server, "going"), host = await user(server, "host");
+        await join(going, "room");
+        await Promise.all(Array.from({ length: COUNT }, async (_, i) => {
+            await say(going, "room", `client ${i}`);
+            await backend.query(`INSERT INTO chat_messages (id, room_id, sender_id, content, type, created_at)
+                VALUES ($1, 'room', 'host', $2, 'TEXT', (now() AT TIME ZONE 'UTC'))`, [`backend-${i}`, `backend ${i}`]);
+        }));
+        await join(host, "room");
+        const all = (await ask(host, "chat:history", { roomId: "room", limit: 100 })).messages;
+        const written = ["client", "backend"].flatMap((who) => Array.from({ length: COUNT }, (_, i) => `${who} ${i}`));
+        assert.deepEqual(all.map((m) => m.content).sort(), written.sort(), "each is there once");
+        assert.deepEqual(all.map((m) => m.seq), all.map((_, i) => i + 1), "no number is missing or twice");
+        await backend.end();
+        await server.stop();
     });
 
     test("partyline migrate on SQLite", async () => {
