@@ -257,10 +257,23 @@ void sio_server_stop(sio_server *io, int grace_ms)
 
 /* ---- one shard ---- */
 
+/* Nobody new comes in; everybody inside hears "server shutting down". */
+static void say_goodbye(shard *sh)
+{
+    sh->draining = true;
+    sh->drain_until = loop_now(sh->loop) + sh->grace_ms;
+    http_server_drain(sh->http);
+    eio_server_close_all(sh->eio);
+    while (!list_empty(&sh->clients)) /* what is left are plain clients; closing one may end others */
+        client_close(container_of(sh->clients.next, client, link), EIO_SHUTDOWN);
+}
+
 static void drain_tick(loop_timer *t)
 {
     shard *sh = container_of(t, shard, drain_tick);
 
+    if (!sh->draining)
+        say_goodbye(sh);
     if (http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until)
         loop_stop(sh->loop);
     else
@@ -314,15 +327,10 @@ void shard_fini(shard *sh)
     free(sh->stats);
 }
 
-/* Nobody new comes in; everybody inside hears "server shutting down"; what is queued still leaves. */
+/* The goodbye is said inside a turn: handlers that run then ask which loop they are on. What is queued still leaves. */
 static void drain(shard *sh, int grace_ms)
 {
-    sh->draining = true;
-    sh->drain_until = loop_now(sh->loop) + (uint64_t)grace_ms;
-    http_server_drain(sh->http);
-    eio_server_close_all(sh->eio);
-    while (!list_empty(&sh->clients)) /* what is left are plain clients; closing one may end others */
-        client_close(container_of(sh->clients.next, client, link), EIO_SHUTDOWN);
+    sh->grace_ms = (uint32_t)grace_ms;
     loop_timer_set(sh->loop, &sh->drain_tick, 0);
     loop_run(sh->loop);
 }

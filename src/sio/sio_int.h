@@ -59,6 +59,7 @@ struct shard {
     list         gathers, fetches; /* asked for here, answers still due */
     loop_timer   drain_tick;
     uint64_t     drain_until;
+    uint32_t     grace_ms;
     loop_task    move_off;      /* sio_server_drain */
     loop_timer   move_off_tick;
     uint64_t     move_off_credit, move_off_at;

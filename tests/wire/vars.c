@@ -121,7 +121,7 @@ static size_t name_length(const char *p, const char *end)
 
 static bool fill_in(const vars *t, sio_str text, buf *out)
 {
-    const char *p = text.p, *end = p + text.n;
+    const char *p = text.n ? text.p : "", *end = p + text.n;
 
     while (p < end) {
         size_t n;
@@ -193,7 +193,7 @@ static long match_name(vars *t, const char *p, const char *end, sio_str *subject
 
 static bool match(vars *t, sio_str text, sio_str subject)
 {
-    const char *p = text.p, *end = p + text.n;
+    const char *p = text.n ? text.p : "", *end = p + text.n;
 
     while (p < end) {
         bool dollar = *p == '$' && p + 1 < end;
