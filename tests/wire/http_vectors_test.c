@@ -223,6 +223,8 @@ static void put_etag(bench *b, buf *text)
 
     if (!memmem(text->p, text->n, "If-None-Match", 13))
         return;
+    assert_int_equal(buf_putc(text, '\0'), 0); /* sscanf wants an end */
+    text->n--;
     assert_int_equal(sscanf(text->p, "GET %63s", path), 1);
     p = dial(b);
     peer_get(p, path);
