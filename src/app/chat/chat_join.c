@@ -5,18 +5,13 @@
  * and seq), but is never lost; and nobody hears a word of a room he may not enter. That takes two database
  * jobs, one after the other. */
 #include "app/chat/chat_int.h"
+#include "app/parked.h"
 
 #include <stdlib.h>
 
 #define HISTORY_LEN 50
 #define FILLS_MAX   8  /* somebody writes faster than we read: what has numbers is shown */
 #define PARKED_MAX  64 /* events of a socket that wait for one join */
-
-typedef struct parked {
-    struct parked *next;
-    sio_event_fn  *fn;
-    sio_in        *in; /* kept */
-} parked;
 
 typedef struct chat_join {
     db_job      job;
@@ -31,8 +26,7 @@ typedef struct chat_join {
     chat_filler fill;
     bool        unfilled; /* result of the history job: messages need their numbers first */
     unsigned    fills;
-    parked     *parked, **parked_end;
-    unsigned    nparked;
+    parked_queue parked;
     struct chat_join *next;   /* in app_session.joining, while its access is checked */
 } chat_join;
 
@@ -58,7 +52,7 @@ static chat_join *join_new(sio_socket *s, sio_in *in)
     j->socket = s;
     j->in = in;
     j->user = app_user_hold(app_session_of(s)->user);
-    j->parked_end = &j->parked;
+    parked_init(&j->parked);
     chat_room_init(&j->room, m.room_id);
     return j;
 }
@@ -88,41 +82,11 @@ static chat_join *find_joining(sio_socket *s, sio_str room_id)
 bool chat_park(sio_socket *s, sio_in *in, sio_str room_id, sio_event_fn *fn)
 {
     chat_join *j = find_joining(s, room_id);
-    parked *p;
 
     if (!j)
         return false;
-    if (j->nparked == PARKED_MAX) {
-        app_refuse(s, in, APP_TOO_MANY, "Too many events wait for the room to be joined");
-        return true;
-    }
-    p = malloc(sizeof(*p));
-    if (!p || !(p->in = sio_keep(in))) {
-        free(p);
-        app_refuse_fault(s, in, SIO_ENOMEM, "The server is out of memory");
-        return true;
-    }
-    p->fn = fn;
-    p->next = NULL;
-    *j->parked_end = p;
-    j->parked_end = &p->next;
-    j->nparked++;
+    parked_add(&j->parked, s, in, fn, PARKED_MAX, "Too many events wait for the room to be joined");
     return true;
-}
-
-/* The answer is there: what waited goes on, as if it came now. Each event pins the socket as long as it is
- * needed. */
-static void unpark(parked *p)
-{
-    parked *next;
-
-    for (; p; p = next) {
-        next = p->next;
-        if (sio_connected(sio_in_socket(p->in)))
-            p->fn(sio_in_socket(p->in), p->in);
-        sio_release(p->in);
-        free(p);
-    }
 }
 
 static void joining_add(chat_join *j)
@@ -341,13 +305,13 @@ static void join_checked(chat_join *j)
 static void access_done(db_job *job)
 {
     chat_join *j = join_of(job);
-    parked *waiting = j->parked;
+    parked *waiting = j->parked.first;
 
     if (app_op_end(j->socket))
         join_checked(j);
     else
         join_free(j);
-    unpark(waiting);
+    parked_run(waiting);
 }
 
 void chat_on_join(sio_socket *s, sio_in *in)

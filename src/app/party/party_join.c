@@ -4,16 +4,11 @@
  * so that events take effect in the order they were sent. Then the socket enters the room, then the
  * party's loop counts it and says how many. */
 #include "app/party/party_int.h"
+#include "app/parked.h"
 
 #include <stdlib.h>
 
 #define PARKED_MAX 16 /* events of a socket that wait for one answer */
-
-typedef struct parked {
-    struct parked *next;
-    sio_event_fn  *fn;
-    sio_in        *in; /* kept */
-} parked;
 
 typedef struct party_join {
     db_job      job;
@@ -23,8 +18,7 @@ typedef struct party_join {
     party_room  room;
     party_door  door;   /* result of the job */
     int64_t     now_ms;
-    parked     *parked, **parked_end;
-    unsigned    nparked;
+    parked_queue parked;
     struct party_join *next; /* in app_session.party.joining, while the database is asked */
 } party_join;
 
@@ -40,7 +34,7 @@ static party_join *join_new(sio_socket *s, sio_in *kept)
     j->in = kept;
     j->user = app_user_hold(app_session_of(s)->user);
     j->now_ms = sio_now(sio_server_of(s));
-    j->parked_end = &j->parked;
+    parked_init(&j->parked);
     return j;
 }
 
@@ -68,40 +62,11 @@ static party_join *find_joining(sio_socket *s, sio_str party_id)
 static bool park(sio_socket *s, sio_in *in, sio_str party_id, sio_event_fn *fn)
 {
     party_join *j = find_joining(s, party_id);
-    parked *p;
 
     if (!j)
         return false;
-    if (j->nparked == PARKED_MAX) {
-        app_refuse(s, in, APP_TOO_MANY, "Too many events wait for the party to be joined");
-        return true;
-    }
-    p = malloc(sizeof(*p));
-    if (!p || !(p->in = sio_keep(in))) {
-        free(p);
-        app_refuse_fault(s, in, SIO_ENOMEM, "The server is out of memory");
-        return true;
-    }
-    p->fn = fn;
-    p->next = NULL;
-    *j->parked_end = p;
-    j->parked_end = &p->next;
-    j->nparked++;
+    parked_add(&j->parked, s, in, fn, PARKED_MAX, "Too many events wait for the party to be joined");
     return true;
-}
-
-/* The first of those that waited may be a join, which has to ask again: the rest waits behind it. */
-static void unpark(parked *p)
-{
-    parked *next;
-
-    for (; p; p = next) {
-        next = p->next;
-        if (sio_connected(sio_in_socket(p->in)))
-            p->fn(sio_in_socket(p->in), p->in);
-        sio_release(p->in);
-        free(p);
-    }
 }
 
 static void joining_add(party_join *j)
@@ -223,7 +188,7 @@ static void decide(party_join *j)
 static void on_door(db_job *job)
 {
     party_join *j = join_of(job);
-    parked *waiting = j->parked;
+    parked *waiting = j->parked.first;
 
     if (!app_op_end(j->socket)) {
         join_free(j);
@@ -233,7 +198,7 @@ static void on_door(db_job *job)
         joining_remove(j);
         decide(j);
     }
-    unpark(waiting);
+    parked_run(waiting);
 }
 
 void party_on_join(sio_socket *s, sio_in *in)
