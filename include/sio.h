@@ -29,6 +29,7 @@ typedef struct sio_ns      sio_ns;      /* a namespace: guards and handlers */
 typedef struct sio_socket  sio_socket;  /* one client in one namespace */
 typedef struct sio_in      sio_in;      /* one incoming event: arguments and ack slot */
 typedef struct sio_request sio_request; /* one plain HTTP request */
+struct sio_adapter;                     /* sio_adapter.h, sio_redis.h: the way to other servers */
 
 /* A socket's id with a 0 byte behind it. */
 typedef struct sio_id {
@@ -108,6 +109,7 @@ typedef struct sio_options {
     sio_hooks   hooks;
     void       *hook_arg;
     void       *context;                 /* yours, see sio_context */
+    struct sio_adapter *adapter;         /* joins a cluster, see sio_redis.h; NULL = alone. The server's once it was made */
 } sio_options;
 
 void        sio_options_init(sio_options *o); /* fills size and the defaults named above */
@@ -138,6 +140,10 @@ void        sio_server_drain(sio_server *io, unsigned per_second);
 typedef struct sio_ns_options {
     size_t data_size;                    /* bytes of your data in each socket, zeroed, see sio_data */
     void (*on_free)(void *data);         /* the data dies; with recovery that is later than the disconnect. May be NULL */
+    /* In a cluster other servers see the data as JSON (fetchSockets, recovery): its text from malloc, NULL = {}; and the way
+     * back into zeroed data, 0 or an error. Both may be NULL. */
+    char *(*data_show)(const void *data);
+    int  (*data_load)(void *data, sio_val shown);
 } sio_ns_options;
 
 /* Makes namespace `name` ("/" or "/chat"), or returns it when it exists (opt is ignored then; NULL = zeroed). NULL for a
@@ -175,6 +181,15 @@ void        sio_on_any_outgoing(sio_ns *ns, sio_event_fn *fn);
 /* Per-packet middleware: 0 lets the event pass; a negative error drops it and goes to sio_on_error. */
 void        sio_use_packet(sio_ns *ns, int (*fn)(sio_socket *s, sio_in *in));
 void        sio_on_error(sio_ns *ns, void (*fn)(sio_socket *s, int err, const char *what));
+/* An event from another server, emitted there with sio_server_emit (serverSideEmit): runs on loop 0. sio_ack in it answers
+ * the other server; sio_in_socket is NULL. SIO_EEXIST, SIO_EINVAL as sio_on. */
+typedef void sio_server_fn(sio_ns *ns, sio_in *in);
+int         sio_on_server(sio_ns *ns, const char *event, sio_server_fn *fn);
+/* A broadcast of another server is about to reach this one's sockets. True: fn has taken it and delivers it itself, when its
+ * time has come, with sio_local. args is the array of the event's name and arguments; all is gone when fn returns. On any
+ * thread; broadcasts of one server come in order. */
+typedef bool sio_broadcast_fn(sio_ns *ns, const sio_str *rooms, size_t nrooms, sio_val args);
+void        sio_on_broadcast(sio_ns *ns, sio_broadcast_fn *fn);
 /* Room life on each loop: a room got its first / lost its last local member. */
 typedef void sio_room_fn(sio_ns *ns, sio_str room);
 void        sio_on_room(sio_ns *ns, sio_room_fn *created, sio_room_fn *deleted);
@@ -298,6 +313,7 @@ static inline sio_target sio_target_same(sio_target t) { return t; }
 #define     sio_broadcast(s)     sio_broadcast_(sio_dest(s))   /* the whole namespace but the socket itself */
 #define     sio_volatile(d)      sio_flag_(sio_dest(d), 1u)    /* may be dropped when the client cannot take it now */
 #define     sio_local(d)         sio_flag_(sio_dest(d), 2u)    /* this node only */
+#define     sio_others(d)        sio_flag_(sio_dest(d), 64u)   /* the other servers of the cluster only */
 #define     sio_droppable(d)     sio_flag_(sio_dest(d), 32u)   /* skips clients with a quarter of max_unsent waiting */
 #define     sio_uncompressed(d)  sio_flag_(sio_dest(d), 4u)    /* compress(false) */
 sio_target  sio_to_(sio_target t, sio_str room);
@@ -336,14 +352,29 @@ int         sio_sockets_disconnect_(sio_target t, bool close_transport);
 
 /* The matching sockets (fetchSockets): `fn` runs once on the calling loop; the array is gone afterwards. */
 typedef struct sio_peer {
-    sio_id         id;
+    sio_str        id;
     unsigned       nrooms;
     const sio_str *rooms;
-    const void    *data;                 /* a byte copy of the socket's data */
+    const void    *data;                 /* a byte copy of the socket's data; NULL when it is on another server */
+    sio_val        handshake, shown;     /* in a cluster: as Node shows them, see sio_handshake and data_show */
 } sio_peer;
-typedef void sio_fetch_fn(void *arg, const sio_peer *peers, size_t n);
+/* err: 0; SIO_ETIMEOUT, SIO_EUNAVAILABLE: those of some other servers are missing. */
+typedef void sio_fetch_fn(void *arg, int err, const sio_peer *peers, size_t n);
 int         sio_fetch_(sio_target t, sio_fetch_fn *fn, void *arg);
 #define     sio_fetch(d, fn, arg) sio_fetch_(sio_dest(d), fn, arg)
+
+/* ---- other servers of the cluster -------------------------------------------------------------------- */
+
+/* An event for the other servers that have the namespace, not for this one (serverSideEmit); any thread. 0; SIO_EINVAL for
+ * "connection", "connect" and "new_namespace"; without an adapter nobody is there. */
+#define     sio_server_emit(ns, ...)     sio_server_emit_(ns, SIO_LIST_(__VA_ARGS__), SIO_COUNT_(__VA_ARGS__))
+int         sio_server_emit_(sio_ns *ns, const sio_val *args, size_t n);
+/* The same with one answer of each: fn as in sio_gather, after ms at most (0: the adapter's own timeout). On a loop. */
+#define     sio_server_call(ns, ms, fn, arg, ...)                                                        \
+    sio_server_call_(ns, ms, fn, arg, SIO_LIST_(__VA_ARGS__), SIO_COUNT_(__VA_ARGS__))
+int         sio_server_call_(sio_ns *ns, uint32_t ms, sio_gather_fn *fn, void *arg, const sio_val *args, size_t n);
+/* How many servers have the namespace, this one included. On a loop; fn runs once on it. */
+int         sio_server_count(sio_ns *ns, void (*fn)(void *arg, int err, unsigned n), void *arg);
 
 /* ---- time and threads -------------------------------------------------------------------------------- */
 
