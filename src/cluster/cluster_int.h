@@ -1,0 +1,210 @@
+/* What the adapters over Redis share: options, connections, namespaces, questions under way.
+ *
+ *   redis_adapter.c   the entry points of sio_redis.h
+ *   cluster.c         life of an adapter, its connections, its namespaces
+ *   outbox.c          commands from any thread
+ *   request.c         questions to other servers, with their timers; their questions to this one
+ *   opts.c            rooms, except and flags, and sockets, as the messages write them
+ *   classic*          SIO_REDIS_CLASSIC; others have files of their own
+ *
+ * All on loop 0 unless said otherwise. */
+#ifndef CLUSTER_CLUSTER_INT_H
+#define CLUSTER_CLUSTER_INT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/stat.h"
+#include "redis/redis.h"
+#include "sio_redis.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define CLUSTER_MAX_MESSAGE (64u << 20)  /* bytes of one message, in and out */
+#define CLUSTER_MAX_JSON    (256u << 20) /* bytes it may become as JSON */
+#define CLUSTER_MAX_BINS    255          /* attachments of one message */
+#define CLUSTER_MAX_ROOMS   16384        /* rooms and excepted rooms one message may name */
+#define CLUSTER_MAX_ID      64           /* bytes of the ids other servers give themselves and their requests */
+#define CLUSTER_MAX_ASKED   65536        /* questions of others answered at a time, and of ours */
+#define CLUSTER_NS_BUCKETS  256
+
+typedef struct cluster         cluster;
+typedef struct cluster_ns      cluster_ns;
+typedef struct cluster_request cluster_request;
+
+/* What an adapter of one kind is made of. */
+typedef struct cluster_kind {
+    const sio_adapter_ops *ops;
+    size_t      size;          /* bytes of its cluster, which begins with struct cluster; zeroed */
+    size_t      ns_size;       /* bytes of its namespaces, which begin with struct cluster_ns; zeroed */
+    unsigned    id_len;        /* of uids and request ids: 6 for classic, else 16 */
+    bool        hex;           /* made of hexadecimal digits, else of [A-Za-z0-9_-] */
+    bool        sharded_count; /* servers are counted by PUBSUB SHARDNUMSUB, else NUMSUB */
+    /* Each may be NULL. Makes names of channels; any thread. 0, SIO_ENOMEM. */
+    int       (*ns_init)(cluster_ns *ns);
+    void      (*ns_fini)(cluster_ns *ns);
+    void      (*subscribe)(cluster_ns *ns);    /* once, when the namespace is there; subscriptions survive reconnects */
+    void      (*unsubscribe)(cluster_ns *ns);  /* the server stops */
+    void      (*started)(cluster *c);          /* both clients are made; before any loop runs */
+    void      (*up)(cluster *c);               /* both connections are there again */
+    void      (*down)(cluster *c);
+    void      (*stopping)(cluster *c);         /* before redis clients are freed; may come without started */
+    void      (*freeing)(cluster *c);          /* no loop runs any more: close and free what is the kind's own */
+} cluster_kind;
+
+typedef struct cluster_stats { /* see sio_redis_stats */
+    stat_cell sent, lost, received, requests;
+} cluster_stats;
+
+struct cluster {
+    sio_adapter         base;
+    const cluster_kind *kind;
+    sio_redis_options   opt;             /* texts are own */
+    sio_server         *io;
+    loop               *loop;            /* loop 0 */
+    redis              *commands, *subs; /* one connection each */
+    bool                commands_up, subs_up, stopped;
+    int                 told;            /* on_state: 0 nothing yet, 1 up, -1 down */
+    atomic_bool         can_send;        /* commands_up, for all threads */
+
+    _Atomic(struct outbox_item *) outbox; /* newest first */
+    atomic_size_t       outbox_bytes;
+
+    _Atomic(cluster_ns *) ns[CLUSTER_NS_BUCKETS]; /* chains, only ever added to */
+    pthread_mutex_t     ns_lock;         /* for adding */
+
+    map                 requests;        /* cluster_request by id */
+    list                askers;          /* cluster_asker */
+    unsigned            naskers;
+    buf                 json, out;       /* for decoding and encoding on loop 0; empty between calls */
+    arena               arena;           /* the same */
+    sio_str             bin[CLUSTER_MAX_BINS];
+    cluster_stats       stats;
+};
+
+/* A namespace; lives as long as the adapter. Name and uid never change. */
+struct cluster_ns {
+    cluster    *c;
+    sio_ns     *ns;
+    cluster_ns *next;                    /* in its bucket; set before it is published there */
+    sio_str     name;                    /* with its slash; the server's memory */
+    char        id[CLUSTER_MAX_ID];
+    sio_str     uid;                     /* a view of id: who we are, in this namespace */
+    sio_str     count_channel;           /* whose subscribers are the servers; set by ns_init */
+    bool        open;                    /* subscribed */
+};
+
+/* ---- cluster.c ---- */
+
+/* 0, SIO_EINVAL for options or the URL, SIO_ENOMEM. */
+int  cluster_new(cluster **out, const cluster_kind *kind, const sio_redis_options *o);
+/* These are for sio_adapter_ops as they stand. */
+int  cluster_start(sio_adapter *a, sio_server *io);
+void cluster_stop(sio_adapter *a);
+void cluster_free(sio_adapter *a);
+void cluster_ns_open(sio_adapter *a, sio_ns *ns);
+void cluster_server_count(sio_adapter *a, sio_ns *ns, void (*fn)(void *arg, int err, unsigned n), void *arg);
+/* Any thread: made when it is new. NULL without memory. */
+cluster_ns *cluster_ns_of(cluster *c, sio_ns *ns);
+/* Options for a connection of the same Redis; on_up, on_down, arg and reply_ms are the caller's to set. */
+redis_options cluster_redis_options(const cluster *c, const char *name);
+static inline bool cluster_is_up(const cluster *c) { return c->commands_up && c->subs_up && !c->stopped; }
+/* id_len characters as the kind makes them. */
+void cluster_make_id(const cluster *c, char *out);
+/* "a" "b" "c" ... joined, with a 0 byte behind, from malloc; NULL without memory. */
+char *cluster_join(const sio_str *part, unsigned n);
+
+/* ---- outbox.c ---- */
+
+/* Any thread: sends a command on the connection for commands; its answer is not waited for, an error counts as lost. What one
+ * thread sends leaves in order. Copies. 0; SIO_EUNAVAILABLE while Redis is away, SIO_ELIMIT over max_unsent, SIO_ENOMEM, and
+ * then it has been counted as lost. */
+int  cluster_send(cluster *c, const sio_str *argv, unsigned argc);
+/* When no loop runs any more. */
+void cluster_outbox_free(cluster *c);
+
+/* ---- request.c: our questions ---- */
+
+typedef enum cluster_ask { CLUSTER_GATHER, CLUSTER_FETCH, CLUSTER_SERVER_EMIT } cluster_ask;
+
+/* A question to the other servers. It ends by itself, with sio_remote_end, when all have answered, in time or not, or when
+ * Redis is lost; then it is gone. */
+struct cluster_request {
+    cluster_ns *ns;
+    char        id_text[CLUSTER_MAX_ID];
+    sio_str     id;
+    cluster_ask ask;
+    bool        single;
+    bool        counted;                 /* `servers` is known */
+    unsigned    servers, reported;       /* others there are, and have said all they have (GATHER: how many clients) */
+    uint64_t    clients, answers;        /* GATHER: as reported, and come */
+    sio_remote *remote;
+    loop_timer  timer;
+    char       *held;                    /* the message, until the servers are counted */
+    size_t      held_len;
+    sio_str     verb, channel;           /* how it will be sent; channel is the namespace's memory */
+};
+
+/* NULL when it has been ended at once, with SIO_EUNAVAILABLE, SIO_ELIMIT or SIO_ENOMEM. ms 0: requests_timeout_ms. */
+cluster_request *cluster_request_new(cluster_ns *ns, cluster_ask ask, uint32_t ms, bool single, sio_remote *r);
+/* Counts the servers and then, when there are others, sends `verb channel message` (verb: a literal; channel lives as long as the
+ * namespace; message is copied). The request may be gone when this returns. */
+void cluster_request_send(cluster_request *q, sio_str verb, sio_str channel, sio_str message);
+void cluster_request_end(cluster_request *q, int err);
+/* NULL: not one of ours, or over. */
+cluster_request *cluster_request_find(cluster *c, sio_str id);
+/* Another server has said what it has; the request may be gone afterwards: GATHER (n clients), and one answer of a client; FETCH
+ * (an array of {id, handshake, rooms, data}); SERVER_EMIT. Of another kind of request than it is: ignored. */
+void cluster_request_clients(cluster_request *q, uint64_t n);
+void cluster_request_client_answer(cluster_request *q, sio_val answer);
+void cluster_request_sockets(cluster_request *q, sio_str sockets, const sio_bins *bins);
+void cluster_request_server_answer(cluster_request *q, sio_val answer);
+/* Ends all. */
+void cluster_requests_end(cluster *c, int err);
+
+/* ---- request.c: questions of others ---- */
+
+/* Who asked, to be remembered until the answer is there. */
+typedef struct cluster_asker {
+    list        link;
+    cluster_ns *ns;
+    int         what;                    /* the kind's own */
+    sio_str     id, uid;                 /* of the request and the server that asked; own memory behind this */
+} cluster_asker;
+/* NULL over CLUSTER_MAX_ASKED, for ids over CLUSTER_MAX_ID, without memory; refused and counted. What is left at the end is freed
+ * by the adapter. */
+cluster_asker *cluster_asker_new(cluster_ns *ns, int what, sio_str id, sio_str uid);
+void cluster_asker_free(cluster_asker *k);
+
+/* ---- opts.c ---- */
+
+/* {"rooms":[..],"except":[..],"flags":{..}} (validated JSON) into op and *timeout_ms (0: none said) and *single, which may be NULL.
+ * Rooms that are no texts count under the text that stands for them. Absent lists are empty. SIO_EPARSE when it is no object or a
+ * list is none, SIO_ELIMIT over CLUSTER_MAX_ROOMS, SIO_ENOMEM. Texts live in the arena or in opts. */
+int  cluster_read_opts(arena *a, sio_str opts, sio_op *op, uint32_t *timeout_ms, bool *single);
+/* A list of rooms; as above. */
+int  cluster_read_rooms(arena *a, sio_str list, const sio_str **out, unsigned *n);
+/* Text of a JSON string, or the JSON text of anything else. NULL without memory. */
+bool cluster_read_text(arena *a, sio_str raw, sio_str *out);
+typedef struct cluster_flags {
+    uint32_t timeout_ms;                 /* 0: not said */
+    bool     single;                     /* expectSingleResponse */
+} cluster_flags;
+/* {"rooms":[..],"except":[..]} and, unless flags is NULL, "flags":{..}; of a broadcast's op those it has. Errors as buf_add. */
+int  cluster_put_opts_json(buf *out, const sio_op *op, const cluster_flags *flags);
+int  cluster_put_opts_msgpack(buf *out, const sio_op *op, const cluster_flags *flags);
+/* ["a","b"] */
+int  cluster_put_rooms_json(buf *out, const sio_str *room, unsigned n);
+/* JSON whose bytes are {"type":"Buffer","data":[1,2]}, as Node writes them where there are no attachments. Errors as val_to_json. */
+int  cluster_put_plain_json(buf *out, sio_str json, const sio_bins *bins);
+int  cluster_put_plain_val(buf *out, sio_val v);
+/* [{"id":..,"handshake":{..},"rooms":[..],"data":{..}},..] */
+int  cluster_put_peers_json(buf *out, const sio_peer *peers, size_t n);
+
+/* ---- the kinds ---- */
+
+extern const cluster_kind cluster_classic, cluster_sharded, cluster_streams;
+
+#endif
