@@ -229,6 +229,18 @@ static int on_accept(loop *l, int listener)
     return tcp_accept(listener);
 }
 
+static int on_connect(loop *l, const struct sockaddr *addr, socklen_t n)
+{
+    (void)l;
+    return tcp_connect(addr, n);
+}
+
+static int on_connect_result(loop *l, int fd)
+{
+    (void)l;
+    return tcp_connect_result(fd);
+}
+
 static void on_peer(loop *l, int fd, char *out, size_t n)
 {
     (void)l;
@@ -254,6 +266,7 @@ static const loop_ops epoll_ops = {
     .watch = on_watch, .rewatch = on_rewatch, .unwatch = on_unwatch,
     .read = on_read, .write = on_write, .writev = on_writev, .shutdown = on_shutdown, .close = on_close,
     .listen = on_listen, .is_taken = on_is_taken, .accept = on_accept, .peer = on_peer,
+    .connect = on_connect, .connect_result = on_connect_result,
 };
 
 int loop_new(loop **out)

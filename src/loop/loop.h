@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -105,6 +106,11 @@ int     loop_listen(loop *l, const char *host, int *port, int backlog);
 bool    loop_port_is_taken(loop *l, const char *host, int port);
 /* A new connection, non-blocking with TCP_NODELAY; -EAGAIN, -EMFILE, -errno. */
 int     loop_accept(loop *l, int listener);
+/* Begins a connection, non-blocking with TCP_NODELAY and keep-alive: LOOP_WRITE (or LOOP_ERROR) says that it is decided.
+ * Returns the descriptor, or -errno when it has failed at once. The sim looks at the port only. */
+int     loop_connect(loop *l, const struct sockaddr *addr, socklen_t n);
+/* What became of it: 0, -errno. Ask once, after the event. */
+int     loop_connect_result(loop *l, int fd);
 /* Text of the peer's address ("127.0.0.1", "::1"); empty when unknown. */
 void    loop_peer(loop *l, int fd, char *out, size_t n);
 

@@ -67,6 +67,8 @@ typedef struct loop_ops {
     int     (*listen)(loop *l, const char *host, int *port, int backlog);
     bool    (*is_taken)(loop *l, const char *host, int port);
     int     (*accept)(loop *l, int listener);
+    int     (*connect)(loop *l, const struct sockaddr *addr, socklen_t n);
+    int     (*connect_result)(loop *l, int fd);
     void    (*peer)(loop *l, int fd, char *out, size_t n);
 } loop_ops;
 
@@ -93,6 +95,8 @@ bool loop_has_work(loop *l);
 int  tcp_listen(const char *host, int *port, int backlog);
 bool tcp_is_taken(const char *host, int port);
 int  tcp_accept(int listener);
+int  tcp_connect(const struct sockaddr *addr, socklen_t n);
+int  tcp_connect_result(int fd);
 void tcp_peer(int fd, char *out, size_t n);
 
 #endif

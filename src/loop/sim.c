@@ -3,6 +3,7 @@
 #include "sio_err.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -257,7 +258,7 @@ static void on_shutdown(loop *l, int fd)
 
     if (!c)
         return;
-    c->server_end = true;
+    sim_conn_end(c);
     sim_sock_touch(sim_sock_at(self_of(l)->sim, fd));
 }
 
@@ -304,6 +305,26 @@ static int on_accept(loop *l, int listener)
     return taken->fd;
 }
 
+static int on_connect(loop *l, const struct sockaddr *addr, socklen_t n)
+{
+    const struct sockaddr_in *four = (const void *)addr;
+    const struct sockaddr_in6 *six = (const void *)addr;
+
+    (void)n;
+    if (addr->sa_family == AF_INET)
+        return sim_connect(self_of(l)->sim, ntohs(four->sin_port));
+    if (addr->sa_family == AF_INET6)
+        return sim_connect(self_of(l)->sim, ntohs(six->sin6_port));
+    return -EAFNOSUPPORT;
+}
+
+static int on_connect_result(loop *l, int fd)
+{
+    sim_conn *c = conn_at(l, fd);
+
+    return !c ? -EBADF : c->broken ? -ECONNRESET : 0;
+}
+
 static void on_peer(loop *l, int fd, char *out, size_t n)
 {
     snprintf(out, n, "%s", conn_at(l, fd) ? "127.0.0.1" : "");
@@ -330,6 +351,7 @@ static const loop_ops sim_ops = {
     .watch = on_watch, .rewatch = on_rewatch, .unwatch = on_unwatch,
     .read = on_read, .write = on_write, .writev = on_writev, .shutdown = on_shutdown, .close = on_close,
     .listen = on_listen, .is_taken = on_is_taken, .accept = on_accept, .peer = on_peer,
+    .connect = on_connect, .connect_result = on_connect_result,
 };
 
 /* ---- life ---- */

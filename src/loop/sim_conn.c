@@ -40,6 +40,12 @@ void sim_pipe_put(sim_pipe *p, const void *from, size_t n)
 
 /* ---- the server's side ---- */
 
+static void touch_peer(sim_conn *c)
+{
+    if (c->peer && c->peer->server)
+        sim_sock_touch(c->peer->server);
+}
+
 ssize_t sim_conn_read(sim_conn *c, void *p, size_t n)
 {
     if (c->broken)
@@ -48,12 +54,16 @@ ssize_t sim_conn_read(sim_conn *c, void *p, size_t n)
         return c->client_end ? 0 : -EAGAIN;
     if (c->chunk && n > c->chunk)
         n = c->chunk;
-    return (ssize_t)sim_pipe_take(&c->in, p, n);
+    n = sim_pipe_take(&c->in, p, n);
+    touch_peer(c); /* there is room again */
+    return (ssize_t)n;
 }
+
+static sim_pipe *out_of(sim_conn *c) { return c->peer ? &c->peer->in : &c->out; }
 
 static size_t room(const sim_conn *c)
 {
-    size_t held = sim_pipe_unread(&c->out);
+    size_t held = sim_pipe_unread(c->peer ? &c->peer->in : &c->out);
 
     if (!c->window)
         return SIZE_MAX;
@@ -74,7 +84,8 @@ ssize_t sim_conn_write(sim_conn *c, const void *p, size_t n)
         n = room(c);
     if (n == 0)
         return -EAGAIN;
-    sim_pipe_put(&c->out, p, n);
+    sim_pipe_put(out_of(c), p, n);
+    touch_peer(c);
     return (ssize_t)n;
 }
 
@@ -126,11 +137,23 @@ unsigned sim_sock_events(const sim_sock *k)
     return events & (k->io->want | LOOP_ERROR);
 }
 
-static void conn_server_closes(sim_conn *c)
+void sim_conn_end(sim_conn *c)
 {
     c->server_end = true;
+    if (c->peer)
+        c->peer->client_end = true;
+    touch_peer(c);
+}
+
+static void conn_server_closes(sim_conn *c)
+{
+    sim_conn_end(c);
     c->server = NULL;
     c->was_reset = sim_pipe_unread(&c->in) > 0 && !c->broken;
+    if (c->peer) {
+        c->peer->client_gone = true;
+        c->peer->broken |= c->was_reset;
+    }
     buf_fini(&c->in.b);
     c->in.at = 0;
 }
@@ -197,14 +220,12 @@ static sim_sock *pick_listener(sim *s, int port)
     return found;
 }
 
-int sim_dial(sim *s, int port)
+/* A connection with a descriptor at its server's end. */
+static sim_sock *conn_new(sim *s)
 {
-    sim_sock *listener = pick_listener(s, port), *k;
-    sim_conn *c;
+    sim_conn *c = sim_grow(NULL, 1, sizeof(*c));
+    sim_sock *k;
 
-    if (!listener)
-        return -1;
-    c = sim_grow(NULL, 1, sizeof(*c));
     *c = (sim_conn){.write_max = 0};
     buf_init(&c->in.b, PIPE_MAX);
     buf_init(&c->out.b, PIPE_MAX);
@@ -213,10 +234,38 @@ int sim_dial(sim *s, int port)
     k = sim_sock_new(s);
     k->conn = c;
     c->server = k;
+    return k;
+}
+
+static void enqueue(sim_sock *listener, sim_sock *k)
+{
     *listener->queue_end = k;
     listener->queue_end = &k->next;
     sim_sock_touch(listener);
+}
+
+int sim_dial(sim *s, int port)
+{
+    sim_sock *listener = pick_listener(s, port);
+
+    if (!listener)
+        return -1;
+    enqueue(listener, conn_new(s));
     return SIM_CLIENT_FD + (int)s->nconns - 1;
+}
+
+int sim_connect(sim *s, int port)
+{
+    sim_sock *listener = pick_listener(s, port), *near, *far;
+
+    if (!listener)
+        return -ECONNREFUSED;
+    near = conn_new(s);
+    far = conn_new(s);
+    near->conn->peer = far->conn;
+    far->conn->peer = near->conn;
+    enqueue(listener, far);
+    return near->fd;
 }
 
 static void touch_server(sim_conn *c)

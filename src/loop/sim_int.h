@@ -14,6 +14,7 @@ typedef struct sim_pipe {
 
 typedef struct sim_conn {
     struct sim_sock *server;      /* NULL when the server has closed its end */
+    struct sim_conn *peer;        /* loop_connect: the other end is a loop's, too; what goes out arrives in its `in` */
     sim_pipe in, out;             /* client to server, server to client */
     size_t   write_max, window, chunk; /* 0 = no limit */
     size_t   writes;
@@ -83,6 +84,10 @@ void      sim_conns_free(sim *s);
 
 ssize_t sim_conn_read(sim_conn *c, void *p, size_t n);
 ssize_t sim_conn_write(sim_conn *c, const void *p, size_t n);
+/* A connection between two loops. The descriptor of the connecting end, or -ECONNREFUSED. */
+int     sim_connect(sim *s, int port);
+/* The server's end sends no more. */
+void    sim_conn_end(sim_conn *c);
 size_t  sim_pipe_unread(const sim_pipe *p);
 size_t  sim_pipe_take(sim_pipe *p, void *to, size_t n);
 void    sim_pipe_put(sim_pipe *p, const void *from, size_t n);

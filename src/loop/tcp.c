@@ -99,6 +99,41 @@ int tcp_accept(int listener)
     return fd < 0 ? -errno : fd;
 }
 
+/* A peer that vanished is noticed within half a minute, also while we only listen. Not for unix sockets, which do not mind. */
+static void set_options(int fd)
+{
+    int on = 1, idle = 15, interval = 5, count = 3;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+}
+
+int tcp_connect(const struct sockaddr *addr, socklen_t n)
+{
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
+
+    if (fd < 0)
+        return -errno;
+    if (addr->sa_family != AF_UNIX)
+        set_options(fd);
+    if (connect(fd, addr, n) == 0 || errno == EINPROGRESS || errno == EINTR)
+        return fd;
+    err = errno;
+    close(fd);
+    return -err;
+}
+
+int tcp_connect_result(int fd)
+{
+    int err = 0;
+    socklen_t n = sizeof(err);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 ? -errno : -err;
+}
+
 void tcp_peer(int fd, char *out, size_t n)
 {
     struct sockaddr_storage addr;
