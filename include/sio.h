@@ -109,6 +109,8 @@ typedef struct sio_options {
     sio_hooks   hooks;
     void       *hook_arg;
     void       *context;                 /* yours, see sio_context */
+    const char *node;                    /* 4 characters of A-Z a-z 0-9 - _ that no other server of the cluster has; they stand in
+                                          * every session id; NULL = random */
     struct sio_adapter *adapter;         /* joins a cluster, see sio_redis.h; NULL = alone. The server's once it was made */
 } sio_options;
 
@@ -125,6 +127,7 @@ void        sio_server_stop(sio_server *io, int grace_ms);
 void        sio_server_free(sio_server *io); /* not while it runs */
 int         sio_server_port(const sio_server *io); /* the port listened on; any thread */
 unsigned    sio_server_loops(const sio_server *io); /* any thread */
+const char *sio_node(const sio_server *io);        /* its node code, 4 characters; any thread */
 void       *sio_context(const sio_server *io);     /* sio_options.context; any thread */
 /* Engine.IO connections now, over all loops; any thread. */
 size_t      sio_clients_count(const sio_server *io);

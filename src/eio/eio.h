@@ -1,7 +1,8 @@
 /* Engine.IO 4: sessions over HTTP long-polling and WebSocket, the upgrade between them, heartbeat.
  *
  * One eio_server per loop. The first character of a session id names the loop it lives on, so a request that arrives
- * at another loop is handed over with its connection: no sticky sessions are needed. */
+ * at another loop is handed over with its connection; the next four name the server among others (its node), so that one
+ * that arrives at another server can be relayed: no sticky sessions are needed. */
 #ifndef EIO_EIO_H
 #define EIO_EIO_H
 
@@ -15,6 +16,7 @@
 
 #define EIO_SID_LEN   20
 #define EIO_MAX_LOOPS 64
+#define EIO_NODE_LEN  4
 
 typedef struct eio_server  eio_server;
 typedef struct eio_session eio_session;
@@ -57,6 +59,7 @@ typedef struct eio_config {
     size_t      compression_threshold; /* 0 = never */
     unsigned    max_sessions;          /* per loop; 0 = no limit */
     const char *initial_packet;        /* or NULL */
+    char        node[EIO_NODE_LEN];    /* base64url characters in each session id; zeroed = none, they are random */
     eio_cors    cors;
     eio_cookie  cookie;
 
@@ -68,6 +71,9 @@ typedef struct eio_config {
     void (*on_allow)(void *ctx, http_req *r);
     void (*on_headers)(void *ctx, http_req *r, bool initial, buf *headers);
     void (*on_error)(void *ctx, http_req *r, enum eio_error code, const char *message);
+    /* A request for a session of another node: true = taken, to be answered later, with eio_unknown at the worst. Not asked
+     * for what another node has relayed to us. */
+    bool (*on_foreign)(void *ctx, http_req *r, sio_str sid);
     /* A session was made for request r, which is valid inside this call only: the time to note its headers. */
     void (*on_handshake)(void *ctx, eio_session *s, http_req *r);
     /* The handshake is on its way; messages may be sent. Not called when the peer is gone already. */
@@ -92,6 +98,8 @@ uint64_t eio_server_overflows(const eio_server *e);
 
 void eio_allow(eio_server *e, http_req *r);
 void eio_refuse(eio_server *e, http_req *r, const char *message);
+/* "Session ID unknown": the client starts a new session. */
+void eio_unknown(eio_server *e, http_req *r);
 /* CORS headers for an answer outside the engine (the client bundle). */
 void eio_cors_headers(const eio_config *config, const http1_request *head, buf *out);
 

@@ -44,7 +44,7 @@ bool eio_is_upgrade(const eio_server *e, const http_req *r)
     return r->head->upgrade && (e->config->transports & EIO_WEBSOCKET);
 }
 
-/* ---- sessions of other loops ---- */
+/* ---- sessions of other loops and nodes ---- */
 
 static int sid_digit(char c)
 {
@@ -63,6 +63,30 @@ static bool hand_over(eio_server *e, http_req *r, const eio_query *q)
         return false;
     http_handoff(r, e->peers[home]);
     return true;
+}
+
+/* The id is well-formed and names another node. */
+static bool is_foreign(const eio_server *e, const eio_query *q)
+{
+    if (strlen(q->sid) != EIO_SID_LEN || memcmp(q->sid + 1, e->config->node, EIO_NODE_LEN) == 0)
+        return false;
+    for (const char *c = q->sid; *c; c++)
+        if (sid_digit(*c) < 0)
+            return false;
+    return true;
+}
+
+static bool give_away(eio_server *e, http_req *r, const eio_query *q)
+{
+    const eio_config *c = e->config;
+
+    return c->on_foreign && is_foreign(e, q) && !http_is_relayed(r) &&
+           c->on_foreign(e->ctx, r, (sio_str){q->sid, EIO_SID_LEN});
+}
+
+void eio_unknown(eio_server *e, http_req *r)
+{
+    eio_reply_error(e, r, EIO_ERR_SID, NULL);
 }
 
 /* ---- new sessions ---- */
@@ -144,12 +168,12 @@ static void check_and_serve(eio_server *e, http_req *r)
     if (!(transport_bit(q.transport) & e->config->transports)) {
         eio_reply_error(e, r, EIO_ERR_TRANSPORT, NULL);
     } else if (q.has_sid) {
-        if (hand_over(e, r, &q))
+        if (give_away(e, r, &q) || hand_over(e, r, &q))
             return;
         if ((s = eio_session_find(e, q.sid)))
             known_session(s, r, &q);
         else
-            eio_reply_error(e, r, EIO_ERR_SID, NULL);
+            eio_unknown(e, r);
     } else {
         handshake(e, r, &q);
     }

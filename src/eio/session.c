@@ -67,13 +67,15 @@ static void note_life(eio_session *s)
 
 /* ---- birth ---- */
 
-/* The first character names the loop, the others are 114 random bits: the id is a secret. */
+/* The first character names the loop, the next four the node, the others are 90 random bits: the id is a secret. */
 static void make_sid(eio_server *e, char *sid)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     rand_id(sid, EIO_SID_LEN);
     sid[0] = alphabet[e->index];
+    if (e->config->node[0])
+        memcpy(sid + 1, e->config->node, EIO_NODE_LEN);
 }
 
 eio_session *eio_session_new(eio_server *e, const eio_query *q, http_req *r)

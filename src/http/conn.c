@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define IGNORED_MS 1000 /* an upgrade without a route; Node's destroyUpgradeTimeout */
 
@@ -116,6 +117,20 @@ static void begin_request(http_conn *c, const http1_request *head)
     http1_chunked_init(&c->chunks);
 }
 
+/* Nobody but our own servers says who the client is. */
+static void take_out_client(http1_request *head)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < head->nheaders; i++) {
+        sio_str name = head->header[i].name;
+
+        if (name.n != strlen(HTTP_CLIENT_HEADER) || strncasecmp(name.p, HTTP_CLIENT_HEADER, name.n) != 0)
+            head->header[n++] = head->header[i];
+    }
+    head->nheaders = n;
+}
+
 static void dispatch(http_conn *c, const http1_request *head)
 {
     const http_route *route = http_server_find(c->req.server, head);
@@ -151,6 +166,8 @@ static bool head_step(http_conn *c)
     c->start = c->at;
     c->head_n = (uint32_t)n;
     c->at += n;
+    if (!c->relayed)
+        take_out_client(head);
     dispatch(c, head);
     return true;
 }
@@ -346,4 +363,14 @@ int http_hold(http_req *r)
     return 0;
 }
 
-void http_peer(http_req *r, char *out, size_t n) { net_peer(http_conn_of(r)->stream, out, n); }
+void http_peer(http_req *r, char *out, size_t n)
+{
+    sio_str client = http_is_relayed(r) ? http1_header_get(r->head, HTTP_CLIENT_HEADER) : (sio_str){0};
+
+    if (client.n && client.n < n)
+        snprintf(out, n, "%.*s", (int)client.n, client.p);
+    else
+        net_peer(http_conn_of(r)->stream, out, n);
+}
+
+bool http_is_relayed(const http_req *r) { return container_of(r, const http_conn, req)->relayed; }

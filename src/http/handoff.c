@@ -9,6 +9,7 @@ struct http_handover {
     loop_task    task;
     http_server *to;
     int          fd;
+    bool         relayed;
     size_t       n;
     char         bytes[];
 };
@@ -21,8 +22,10 @@ static void on_arrival(loop_task *t)
     http_handover *h = container_of(t, http_handover, task);
     http_conn *c = http_conn_new(h->to, h->fd);
 
-    if (c)
+    if (c) {
+        c->relayed = h->relayed;
         http_conn_run(c, h->bytes, h->n);
+    }
     free(h);
 }
 
@@ -48,6 +51,7 @@ void http_handoff(http_req *r, http_server *to)
     }
     h->task.fn = on_arrival;
     h->to = to;
+    h->relayed = c->relayed;
     h->n = n;
     memcpy(h->bytes, c->start, n);
     http_conn_forget(c);

@@ -44,6 +44,11 @@ int  http_server_route(http_server *s, http_route route);
 int  http_server_listen(http_server *s, const char *host, int *port);
 /* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
 void http_server_drain(http_server *s);
+/* Serves a connection that is open already and whose peer has shown to be one of our servers: its requests are relayed
+ * ones, in which HTTP_CLIENT_HEADER is believed. Everywhere else that header is taken out unseen. p[0..n) has been read already.
+ * The descriptor is taken over. */
+#define HTTP_CLIENT_HEADER "Sio-Link-Client"
+void http_server_take(http_server *s, int fd, char *p, size_t n);
 net *http_server_net(http_server *s);
 /* A pointer of yours that rides on the server. */
 void http_server_give(http_server *s, void *user);
@@ -61,8 +66,10 @@ int  http_hold(http_req *r);
 void http_body(http_req *r, size_t max, void (*fn)(http_req *r, int err, char *p, size_t n));
 /* True while http_body is under way for r. */
 bool http_in_body(const http_req *r);
-/* Text of the peer's address. */
+/* Text of the peer's address; of a relayed request that of the client, as the relaying server named it. */
 void http_peer(http_req *r, char *out, size_t n);
+/* It came from another of our servers, by http_server_take. */
+bool http_is_relayed(const http_req *r);
 
 /* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length
  * (not for 204 and 304) and, when the connection ends with it, "Connection: close": the peer asked for

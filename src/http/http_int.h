@@ -43,6 +43,7 @@ typedef struct http_conn {
     uint32_t       head_n;        /* length of the head at start */
     uint8_t        state;
     bool           running : 1, dead : 1, paused : 1, in_head : 1;
+    bool           relayed : 1;   /* its peer is a server of ours: http_server_take */
     bool           held_up : 1;   /* the next pipelined request waits for a later turn, or for on_drain */
     /* About the request under way: */
     bool           keep_alive : 1, is_head : 1, is_upgrade : 1, old : 1, chunked : 1, expects : 1;

@@ -291,6 +291,7 @@ void engine_config(sio_server *io)
         .max_sessions = o->max_connections,
         .initial_packet = o->initial_packet,
     };
+    memcpy(c->node, io->node, EIO_NODE_LEN);
     config_cors(&c->cors, &o->cors);
     config_cookie(&c->cookie, &o->cookie);
     config_hooks(c, &o->hooks);

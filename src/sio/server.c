@@ -1,5 +1,6 @@
 /* The server: options, one shard per loop, running and stopping. */
 #include "base/log.h"
+#include "base/rand.h"
 #include "sio/sio_int.h"
 #include "sio/request_int.h"
 
@@ -34,11 +35,28 @@ void sio_options_init(sio_options *o)
     };
 }
 
+/* What others make of it stands in session ids and in Redis keys. */
+static bool is_node_code(const char *z)
+{
+    return strlen(z) == EIO_NODE_LEN &&
+           strspn(z, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == EIO_NODE_LEN;
+}
+
+static void take_node(sio_server *io, const char *wanted)
+{
+    if (wanted)
+        memcpy(io->node, wanted, EIO_NODE_LEN);
+    else
+        rand_id(io->node, EIO_NODE_LEN);
+    io->opt.node = io->node;
+}
+
 static bool options_are_sane(const sio_options *o)
 {
     return o->size == sizeof *o && o->path && o->path[0] == '/' && o->port >= 0 && o->port < 65536 &&
            o->transports && o->ping_interval_ms && o->ping_timeout_ms && o->max_payload &&
-           o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS;
+           o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS &&
+           (!o->node || is_node_code(o->node));
 }
 
 /* A copy that lives as long as the server. */
@@ -146,6 +164,7 @@ int server_new_on(sio_server **out, const sio_options *o, const loop_maker *make
     pthread_mutex_init(&io->ns.lock, NULL);
     map_init(&io->ns.by_name, ns_key);
     if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0) {
+        take_node(io, o->node);
         engine_config(io);
         err = init_shards(io, maker);
     }
@@ -364,6 +383,11 @@ int sio_server_port(const sio_server *io)
 unsigned sio_server_loops(const sio_server *io)
 {
     return io->nshards;
+}
+
+const char *sio_node(const sio_server *io)
+{
+    return io->node;
 }
 
 void *sio_context(const sio_server *io)

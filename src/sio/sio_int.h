@@ -79,6 +79,7 @@ struct sio_server {
     sio_options   opt;
     eio_config    eio;
     char         *path, *own_strings[12];
+    char          node[EIO_NODE_LEN + 1];
     const char  **origins;
     shard        *shard;
     unsigned      nshards;
