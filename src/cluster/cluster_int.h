@@ -4,15 +4,13 @@
  *   cluster.c         life of an adapter, its connections, its namespaces
  *   outbox.c          commands from any thread
  *   request.c         questions to other servers, with their timers; their questions to this one
- *   opts.c            rooms, except and flags, and sockets, as the messages write them
- *   classic*          SIO_REDIS_CLASSIC; others have files of their own
+ *   classic*          SIO_REDIS_CLASSIC
+ *   cluster_message*  what SIO_REDIS_SHARDED and SIO_REDIS_STREAMS say; they have files of their own
  *
  * All on loop 0 unless said otherwise. */
 #ifndef CLUSTER_CLUSTER_INT_H
 #define CLUSTER_CLUSTER_INT_H
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/stat.h"
@@ -22,12 +20,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define CLUSTER_MAX_MESSAGE (64u << 20)  /* bytes of one message, in and out */
-#define CLUSTER_MAX_JSON    (256u << 20) /* bytes it may become as JSON */
-#define CLUSTER_MAX_BINS    255          /* attachments of one message */
-#define CLUSTER_MAX_ROOMS   16384        /* rooms and excepted rooms one message may name */
-#define CLUSTER_MAX_ID      64           /* bytes of the ids other servers give themselves and their requests */
-#define CLUSTER_MAX_ASKED   65536        /* questions of others answered at a time, and of ours */
+#define CLUSTER_ID_SIZE     17           /* of our own ids, with a 0 byte behind */
+#define CLUSTER_PEER_ID_MAX 128          /* bytes of the ids other servers give themselves and their requests */
+#define CLUSTER_ASKED_MAX   65536        /* questions of others answered at a time, and of ours */
 #define CLUSTER_NS_BUCKETS  256
 
 typedef struct cluster         cluster;
@@ -78,9 +73,6 @@ struct cluster {
     map                 requests;        /* cluster_request by id */
     list                askers;          /* cluster_asker */
     unsigned            naskers;
-    buf                 json, out;       /* for decoding and encoding on loop 0; empty between calls */
-    arena               arena;           /* the same */
-    sio_str             bin[CLUSTER_MAX_BINS];
     cluster_stats       stats;
 };
 
@@ -90,7 +82,7 @@ struct cluster_ns {
     sio_ns     *ns;
     cluster_ns *next;                    /* in its bucket; set before it is published there */
     sio_str     name;                    /* with its slash; the server's memory */
-    char        id[CLUSTER_MAX_ID];
+    char        id[CLUSTER_ID_SIZE];
     sio_str     uid;                     /* a view of id: who we are, in this namespace */
     sio_str     count_channel;           /* whose subscribers are the servers; set by ns_init */
     bool        open;                    /* subscribed */
@@ -127,40 +119,43 @@ void cluster_outbox_free(cluster *c);
 
 /* ---- request.c: our questions ---- */
 
-typedef enum cluster_ask { CLUSTER_GATHER, CLUSTER_FETCH, CLUSTER_SERVER_EMIT } cluster_ask;
+typedef enum cluster_ask { ASK_GATHER, ASK_FETCH, ASK_SERVERS } cluster_ask;
 
 /* A question to the other servers. It ends by itself, with sio_remote_end, when all have answered, in time or not, or when
  * Redis is lost; then it is gone. */
 struct cluster_request {
     cluster_ns *ns;
-    char        id_text[CLUSTER_MAX_ID];
+    char        id_text[CLUSTER_ID_SIZE];
     sio_str     id;
     cluster_ask ask;
-    bool        single;
     bool        counted;                 /* `servers` is known */
     unsigned    servers, reported;       /* others there are, and have said all they have (GATHER: how many clients) */
     uint64_t    clients, answers;        /* GATHER: as reported, and come */
     sio_remote *remote;
     loop_timer  timer;
+    list        link;                    /* private */
+    sio_str     verb, channel;           /* how it will be sent */
     char       *held;                    /* the message, until the servers are counted */
     size_t      held_len;
-    sio_str     verb, channel;           /* how it will be sent; channel is the namespace's memory */
 };
 
 /* NULL when it has been ended at once, with SIO_EUNAVAILABLE, SIO_ELIMIT or SIO_ENOMEM. ms 0: requests_timeout_ms. */
-cluster_request *cluster_request_new(cluster_ns *ns, cluster_ask ask, uint32_t ms, bool single, sio_remote *r);
+cluster_request *cluster_request_new(cluster_ns *ns, cluster_ask ask, uint32_t ms, sio_remote *r);
 /* Counts the servers and then, when there are others, sends `verb channel message` (verb: a literal; channel lives as long as the
  * namespace; message is copied). The request may be gone when this returns. */
-void cluster_request_send(cluster_request *q, sio_str verb, sio_str channel, sio_str message);
+void cluster_request_send(cluster_request *q, const char *verb, sio_str channel, sio_str message);
+/* Also for what could not be sent. */
 void cluster_request_end(cluster_request *q, int err);
-/* NULL: not one of ours, or over. */
-cluster_request *cluster_request_find(cluster *c, sio_str id);
-/* Another server has said what it has; the request may be gone afterwards: GATHER (n clients), and one answer of a client; FETCH
- * (an array of {id, handshake, rooms, data}); SERVER_EMIT. Of another kind of request than it is: ignored. */
+/* NULL: not one of ours of that kind, or over. */
+cluster_request *cluster_request_find(cluster *c, sio_str id, cluster_ask ask);
+bool cluster_request_is_ours(cluster *c, sio_str id);
+/* What another server says; each but the first two may end the request. FETCH: sockets, then reported; SERVERS: its answer, then
+ * reported; GATHER: how many clients it has asked, once, and an answer of one of them. */
+void cluster_request_peer(cluster_request *q, const sio_peer *p);
+void cluster_request_answer(cluster_request *q, sio_val answer);
+void cluster_request_reported(cluster_request *q);
 void cluster_request_clients(cluster_request *q, uint64_t n);
 void cluster_request_client_answer(cluster_request *q, sio_val answer);
-void cluster_request_sockets(cluster_request *q, sio_str sockets, const sio_bins *bins);
-void cluster_request_server_answer(cluster_request *q, sio_val answer);
 /* Ends all. */
 void cluster_requests_end(cluster *c, int err);
 
@@ -173,35 +168,10 @@ typedef struct cluster_asker {
     int         what;                    /* the kind's own */
     sio_str     id, uid;                 /* of the request and the server that asked; own memory behind this */
 } cluster_asker;
-/* NULL over CLUSTER_MAX_ASKED, for ids over CLUSTER_MAX_ID, without memory; refused and counted. What is left at the end is freed
+/* NULL over CLUSTER_ASKED_MAX, for ids over CLUSTER_PEER_ID_MAX, without memory; refused and counted. What is left at the end is freed
  * by the adapter. */
 cluster_asker *cluster_asker_new(cluster_ns *ns, int what, sio_str id, sio_str uid);
 void cluster_asker_free(cluster_asker *k);
-
-/* ---- opts.c ---- */
-
-/* {"rooms":[..],"except":[..],"flags":{..}} (validated JSON) into op and *timeout_ms (0: none said) and *single, which may be NULL.
- * Rooms that are no texts count under the text that stands for them. Absent lists are empty. SIO_EPARSE when it is no object or a
- * list is none, SIO_ELIMIT over CLUSTER_MAX_ROOMS, SIO_ENOMEM. Texts live in the arena or in opts. */
-int  cluster_read_opts(arena *a, sio_str opts, sio_op *op, uint32_t *timeout_ms, bool *single);
-/* A list of rooms; as above. */
-int  cluster_read_rooms(arena *a, sio_str list, const sio_str **out, unsigned *n);
-/* Text of a JSON string, or the JSON text of anything else. NULL without memory. */
-bool cluster_read_text(arena *a, sio_str raw, sio_str *out);
-typedef struct cluster_flags {
-    uint32_t timeout_ms;                 /* 0: not said */
-    bool     single;                     /* expectSingleResponse */
-} cluster_flags;
-/* {"rooms":[..],"except":[..]} and, unless flags is NULL, "flags":{..}; of a broadcast's op those it has. Errors as buf_add. */
-int  cluster_put_opts_json(buf *out, const sio_op *op, const cluster_flags *flags);
-int  cluster_put_opts_msgpack(buf *out, const sio_op *op, const cluster_flags *flags);
-/* ["a","b"] */
-int  cluster_put_rooms_json(buf *out, const sio_str *room, unsigned n);
-/* JSON whose bytes are {"type":"Buffer","data":[1,2]}, as Node writes them where there are no attachments. Errors as val_to_json. */
-int  cluster_put_plain_json(buf *out, sio_str json, const sio_bins *bins);
-int  cluster_put_plain_val(buf *out, sio_val v);
-/* [{"id":..,"handshake":{..},"rooms":[..],"data":{..}},..] */
-int  cluster_put_peers_json(buf *out, const sio_peer *peers, size_t n);
 
 /* ---- the kinds ---- */
 
