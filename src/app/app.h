@@ -35,6 +35,11 @@ typedef struct app_options {
     const char         *api_key;      /* of the HTTP API; outlives the app. NULL: there is none */
     int64_t             api_max_body; /* bytes of a request */
     int64_t             api_keys_ms;  /* how long answers are kept under their Idempotency-Key */
+    /* What servers share (shared.h); all of it outlives the app. */
+    const char         *redis_url;       /* NULL: this server is alone, the rest is not looked at */
+    const char         *node_code;       /* this server in the cluster: NODE_CODE_LEN characters, 0 byte behind */
+    const char         *node_address;    /* "host:port" where the other servers reach it, or NULL */
+    uint32_t            cluster_lease_ms; /* a server that is not heard of for so long is dead */
 } app_options;
 
 typedef struct app {
@@ -45,6 +50,7 @@ typedef struct app {
     struct presence *presence; /* presence/ */
     struct party    *party;    /* party/ */
     struct tokens   *tokens;   /* auth/tokens.c */
+    struct shared   *shared;   /* shared.c; NULL without redis_url */
     app_cells  *cells; /* counters, see app_count */
 } app;
 
@@ -59,6 +65,11 @@ int  app_attach(app *a, sio_server *io);
 void app_detach(app *a);
 /* After sio_server_free. */
 void app_fini(app *a);
+/* Whether Redis can be used now; any thread. True without redis_url: nothing is missing. */
+bool app_redis_is_up(app *a);
+/* This server's lease and its fellows (cluster/node.h), for loop 0 between app_attach and app_detach; NULL without
+ * redis_url. */
+struct node *app_node(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
 
