@@ -20,6 +20,7 @@ typedef struct sio_op {
     const sio_str  *room, *except;       /* whom: members of any of these rooms (none: everybody) and of none of those */
     unsigned        nrooms, nexcept;
     bool            is_volatile, uncompressed; /* EMIT */
+    bool            others;              /* EMIT: this server's sockets are served already; sio_deliver does nothing */
     bool            close;               /* DISCONNECT: the whole connection */
     sio_str         args;                /* EMIT: JSON array of the event's name and arguments */
     const sio_bins *bins;                /* EMIT: what its placeholders stand for, or NULL */
@@ -57,8 +58,8 @@ typedef struct sio_adapter_ops {
     void      (*ns_open)(sio_adapter *a, sio_ns *ns);
     /* Any thread: to the other servers. What one thread publishes keeps its order. */
     int       (*publish)(sio_adapter *a, sio_ns *ns, const sio_op *op);
-    /* Ask the sockets of other servers, at most ms milliseconds; one answer is all that is wanted when `single`. */
-    void      (*gather)(sio_adapter *a, sio_ns *ns, const sio_op *op, uint32_t ms, bool single, sio_remote *r);
+    /* Ask the sockets of other servers, at most ms milliseconds (0: the adapter's own timeout). */
+    void      (*gather)(sio_adapter *a, sio_ns *ns, const sio_op *op, uint32_t ms, sio_remote *r);
     void      (*fetch)(sio_adapter *a, sio_ns *ns, const sio_op *op, uint32_t ms, sio_remote *r);
     /* An event for the other servers themselves; r NULL: no answers are wanted. */
     void      (*server_emit)(sio_adapter *a, sio_ns *ns, sio_str args, const sio_bins *bins, uint32_t ms, sio_remote *r);
@@ -73,6 +74,8 @@ typedef struct sio_adapter_ops {
                          uint32_t keep_ms);
     /* A client is back with pid and offset: look for both, answer with sio_restored_*, later or at once. */
     void      (*restore)(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str offset, sio_restored *r);
+    /* Events with an offset that are delivered after sio_restored_end reach the client as any other; so the adapter hands over, as
+     * missed, exactly those up to the last one it has delivered here, and ends in the same turn. */
 } sio_adapter_ops;
 
 struct sio_adapter {
@@ -82,7 +85,7 @@ struct sio_adapter {
 /* What restore found: first the state, then what was missed in order, then the end. Without state only the end, with
  * SIO_ENOENT. On loop 0. */
 int  sio_restored_state(sio_restored *r, sio_str id, const sio_str *rooms, unsigned nrooms, sio_str data);
-int  sio_restored_missed(sio_restored *r, const sio_op *emit); /* with its offset */
+int  sio_restored_missed(sio_restored *r, const sio_op *emit); /* with its offset; nothing happens when it was not for the client */
 void sio_restored_end(sio_restored *r, int err);
 
 /* ---- from an adapter to the server: what others want ------------------------------------------------- */
@@ -103,8 +106,7 @@ int  sio_deliver_fetch(sio_ns *ns, const sio_op *op, sio_fetch_fn *fn, void *arg
 /* Another server's event for this one: the handler of sio_on_server runs. reply NULL: no answer is wanted; else it runs at most
  * once, with the first value the handler acks. On loop 0. False when there is no handler. */
 bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins, void (*reply)(void *arg, sio_val answer), void *arg);
-/* All rooms of this server in the namespace (the classic adapter's ALL_ROOMS), and the ids of matching sockets, come from
- * sio_deliver_fetch. Whether this loop-spanning room has a member here, as far as room_open told; any thread. */
+/* Whether the room has a member on this server; true for every name that may be a socket's id. Any thread. */
 bool sio_has_room(sio_ns *ns, sio_str room);
 
 /* For adapters: something went wrong with what others sent (refused, counted, logged at most once a second). Any thread. */

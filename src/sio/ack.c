@@ -1,5 +1,6 @@
 /* Acknowledgements we wait for: of one socket (sio_call) and of many (sio_gather). */
-#include "sio/sio_int.h"
+#include "codec/val.h"
+#include "sio/remote_int.h"
 
 #include <stdlib.h>
 
@@ -122,12 +123,15 @@ struct gather {
     shard         *home;
     loop_timer     timer;
     sio_gather_fn *fn;
+    const sio_asked *asked;     /* instead of fn: another server wants each answer as it comes */
     void          *arg;
     unsigned       shards_due;
     size_t         due, n, cap;
     sio_val       *answer;      /* each with text and attachments in one block, see answer_copy */
-    size_t         refs;        /* reports due: of a shard its count, of an ack how it ended */
-    bool           ended;
+    size_t         told;        /* asked: answers handed on */
+    size_t         refs;        /* reports due: of a shard its count, of an ack how it ended; and the other servers' */
+    bool           others_due;  /* they keep the time by themselves */
+    bool           timed_out, ended;
 };
 
 /* What a shard tells the gather's home: how many sockets it asked, or how one of them fared. */
@@ -140,7 +144,7 @@ typedef struct report {
     sio_val   answer;           /* owned */
 } report;
 
-static void answer_free(sio_val v)
+void answer_free(sio_val v)
 {
     free((void *)(uintptr_t)v.bins);
 }
@@ -167,27 +171,39 @@ void gather_drop_all(shard *sh)
         gather_free(container_of(sh->gathers.next, gather, link));
 }
 
-static void gather_end(gather *g, int err)
+static void gather_end(gather *g)
 {
-    if (g->ended)
-        return;
     g->ended = true;
     loop_timer_cancel(g->home->loop, &g->timer);
-    g->fn(g->arg, err, g->answer, g->n);
+    if (g->asked)
+        g->asked->on_end(g->arg);
+    else
+        g->fn(g->arg, g->timed_out ? SIO_ETIMEOUT : 0, g->answer, g->n);
+}
+
+/* The other server learns first how many were asked. */
+static void hand_on(gather *g)
+{
+    while (g->asked && !g->shards_due && g->told < g->n)
+        g->asked->on_answer(g->arg, g->answer[g->told++]);
+}
+
+static void gather_check(gather *g)
+{
+    hand_on(g);
+    if (g->asked && g->shards_due)
+        return; /* the count comes before the end */
+    if (!g->ended && !g->others_due && (g->timed_out || (g->shards_due == 0 && g->n >= g->due)))
+        gather_end(g);
 }
 
 static void on_gather_timeout(loop_timer *t)
 {
     gather *g = container_of(t, gather, timer);
 
-    gather_end(g, SIO_ETIMEOUT);
+    g->timed_out = true;
+    gather_check(g);
     gather_settle(g);
-}
-
-static void gather_check(gather *g)
-{
-    if (g->shards_due == 0 && g->n >= g->due)
-        gather_end(g, 0);
 }
 
 static void gather_add(gather *g, sio_val answer)
@@ -204,23 +220,39 @@ static void gather_add(gather *g, sio_val answer)
         g->cap = cap;
     }
     g->answer[g->n++] = answer;
-    gather_check(g);
 }
 
 /* On the gather's home. */
 static void gather_take(gather *g, const report *r)
 {
     if (r->is_count) {
-        g->shards_due--;
         g->due += r->count;
         g->refs += r->count;
-        gather_check(g);
-    } else if (r->answered && !g->ended) {
+        if (--g->shards_due == 0 && g->asked)
+            g->asked->on_count(g->arg, g->due);
+    } else if (r->answered && !g->ended && !g->timed_out) {
         gather_add(g, r->answer);
     } else if (r->answered) {
         answer_free(r->answer);
     }
     g->refs--;
+    gather_check(g);
+    gather_settle(g);
+}
+
+/* What clients of other servers answered: those servers' count of them is the adapter's business. */
+static void on_others(sio_remote *r)
+{
+    gather *g = r->arg;
+
+    g->others_due = false;
+    g->refs--;
+    g->timed_out |= r->err < 0;
+    for (size_t i = 0; i < r->n; i++)
+        gather_add(g, r->answer[i]);
+    g->due += r->n;
+    r->n = 0;
+    gather_check(g);
     gather_settle(g);
 }
 
@@ -260,7 +292,7 @@ static void send_report(const shard *from, unsigned home, report what)
 }
 
 /* The value with its text and attachments in one block that starts at its `bins`. */
-static sio_val answer_copy(sio_val v)
+static sio_val answer_block(sio_val v)
 {
     size_t nbins = v.bins ? v.bins->n : 0, size = sizeof(sio_bins) + nbins * sizeof(sio_str) + v.s.n;
     sio_bins *b;
@@ -286,12 +318,30 @@ static sio_val answer_copy(sio_val v)
     return v;
 }
 
+sio_val answer_copy(sio_val v)
+{
+    sio_str bin[SIO_MAX_BINS];
+    sio_bins bins = {bin, 0};
+    sio_val text = {.kind = SIO_JSON, .bins = &bins};
+    buf json;
+
+    if (v.kind == SIO_JSON)
+        return answer_block(v);
+    buf_init(&json, UINT32_MAX / 2);
+    if (val_to_json(&json, v, bin, SIO_MAX_BINS, &bins.n) < 0)
+        buf_puts(&json, "null");
+    text.s = buf_str(&json);
+    text = answer_block(text);
+    buf_fini(&json);
+    return text;
+}
+
 static void gather_report(const ack *a, const sio_val *answer)
 {
     report r = {.g = a->gather, .answered = answer != NULL};
 
     if (answer)
-        r.answer = answer_copy(answer->kind == SIO_UNDEFINED ? sio_json(sio_lit("null")) : *answer);
+        r.answer = answer_copy(*answer);
     send_report(a->socket->ns->shard, a->origin, r);
 }
 
@@ -356,35 +406,89 @@ void ack_receive(sio_socket *s, const sio_packet *p, const sio_bins *bins)
     free(a);
 }
 
+/* ---- asking many ---- */
+
+static gather *gather_new(shard *sh, uint32_t ms)
+{
+    gather *g = calloc(1, sizeof *g);
+
+    if (!g)
+        abort(); /* a small fixed allocation */
+    g->home = sh;
+    g->shards_due = sh->io->nshards;
+    g->refs = g->shards_due;
+    list_add_tail(&sh->gathers, &g->link);
+    loop_timer_init(&g->timer, on_gather_timeout);
+    loop_timer_set(sh->loop, &g->timer, ms);
+    return g;
+}
+
+/* Encodes the question with an id of its own. */
+static int question(sio_ns *ns, shard *sh, op *o, packet_out *out)
+{
+    o->ack = atomic_fetch_add(&ns->next_ack, 1);
+    out->has_id = true;
+    out->id = o->ack;
+    return parcel_encode(&o->parcel, &ns->io->opt, &sh->scratch, out);
+}
+
+static int ask_all(sio_ns *ns, gather *g, op *o, uint32_t ms)
+{
+    o->ms = ms;
+    o->collect = g;
+    o->origin = g->home->index;
+    return op_everywhere(ns, o);
+}
+
+int gather_for_other(sio_ns *ns, op *o, const packet_out *out, uint32_t ms, const sio_asked *fns, void *arg)
+{
+    shard *sh = shard_current(ns->io);
+    packet_out with_id = *out;
+    gather *g;
+    int err;
+
+    if (!sh)
+        return SIO_ESTATE;
+    if ((err = question(ns, sh, o, &with_id)) < 0)
+        return err;
+    g = gather_new(sh, ms ? ms : 1);
+    g->asked = fns;
+    g->arg = arg;
+    return ask_all(ns, g, o, ms ? ms : 1);
+}
+
+static void ask_others(sio_ns *ns, gather *g, const op *o, wire *what, uint32_t ms)
+{
+    g->others_due = true;
+    g->refs++;
+    remote_gather(ns, o, what, ms, g->home, on_others, g);
+}
+
 int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const sio_val *args, size_t n)
 {
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .args = args, .n = n,
+                      .uncompressed = t.flags_ & OP_UNCOMPRESSED};
     shard *sh = shard_current(t.ns->io);
     char id[SIO_ID_LEN];
+    wire *what = NULL;
     gather *g;
     op o;
-    packet_out out;
     int err;
 
     if (!sh)
         return SIO_ESTATE;
     if (n == 0 || value_is_reserved_event(args[0]))
         return SIO_EINVAL;
-    if ((err = op_from_target(&t, OP_GATHER, &o, id)) < 0)
+    if ((err = op_from_target(&t, OP_GATHER, &o, id)) < 0 || (err = question(t.ns, sh, &o, &out)) < 0)
         return err;
-    o.ack = atomic_fetch_add(&t.ns->next_ack, 1);
-    out = (packet_out){.type = SIO_PACKET_EVENT, .nsp = t.ns->name, .has_id = true, .id = o.ack, .args = args, .n = n,
-                       .uncompressed = t.flags_ & OP_UNCOMPRESSED};
-    if ((err = parcel_encode(&o.parcel, &t.ns->io->opt, &sh->scratch, &out)) < 0)
+    if (is_for_others(t.ns, t.flags_) && !(what = wire_new(t.ns->io, args, n, &err))) {
+        parcel_free(&o.parcel);
         return err;
-    if (!(g = calloc(1, sizeof *g)))
-        abort();
-    *g = (gather){.home = sh, .fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
-    g->refs = g->shards_due;
-    list_add_tail(&sh->gathers, &g->link);
-    loop_timer_init(&g->timer, on_gather_timeout);
-    loop_timer_set(sh->loop, &g->timer, ms ? ms : 1);
-    o.ms = ms ? ms : 1;
-    o.collect = g;
-    o.origin = sh->index;
-    return op_everywhere(t.ns, &o);
+    }
+    g = gather_new(sh, ms ? ms : 1);
+    g->fn = fn;
+    g->arg = arg;
+    if (what)
+        ask_others(t.ns, g, &o, what, ms ? ms : 1);
+    return ask_all(t.ns, g, &o, ms ? ms : 1);
 }

@@ -259,19 +259,20 @@ static void test_nobody_to_ask(void **state)
 
 /* ---- sio_fetch ---- */
 
-static void on_peers(void *arg, const sio_peer *peers, size_t n)
+static void on_peers(void *arg, int err, const sio_peer *peers, size_t n)
 {
     assert_ptr_equal(arg, &H);
     H.calls++;
+    assert_int_equal(err, 0);
     H.err = (int)n;
     for (size_t i = 0; i < n; i++) {
         const user *u = peers[i].data;
         bool known = false;
 
-        assert_memory_equal(u->name, peers[i].id.s, 8);
-        assert_true(sio_str_eq(peers[i].rooms[0], sio_str_z(peers[i].id.s)));
+        assert_memory_equal(u->name, peers[i].id.p, 8);
+        assert_true(sio_str_eq(peers[i].rooms[0], peers[i].id));
         for (int k = 0; k < CLIENTS; k++)
-            known = known || strcmp(H.id[k].s, peers[i].id.s) == 0;
+            known = known || sio_str_eq(sio_str_z(H.id[k].s), peers[i].id);
         assert_true(known);
         if (peers[i].nrooms > 1)
             assert_true(

@@ -1,5 +1,6 @@
 /* Sending: targets, and operations that run on every loop concerned. */
 #include "sio/sio_int.h"
+#include "sio_adapter.h"
 
 #include <stdlib.h>
 
@@ -314,6 +315,15 @@ static int encode(sio_ns *ns, shard *here, parcel *p, const packet_out *out)
     return err;
 }
 
+/* With recovery by the adapter an event for one socket goes through its log, too. */
+static int emit_to_own_room(const sio_target *t, packet_out *out)
+{
+    sio_str own = {t->from->id, SIO_ID_LEN};
+    op o = {.kind = OP_EMIT, .flags = t->flags_, .sel = {.room = &own, .nrooms = 1}};
+
+    return adapter_publish(t->ns, &o, out);
+}
+
 static int emit_to_one(const sio_target *t, packet_out *out)
 {
     sio_socket *s = t->from;
@@ -325,6 +335,8 @@ static int emit_to_one(const sio_target *t, packet_out *out)
 
     if (s->state != SOCKET_CONNECTED)
         return SIO_ECLOSED;
+    if (t->ns->io->recovers_there && is_for_others(t->ns, t->flags_) && !(t->flags_ & OP_VOLATILE))
+        return emit_to_own_room(t, out);
     if (is_skipped(s, t->flags_))
         return 0;
     if (s->ns->recovery && !(t->flags_ & OP_VOLATILE))
@@ -340,23 +352,40 @@ static int emit_to_one(const sio_target *t, packet_out *out)
     return 0;
 }
 
+int emit_here(sio_ns *ns, op *o, packet_out *out)
+{
+    shard *here = shard_current(ns->io);
+    bool logged = ns->io->recovers_here && !(o->flags & OP_VOLATILE);
+    char text[24];
+    int err;
+
+    if (logged)
+        o->seq = recovery_stamp(ns, here, &o->origin, text, &out->offset);
+    if ((err = encode(ns, here, &o->parcel, out)) == 0)
+        err = op_everywhere(ns, o);
+    if (logged)
+        recovery_unlock(ns, here);
+    return err;
+}
+
+/* What was done by the adapter, or is not for this server. Local clients do not suffer from a cluster that cannot be
+ * reached. */
+static bool is_done_elsewhere(const sio_ns *ns, unsigned flags)
+{
+    return (flags & OP_OTHERS) || (is_for_others(ns, flags) && ns->io->opt.adapter->ops->delivers);
+}
+
 static int emit_to_many(const sio_target *t, packet_out *out)
 {
-    shard *here = shard_current(t->ns->io);
-    char id[SIO_ID_LEN], text[24];
-    bool logged = t->ns->io->opt.recovery_ms && !(t->flags_ & OP_VOLATILE);
-    op o;
+    char id[SIO_ID_LEN];
     int err;
+    op o;
 
     if ((err = op_from_target(t, OP_EMIT, &o, id)) < 0)
         return err;
-    if (logged)
-        o.seq = recovery_stamp(t->ns, here, &o.origin, text, &out->offset);
-    if ((err = encode(t->ns, here, &o.parcel, out)) == 0)
-        err = op_everywhere(t->ns, &o);
-    if (logged)
-        recovery_unlock(t->ns, here);
-    return err;
+    if (is_for_others(t->ns, o.flags))
+        err = adapter_publish(t->ns, &o, out);
+    return is_done_elsewhere(t->ns, o.flags) ? err : emit_here(t->ns, &o, out);
 }
 
 int sio_emit_(sio_target t, const sio_val *args, size_t n)
@@ -383,7 +412,9 @@ static int operate(const sio_target *t, op_kind kind, sio_str room, bool close)
         return err;
     o.room = room;
     o.close = close;
-    return op_everywhere(t->ns, &o);
+    if (is_for_others(t->ns, o.flags))
+        err = adapter_publish(t->ns, &o, NULL);
+    return is_done_elsewhere(t->ns, o.flags) ? err : op_everywhere(t->ns, &o);
 }
 
 int sio_sockets_join_(sio_target t, sio_str room)

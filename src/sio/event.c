@@ -6,13 +6,19 @@
 
 /* ---- life of a sio_in ---- */
 
-void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins)
+void in_init_for(sio_in *in, const sio_server *io, sio_str json, const sio_bins *bins)
 {
-    *in = (sio_in){.socket = s};
+    *in = (sio_in){0};
     if (bins)
         in->bins = *bins;
     in->args = (sio_val){.kind = SIO_JSON, .s = json, .bins = bins ? &in->bins : NULL};
-    arena_init(&in->arena, s->ns->ns->io->opt.max_payload * 4 + 65536);
+    arena_init(&in->arena, io->opt.max_payload * 4 + 65536);
+}
+
+void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins)
+{
+    in_init_for(in, s->ns->ns->io, json, bins);
+    in->socket = s;
 }
 
 /* Notes where the first arguments are; the others are looked for when asked. */
@@ -74,6 +80,14 @@ static bool is_owed(const sio_in *in)
     return in->kept && in->wants_ack && !in->acked;
 }
 
+/* The ack slot moves with the copy. */
+static void move_slot(sio_in *in, sio_in *to)
+{
+    to->socket->owed -= is_owed(in);
+    to->socket->owed += is_owed(to);
+    socket_hold(to->socket);
+}
+
 sio_in *sio_keep(sio_in *in)
 {
     sio_in *k = malloc(sizeof *k);
@@ -96,10 +110,9 @@ sio_in *sio_keep(sio_in *in)
     }
     if (!k->single)
         in_index(k);
-    k->socket->owed -= is_owed(in);
-    in->acked = true; /* the slot moves with the copy */
-    k->socket->owed += is_owed(k);
-    socket_hold(k->socket);
+    if (k->socket)
+        move_slot(in, k);
+    in->acked = true;
     return k;
 }
 
@@ -107,10 +120,12 @@ void sio_release(sio_in *in)
 {
     sio_socket *s = in->socket;
 
-    s->owed -= is_owed(in);
+    if (s)
+        s->owed -= is_owed(in);
     in_fini(in);
     free(in);
-    socket_drop(s);
+    if (s)
+        socket_drop(s);
 }
 
 sio_socket *sio_in_socket(const sio_in *in)
@@ -121,7 +136,7 @@ sio_socket *sio_in_socket(const sio_in *in)
 /* ---- dispatch ---- */
 
 /* Names are strings or numbers; a number's handler is registered under its text. */
-static bool event_name(sio_in *in, sio_str raw)
+bool in_name(sio_in *in, sio_str raw)
 {
     if (json_kind_of(raw) != JSON_STRING) {
         in->event = raw;
@@ -168,7 +183,7 @@ void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins)
     in.wants_ack = p->has_id;
     in.ack_id = p->id;
     in_index(&in);
-    if (event_name(&in, name))
+    if (in_name(&in, name))
         run_handlers(s, &in);
     in_fini(&in);
 }
@@ -187,7 +202,7 @@ void event_outgoing(sio_socket *s, const parcel *p)
     in_init(&in, s, p->json, &bins);
     in.skip = 1;
     in_index(&in);
-    if (event_name(&in, name))
+    if (in_name(&in, name))
         s->ns->ns->table->on_any_outgoing(s, &in);
     in_fini(&in);
 }
@@ -259,13 +274,25 @@ bool sio_str_of(sio_in *in, sio_val v, sio_str *out)
 
 /* ---- acks ---- */
 
+/* To another server: its one value. */
+static int reply(sio_in *in, const sio_val *args, size_t n)
+{
+    if (!in->wants_ack || in->acked)
+        return 0;
+    in->acked = true;
+    in->reply(in->reply_arg, n ? args[0] : sio_undefined);
+    return 0;
+}
+
 int sio_ack_(sio_in *in, const sio_val *args, size_t n)
 {
-    packet_out out = {.type = SIO_PACKET_ACK, .nsp = in->socket->ns->ns->name, .has_id = true,
-                      .id = in->ack_id, .args = args, .n = n};
+    packet_out out = {.type = SIO_PACKET_ACK, .has_id = true, .id = in->ack_id, .args = args, .n = n};
 
+    if (!in->socket)
+        return reply(in, args, n);
     if (!in->wants_ack || in->acked || in->socket->state != SOCKET_CONNECTED)
         return 0;
+    out.nsp = in->socket->ns->ns->name;
     in->socket->owed -= is_owed(in);
     in->acked = true;
     return send_packet(in->socket->client, &out);

@@ -1,28 +1,31 @@
-/* fetchSockets: every shard copies what its matching sockets look like, the asking loop hands it out. */
-#include "sio/sio_int.h"
+/* fetchSockets: every shard copies what its matching sockets look like, other servers send theirs, the asking loop hands all
+ * of it out. */
+#include "sio/remote_int.h"
 
 #include <stdlib.h>
 
-/* One shard's sockets: the bytes are collected first, pointers are made when nothing moves any more. */
+/* The sockets of one shard or of other servers: the bytes are collected first, pointers are made when nothing moves any
+ * more. Of each socket a peer_head, and then, each with its length in front but for those the head tells: id, data, handshake,
+ * shown, room names. */
 typedef struct harvest {
     loop_task       task;
     struct fetch   *f;
     struct harvest *next;
-    buf             bytes;      /* a peer_head, data, and name lengths and names for each socket */
-    size_t          n;
-    size_t          data_size;
+    buf             bytes;
+    size_t          n, nrooms;
 } harvest;
 
 typedef struct fetch {
     list          link;         /* in shard.fetches */
     sio_fetch_fn *fn;
     void         *arg;
-    unsigned      shards_due;
+    int           err;
+    unsigned      due;          /* harvests */
     harvest      *done;
 } fetch;
 
 typedef struct peer_head {
-    char     id[SIO_ID_LEN];
+    uint32_t id, data, handshake, shown; /* bytes */
     uint32_t nrooms;
 } peer_head;
 
@@ -36,21 +39,91 @@ static void add_padded(buf *b, const void *p, size_t n)
         abort();
 }
 
+static harvest *harvest_new(void)
+{
+    harvest *h = calloc(1, sizeof *h);
+
+    if (!h)
+        abort(); /* a small fixed allocation */
+    buf_init(&h->bytes, SIZE_MAX / 2);
+    return h;
+}
+
+void harvest_free(harvest *h)
+{
+    if (!h)
+        return;
+    buf_fini(&h->bytes);
+    free(h);
+}
+
+static void put_room(harvest *h, sio_str name)
+{
+    add_padded(&h->bytes, &name.n, sizeof name.n);
+    add_padded(&h->bytes, name.p, name.n);
+    h->nrooms++;
+}
+
+/* ---- sockets of this server ---- */
+
+typedef struct picker {
+    harvest *h;
+    size_t   data_size;
+    bool     shown;             /* other servers will see them: as JSON, too */
+} picker;
+
+static void put_shown(harvest *h, sio_socket *s, peer_head *head, size_t head_at)
+{
+    sio_str handshake = sio_handshake(s).kind == SIO_JSON ? sio_handshake(s).s : sio_lit("{\"headers\":{},\"query\":{},\"auth\":{}}");
+    char *data = socket_data_shown(s);
+
+    head->handshake = (uint32_t)handshake.n;
+    add_padded(&h->bytes, handshake.p, handshake.n);
+    head->shown = (uint32_t)strlen(data);
+    add_padded(&h->bytes, data, head->shown);
+    free(data);
+    memcpy(h->bytes.p + head_at, head, sizeof *head);
+}
+
 static void fetch_one(sio_socket *s, void *ctx)
 {
-    harvest *h = ctx;
-    peer_head head = {.nrooms = s->nrooms + 1u};
+    const picker *p = ctx;
+    peer_head head = {.id = SIO_ID_LEN, .data = (uint32_t)p->data_size, .nrooms = s->nrooms + 1u};
+    size_t at = p->h->bytes.n;
 
-    memcpy(head.id, s->id, SIO_ID_LEN);
+    add_padded(&p->h->bytes, &head, sizeof head);
+    add_padded(&p->h->bytes, s->id, SIO_ID_LEN);
+    add_padded(&p->h->bytes, s->data, p->data_size);
+    if (p->shown)
+        put_shown(p->h, s, &head, at);
+    for (size_t i = 0; i < head.nrooms; i++)
+        put_room(p->h, sio_room_at(s, i));
+    p->h->n++;
+}
+
+/* ---- sockets of other servers ---- */
+
+static sio_str json_or_null(sio_val v)
+{
+    return v.kind == SIO_JSON ? v.s : sio_lit("null");
+}
+
+harvest *harvest_add(harvest *h, const sio_peer *p)
+{
+    sio_str handshake = json_or_null(p->handshake), shown = json_or_null(p->shown);
+    peer_head head = {.id = (uint32_t)p->id.n, .handshake = (uint32_t)handshake.n, .shown = (uint32_t)shown.n,
+                      .nrooms = p->nrooms};
+
+    if (!h)
+        h = harvest_new();
     add_padded(&h->bytes, &head, sizeof head);
-    add_padded(&h->bytes, s->data, h->data_size);
-    for (size_t i = 0; i < head.nrooms; i++) {
-        sio_str name = sio_room_at(s, i);
-
-        add_padded(&h->bytes, &name.n, sizeof name.n);
-        add_padded(&h->bytes, name.p, name.n);
-    }
+    add_padded(&h->bytes, p->id.p, p->id.n);
+    add_padded(&h->bytes, handshake.p, handshake.n);
+    add_padded(&h->bytes, shown.p, shown.n);
+    for (size_t i = 0; i < head.nrooms; i++)
+        put_room(h, p->rooms[i]);
     h->n++;
+    return h;
 }
 
 /* ---- on the asking loop ---- */
@@ -61,6 +134,11 @@ static const char *take(const char **p, size_t n)
 
     *p += ALIGN(n);
     return at;
+}
+
+static sio_val take_json(const char **p, size_t n)
+{
+    return n ? sio_json((sio_str){take(p, n), n}) : sio_null;
 }
 
 static sio_str *read_rooms(const char **p, uint32_t n, sio_str *rooms)
@@ -80,19 +158,15 @@ static sio_peer *read_peers(const harvest *h, sio_peer *peer, sio_str **rooms)
         peer_head head;
 
         memcpy(&head, take(&p, sizeof head), sizeof head);
-        memcpy(peer->id.s, head.id, SIO_ID_LEN);
-        peer->data = take(&p, h->data_size);
+        peer->id = (sio_str){take(&p, head.id), head.id};
+        peer->data = head.data ? take(&p, head.data) : NULL;
+        peer->handshake = take_json(&p, head.handshake);
+        peer->shown = take_json(&p, head.shown);
         peer->nrooms = head.nrooms;
         peer->rooms = *rooms;
         *rooms = read_rooms(&p, head.nrooms, *rooms);
     }
     return peer;
-}
-
-static void harvest_free(harvest *h)
-{
-    buf_fini(&h->bytes);
-    free(h);
 }
 
 static void fetch_free(fetch *f)
@@ -115,7 +189,7 @@ static void fetch_end(fetch *f)
 
     for (harvest *h = f->done; h; h = h->next) {
         n += h->n;
-        nrooms += h->bytes.n / 32; /* a room takes at least two aligned pieces */
+        nrooms += h->nrooms;
     }
     peers = calloc(n + 1, sizeof *peers);
     at = rooms = calloc(nrooms + 1, sizeof *rooms);
@@ -123,21 +197,37 @@ static void fetch_end(fetch *f)
         abort();
     for (harvest *h = f->done; h; h = h->next)
         i = (size_t)(read_peers(h, peers + i, &at) - peers);
-    f->fn(f->arg, peers, n);
+    f->fn(f->arg, f->err, peers, n);
     free(peers);
     free(rooms);
     fetch_free(f);
 }
 
+static void fetch_take(fetch *f, harvest *h)
+{
+    if (h) {
+        h->next = f->done;
+        f->done = h;
+    }
+    if (--f->due == 0)
+        fetch_end(f);
+}
+
 static void on_harvest(loop_task *t)
 {
     harvest *h = container_of(t, harvest, task);
-    fetch *f = h->f;
 
-    h->next = f->done;
-    f->done = h;
-    if (--f->shards_due == 0)
-        fetch_end(f);
+    fetch_take(h->f, h);
+}
+
+static void on_remote(sio_remote *r)
+{
+    fetch *f = r->arg;
+    harvest *h = r->harvest;
+
+    r->harvest = NULL;
+    f->err = r->err;
+    fetch_take(f, h);
 }
 
 bool fetch_drop_task(loop_task *t)
@@ -157,35 +247,55 @@ void fetch_drop_all(shard *sh)
 void op_fetch_run(op *o)
 {
     shard *sh = o->ns->shard;
-    harvest *h = calloc(1, sizeof *h);
+    harvest *h = harvest_new();
+    picker p = {h, o->ns->ns->table->opt.data_size, o->flags & OP_SHOWN};
 
-    if (!h)
-        abort(); /* a small fixed allocation */
     h->f = o->collect;
-    h->data_size = o->ns->ns->table->opt.data_size;
-    buf_init(&h->bytes, SIZE_MAX / 2);
-    room_each(o->ns, &o->sel, fetch_one, h);
+    room_each(o->ns, &o->sel, fetch_one, &p);
     h->task.fn = on_harvest;
     loop_post(sh->io->shard[o->origin].loop, &h->task);
 }
 
+/* ---- asking ---- */
+
+static fetch *fetch_new(shard *sh, sio_fetch_fn *fn, void *arg)
+{
+    fetch *f = calloc(1, sizeof *f);
+
+    if (!f)
+        return NULL;
+    *f = (fetch){.fn = fn, .arg = arg, .due = sh->io->nshards};
+    list_add_tail(&sh->fetches, &f->link);
+    return f;
+}
+
+int fetch_start(sio_ns *ns, op *o, sio_fetch_fn *fn, void *arg)
+{
+    shard *sh = shard_current(ns->io);
+    fetch *f;
+
+    if (!sh || !ns->shard)
+        return SIO_ESTATE;
+    if (!(f = fetch_new(sh, fn, arg)))
+        return SIO_ENOMEM;
+    o->collect = f;
+    o->origin = sh->index;
+    if (is_for_others(ns, o->flags)) {
+        f->due++;
+        remote_fetch(ns, o, sh, on_remote, f);
+    }
+    return op_everywhere(ns, o);
+}
+
 int sio_fetch_(sio_target t, sio_fetch_fn *fn, void *arg)
 {
-    shard *sh = shard_current(t.ns->io);
     char id[SIO_ID_LEN];
-    fetch *f;
     op o;
-    int err;
+    int err = op_from_target(&t, OP_FETCH, &o, id);
 
-    if (!sh || !t.ns->shard)
-        return SIO_ESTATE;
-    if ((err = op_from_target(&t, OP_FETCH, &o, id)) < 0)
+    if (err < 0)
         return err;
-    if (!(f = calloc(1, sizeof *f)))
-        return SIO_ENOMEM;
-    *f = (fetch){.fn = fn, .arg = arg, .shards_due = t.ns->io->nshards};
-    list_add_tail(&sh->fetches, &f->link);
-    o.collect = f;
-    o.origin = sh->index;
-    return op_everywhere(t.ns, &o);
+    if (t.ns->io->opt.adapter)
+        o.flags |= OP_SHOWN; /* all look alike, wherever they are */
+    return fetch_start(t.ns, &o, fn, arg);
 }

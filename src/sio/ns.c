@@ -19,21 +19,28 @@ static ns_table *table_new(const sio_ns_options *opt)
     if (!t)
         return NULL;
     map_init(&t->events, handler_key);
+    map_init(&t->server_events, handler_key);
     if (opt)
         t->opt = *opt;
     return t;
 }
 
-static void table_free(ns_table *t)
+static void handlers_free(map *of)
 {
     uint32_t at = 0;
     handler *h;
 
-    while ((h = map_next(&t->events, &at))) {
+    while ((h = map_next(of, &at))) {
         free(h->name);
         free(h);
     }
-    map_fini(&t->events);
+    map_fini(of);
+}
+
+static void table_free(ns_table *t)
+{
+    handlers_free(&t->events);
+    handlers_free(&t->server_events);
     free(t->guard);
     free(t);
 }
@@ -58,7 +65,7 @@ static void ns_shard_init(ns_shard *n, sio_ns *ns, shard *sh)
     n->shard = sh;
     map_init(&n->sockets, socket_key);
     map_init(&n->rooms, room_key);
-    if (ns->io->opt.recovery_ms)
+    if (ns->io->recovers_here)
         n->recovery = recovery_new(n);
 }
 
@@ -78,6 +85,8 @@ static void ns_free(sio_ns *ns)
     if (!ns->parent)
         table_free(ns->table);
     pthread_mutex_destroy(&ns->outside);
+    pthread_mutex_destroy(&ns->here_lock);
+    here_fini(ns);
     free(ns->shard);
     free((char *)(uintptr_t)ns->name.p);
     free(ns);
@@ -99,6 +108,8 @@ static sio_ns *ns_new(sio_server *io, sio_str name, ns_table *table, bool has_so
     ns->io = io;
     ns->table = table;
     pthread_mutex_init(&ns->outside, NULL);
+    pthread_mutex_init(&ns->here_lock, NULL);
+    here_init(ns);
     for (unsigned i = 0; has_sockets && i < io->nshards; i++)
         ns_shard_init(&ns->shard[i], ns, &io->shard[i]);
     return ns;
@@ -154,7 +165,7 @@ sio_ns *sio_of(sio_server *io, const char *name, const sio_ns_options *opt)
     if (!name_is_good(key))
         return NULL;
     if (ns) {
-        if (opt && !ns->table->opt.data_size && !ns->table->opt.on_free)
+        if (opt && !ns->table->opt.data_size && !ns->table->opt.on_free && !ns->table->opt.data_show)
             ns->table->opt = *opt;
         return ns;
     }
@@ -163,6 +174,8 @@ sio_ns *sio_of(sio_server *io, const char *name, const sio_ns_options *opt)
     pthread_mutex_lock(&io->ns.lock);
     ns = add(io, key, table, true);
     pthread_mutex_unlock(&io->ns.lock);
+    if (ns)
+        adapter_ns_made(ns);
     return ns;
 }
 
@@ -193,6 +206,7 @@ static sio_ns *add_child(sio_server *io, sio_ns *parent, sio_str name)
     if (!ns && io->ns.dynamic < io->opt.max_namespaces && (ns = add(io, name, parent->table, true))) {
         ns->parent = parent;
         io->ns.dynamic++;
+        adapter_ns_made(ns);
     }
     pthread_mutex_unlock(&io->ns.lock);
     return ns;
@@ -258,23 +272,37 @@ int sio_use(sio_ns *ns, sio_event_fn *guard)
     return 0;
 }
 
-int sio_on(sio_ns *ns, const char *event, sio_event_fn *fn)
+static int add_handler(map *to, const char *event, handler from)
 {
     handler *h;
     int err;
 
     if (sio_packet_is_reserved(sio_str_z(event)))
         return SIO_EINVAL;
-    if (!(h = calloc(1, sizeof *h)) || !(h->name = strdup(event))) {
-        free(h);
+    if (!(h = malloc(sizeof *h)))
         return SIO_ENOMEM;
-    }
-    h->fn = fn;
-    if ((err = map_put(&ns->table->events, h)) < 0) {
+    *h = from;
+    err = (h->name = strdup(event)) ? map_put(to, h) : SIO_ENOMEM;
+    if (err < 0) {
         free(h->name);
         free(h);
     }
     return err;
+}
+
+int sio_on(sio_ns *ns, const char *event, sio_event_fn *fn)
+{
+    return add_handler(&ns->table->events, event, (handler){.fn = fn});
+}
+
+int sio_on_server(sio_ns *ns, const char *event, sio_server_fn *fn)
+{
+    return add_handler(&ns->table->server_events, event, (handler){.server_fn = fn});
+}
+
+void sio_on_broadcast(sio_ns *ns, sio_broadcast_fn *fn)
+{
+    ns->table->on_broadcast = fn;
 }
 
 sio_event_fn *ns_handler(const sio_ns *ns, sio_str event)

@@ -18,9 +18,21 @@ static int put_args(buf *json, const packet_out *out, sio_str *bins, unsigned ma
         else if (err == 0)
             err = val_to_json(json, out->args[i], bins, max_bins, nbins);
     }
-    if (err == 0 && out->offset.n)
-        err = buf_printf(json, ",\"%.*s\"", (int)out->offset.n, out->offset.p);
     return err ? err : buf_putc(json, ']');
+}
+
+/* One more argument behind the others. */
+static int put_offset(buf *json, sio_str offset)
+{
+    json->n--; /* the bracket */
+    return buf_printf(json, ",\"%.*s\"]", (int)offset.n, offset.p);
+}
+
+static int put_list(buf *json, const packet_out *out, sio_str *bins, unsigned max_bins, unsigned *nbins)
+{
+    int err = out->whole ? val_to_json(json, out->args[0], bins, max_bins, nbins) : put_args(json, out, bins, max_bins, nbins);
+
+    return err == 0 && out->offset.n ? put_offset(json, out->offset) : err;
 }
 
 static bool has_list(sio_packet_type type)
@@ -31,7 +43,7 @@ static bool has_list(sio_packet_type type)
 static int put_payload(buf *json, const packet_out *out, sio_str *bins, unsigned max_bins, unsigned *nbins)
 {
     if (has_list(out->type))
-        return put_args(json, out, bins, max_bins, nbins);
+        return put_list(json, out, bins, max_bins, nbins);
     return out->n ? val_to_json(json, out->args[0], bins, max_bins, nbins) : 0;
 }
 

@@ -77,7 +77,7 @@ static void up(uint64_t seed)
 }
 
 /* Everybody's event number n of a sender: {sender, n}. */
-static void emit_here(void *arg)
+static void emit_from_here(void *arg)
 {
     unsigned sender = *(unsigned *)arg;
 
@@ -87,9 +87,9 @@ static void emit_here(void *arg)
 static void emit_from(unsigned sender)
 {
     if (sender < LOOPS)
-        assert_int_equal(sio_post(W.r.io, sender, emit_here, &sender), 0);
+        assert_int_equal(sio_post(W.r.io, sender, emit_from_here, &sender), 0);
     else
-        emit_here(&sender);
+        emit_from_here(&sender);
     sim_settle(W.r.s);
 }
 

@@ -21,6 +21,7 @@ static room *room_new(ns_shard *ns, sio_str name)
         return NULL;
     }
     stat_add(&ns->shard->stats->rooms, 1);
+    adapter_room(ns->ns, name, false, true);
     if (ns->ns->table->on_room_created)
         ns->ns->table->on_room_created(ns->ns, (sio_str){r->name, r->name_len});
     return r;
@@ -31,6 +32,7 @@ static void room_delete(ns_shard *ns, room *r)
     sio_str name = {r->name, r->name_len};
 
     stat_sub(&ns->shard->stats->rooms, 1);
+    adapter_room(ns->ns, name, false, false);
     map_del(&ns->rooms, name);
     if (ns->ns->table->on_room_deleted)
         ns->ns->table->on_room_deleted(ns->ns, name);

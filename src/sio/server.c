@@ -1,8 +1,10 @@
 /* The server: options, one shard per loop, running and stopping. */
 #include "base/log.h"
 #include "base/rand.h"
+#include "sio/home.h"
 #include "sio/sio_int.h"
 #include "sio/request_int.h"
+#include "sio_adapter.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -163,6 +165,9 @@ int server_new_on(sio_server **out, const sio_options *o, const loop_maker *make
         return SIO_ENOMEM;
     pthread_mutex_init(&io->ns.lock, NULL);
     map_init(&io->ns.by_name, ns_key);
+    list_init(&io->remotes);
+    io->recovers_there = o->recovery_ms && o->adapter && o->adapter->ops->persist;
+    io->recovers_here = o->recovery_ms && !io->recovers_there;
     if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0) {
         take_node(io, o->node);
         engine_config(io);
@@ -205,6 +210,9 @@ void sio_server_free(sio_server *io)
 {
     if (!io)
         return;
+    if (io->opt.adapter) /* its connections are on the loops */
+        io->opt.adapter->ops->free(io->opt.adapter);
+    remote_drop_all(io);
     for (unsigned i = 0; io->shard && i < io->nshards; i++)
         shard_fini(&io->shard[i]);
     ns_free_all(io);
@@ -232,7 +240,7 @@ int sio_server_listen(sio_server *io)
     }
     io->port = port;
     io->listening = true;
-    return 0;
+    return adapter_start(io);
 }
 
 static void *thread_main(void *arg)
@@ -293,10 +301,13 @@ static void drain_tick(loop_timer *t)
 
     if (!sh->draining)
         say_goodbye(sh);
-    if (http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until)
+    if (http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until) {
+        if (sh->index == 0)
+            adapter_stop(sh->io); /* leaves with this turn's output, behind what the last handlers emitted */
         loop_stop(sh->loop);
-    else
+    } else {
         loop_timer_set(sh->loop, t, DRAIN_TICK_MS);
+    }
 }
 
 int shard_init(sio_server *io, unsigned index)
@@ -374,6 +385,11 @@ shard *shard_current(const sio_server *io)
 }
 
 /* ---- asking ---- */
+
+net *sio_home_net(sio_server *io, unsigned loop)
+{
+    return io->shard[loop].net;
+}
 
 int sio_server_port(const sio_server *io)
 {

@@ -89,6 +89,11 @@ struct sio_server {
     atomic_int    stopping;     /* 0, or grace + 1 */
     atomic_uint   drain_rate;   /* connections a second, 0 = not draining */
     guarded       ns;
+    bool          in_cluster;   /* the adapter was started */
+    bool          recovers_here, recovers_there; /* recovery: by memory of its own, by the adapter's log */
+    list          remotes;      /* questions the adapter is busy with; loop 0's */
+    stat_cell     refused_remote;
+    atomic_llong  refused_said; /* when that was logged last */
     struct route *routes;       /* memory of sio_http, sio_static, sio_plain_ws */
     struct bundle *bundle;
 };
@@ -112,6 +117,9 @@ bool   op_drop_task(loop_task *t);
 bool   gather_drop_task(loop_task *t);
 bool   fetch_drop_task(loop_task *t);
 bool   recovery_drop_task(loop_task *t);
+bool   remote_drop_task(loop_task *t);
+bool   adapter_drop_task(loop_task *t);
+void   remote_drop_all(sio_server *io);
 void   gather_drop_all(shard *sh);
 void   fetch_drop_all(shard *sh);
 
@@ -125,13 +133,16 @@ void   reply_draining(http_req *r);
 /* ---- namespaces ---- */
 
 typedef struct handler {
-    char         *name;
-    sio_event_fn *fn;
+    char          *name;
+    sio_event_fn  *fn;
+    sio_server_fn *server_fn;   /* instead, for an event of another server */
 } handler;
 
 /* What a parent gives its children. */
 typedef struct ns_table {
     map             events;     /* of handler */
+    map             server_events; /* of handler */
+    sio_broadcast_fn *on_broadcast;
     sio_event_fn  **guard;
     unsigned        nguards;
     sio_socket_fn  *on_connect;
@@ -154,6 +165,8 @@ struct sio_ns {
     pthread_mutex_t outside;    /* recovery: threads that are no loop number and post their events one at a time */
     uint64_t    outside_seq;
     ns_shard   *shard;          /* one per loop; NULL for parents */
+    pthread_mutex_t here_lock;  /* in a cluster: rooms with members on any loop, taken when a loop's first comes or last goes */
+    map         here;
 };
 
 /* A room's local members: a dense array, so that walking a room is walking memory. */
@@ -329,6 +342,7 @@ typedef struct packet_out {
     uint64_t        id;
     const sio_val  *args;       /* EVENT and ACK: the array's items; else args[0] is the payload, n 0 or 1 */
     size_t          n;
+    bool            whole;      /* EVENT: args[0] is the JSON of the whole array */
     sio_str         offset;     /* recovery: one more string argument */
     bool            uncompressed;
 } packet_out;
@@ -349,7 +363,9 @@ typedef enum op_kind { OP_EMIT, OP_JOIN, OP_LEAVE, OP_DISCONNECT, OP_GATHER, OP_
 enum {
     OP_VOLATILE = 1, OP_LOCAL = 2, OP_UNCOMPRESSED = 4, OP_BROADCAST = 8,
     OP_ONE = 16,                /* logged only: it went to one socket */
-    OP_DROPPABLE = 32
+    OP_DROPPABLE = 32,
+    OP_OTHERS = 64,             /* the other servers only */
+    OP_SHOWN = 128              /* OP_FETCH: with handshake and data as JSON */
 };
 
 typedef struct op {
@@ -381,10 +397,31 @@ void op_gather_run(op *o);      /* ack.c */
 void op_fetch_run(op *o);       /* fetch.c */
 int  op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LEN]);
 
+/* Emits to matching sockets here; o's selection and flags are filled in. */
+int  emit_here(sio_ns *ns, op *o, packet_out *out);
+
+/* ---- other servers: adapter.c; see remote_int.h ---- */
+
+static inline bool is_for_others(const sio_ns *ns, unsigned flags) { return ns->io->opt.adapter && !(flags & OP_LOCAL); }
+int  adapter_start(sio_server *io);
+void adapter_stop(sio_server *io);
+void adapter_ns_made(sio_ns *ns);
+/* Tells the other servers of an op; args is for OP_EMIT. */
+int  adapter_publish(sio_ns *ns, const op *o, const packet_out *out);
+/* A loop got its first member of a room, or lost its last; `own`: a socket's own room. */
+void adapter_room(sio_ns *ns, sio_str name, bool own, bool open);
+/* The table of rooms that are on this server. */
+void here_init(sio_ns *ns);
+void here_fini(sio_ns *ns);
+/* The socket's data as JSON text from malloc. */
+char *socket_data_shown(const sio_socket *s);
+
 /* ---- events coming in ---- */
 
 struct sio_in {
-    sio_socket *socket;
+    sio_socket *socket;         /* NULL: an event of another server */
+    void      (*reply)(void *arg, sio_val answer); /* which waits for this, or NULL */
+    void       *reply_arg;
     sio_str     event;
     sio_val     args;           /* the JSON array behind this event */
     unsigned    skip;           /* items before the first argument: 1 for events (the name), 0 for acks */
@@ -397,6 +434,9 @@ struct sio_in {
     arena       arena;
 };
 void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins);
+void in_init_for(sio_in *in, const sio_server *io, sio_str json, const sio_bins *bins); /* without a socket */
+/* The event's name, by its raw JSON. */
+bool in_name(sio_in *in, sio_str raw);
 void in_index(sio_in *in);      /* finds the arguments */
 void in_fini(sio_in *in);
 /* An EVENT for a connected socket. */

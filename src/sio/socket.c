@@ -63,6 +63,7 @@ static bool tables_add(sio_socket *s)
     stat_add(&ns->shard->stats->sockets, 1);
     s->all_at = ns->nall;
     ns->all[ns->nall++] = s;
+    adapter_room(ns->ns, (sio_str){s->id, SIO_ID_LEN}, true, true);
     return true;
 }
 
@@ -71,6 +72,7 @@ static void tables_remove(sio_socket *s)
     ns_shard *ns = s->ns;
 
     stat_sub(&ns->shard->stats->sockets, 1);
+    adapter_room(ns->ns, (sio_str){s->id, SIO_ID_LEN}, true, false);
     map_del(&ns->sockets, (sio_str){s->id, SIO_ID_LEN});
     ns->all[s->all_at] = ns->all[--ns->nall];
     ns->all[s->all_at]->all_at = s->all_at;
@@ -189,6 +191,16 @@ void sio_disconnect(sio_socket *s, bool close_transport)
 void *sio_data(sio_socket *s)
 {
     return s->data;
+}
+
+char *socket_data_shown(const sio_socket *s)
+{
+    char *(*show)(const void *) = s->ns->ns->table->opt.data_show;
+    char *text = show ? show(s->data) : NULL;
+
+    if (!text && !(text = strdup("{}")))
+        abort(); /* three bytes */
+    return text;
 }
 
 sio_id sio_id_of(const sio_socket *s)

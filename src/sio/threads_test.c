@@ -194,9 +194,9 @@ static void on_answers(void *arg, int err, const sio_val *answers, size_t n)
     atomic_fetch_add(&B.asked, 1);
 }
 
-static void on_peers(void *arg, const sio_peer *peers, size_t n)
+static void on_peers(void *arg, int err, const sio_peer *peers, size_t n)
 {
-    (void)arg, (void)peers, (void)n;
+    (void)arg, (void)err, (void)peers, (void)n;
     atomic_fetch_add(&B.asked, 1);
 }
 
