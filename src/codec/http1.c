@@ -1,6 +1,7 @@
-/* HTTP/1.1 request heads: request line, header lines, and what they say about the body and the connection. */
+/* HTTP/1.1 heads: request or status line, header lines, and what they say about the body and the connection. */
 #include "codec/http1.h"
 
+#include "base/list.h"
 #include "sio_err.h"
 
 /* What a byte may be part of. */
@@ -147,6 +148,24 @@ static int parse_request_line(const char *p, const char *end, http1_request *out
     return err ? err : parse_target(out);
 }
 
+/* "HTTP/1.1 200 OK"; a server may leave the reason out, with the space before it or without. */
+static int parse_status_line(const char *p, const char *end, http1_request *out)
+{
+    int status = 0, err;
+
+    if (end - p < 12 || p[8] != ' ' || (end - p > 12 && p[12] != ' '))
+        return -400;
+    for (int i = 9; i < 12; i++) {
+        if (!(byte_class[(uint8_t)p[i]] & DIGIT))
+            return -400;
+        status = status * 10 + (p[i] - '0');
+    }
+    if ((err = parse_version((sio_str){p, 8}, out)) < 0)
+        return err;
+    container_of(out, http1_response, head)->status = status;
+    return status < 100 ? -400 : 0;
+}
+
 /* ---- header lines ---- */
 
 static int take_host(http1_request *out, head_facts *f, sio_str value)
@@ -279,8 +298,6 @@ static int parse_header_line(const char *p, const char *end, http1_request *out,
  * Expect. */
 static int conclude(http1_request *out, const head_facts *f)
 {
-    if (out->minor > 0 && !f->host)
-        return -400;
     if (f->encoding && (out->has_length || out->minor == 0))
         return -400;
     out->keep_alive = !f->close && (out->minor > 0 || f->keep_alive);
@@ -289,8 +306,10 @@ static int conclude(http1_request *out, const head_facts *f)
     return 0;
 }
 
+typedef int first_line_fn(const char *p, const char *end, http1_request *out);
+
 /* [p, end) ends with CRLF CRLF and holds no other. */
-static int parse_head(const char *p, const char *end, http1_request *out)
+static int parse_head(const char *p, const char *end, first_line_fn *first_line, http1_request *out)
 {
     head_facts f = {0};
     const char *cr = line_end(p, end);
@@ -298,7 +317,7 @@ static int parse_head(const char *p, const char *end, http1_request *out)
 
     if (!cr || memchr(p, 0, (size_t)(end - p)))
         return -400;
-    err = parse_request_line(p, cr, out);
+    err = first_line(p, cr, out);
     if (err)
         return err;
     for (p = cr + 2; p + 2 < end; p = cr + 2) {
@@ -307,6 +326,8 @@ static int parse_head(const char *p, const char *end, http1_request *out)
         if (err)
             return err;
     }
+    if (out->method.n > 0 && out->minor > 0 && !f.host)
+        return -400;
     return conclude(out, &f);
 }
 
@@ -320,7 +341,7 @@ static long incomplete(const char *p, size_t n)
     return 0;
 }
 
-long http1_parse(const char *p, size_t n, http1_request *out)
+static long parse(const char *p, size_t n, first_line_fn *first_line, http1_request *out)
 {
     size_t skip = 0;
     const char *blank;
@@ -336,8 +357,18 @@ long http1_parse(const char *p, size_t n, http1_request *out)
     if (!blank)
         return n == HTTP1_MAX_HEAD ? -431 : incomplete(p + skip, n - skip);
     memset(out, 0, offsetof(http1_request, header));
-    err = parse_head(p + skip, blank + 4, out);
+    err = parse_head(p + skip, blank + 4, first_line, out);
     return err ? err : blank + 4 - p;
+}
+
+long http1_parse(const char *p, size_t n, http1_request *out)
+{
+    return parse(p, n, parse_request_line, out);
+}
+
+long http1_parse_response(const char *p, size_t n, http1_response *out)
+{
+    return parse(p, n, parse_status_line, &out->head);
 }
 
 /* ---- reading a parsed head ---- */

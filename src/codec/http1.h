@@ -1,4 +1,4 @@
-/* HTTP/1.1 requests (RFC 9112), strictly: CRLF only, no obs-fold, no space before the colon, one Host,
+/* HTTP/1.1 requests, and heads of answers (RFC 9112), strictly: CRLF only, no obs-fold, no space before the colon, one Host,
  * Content-Length xor Transfer-Encoding, and of the transfer codings only `chunked`. Sans-IO: any thread, no
  * memory of its own; slices point into the caller's bytes.
  *
@@ -43,6 +43,15 @@ typedef struct http1_request {
  * (version). After an error the connection cannot go on: where the request ends is unknown. *out is only
  * meaningful when the result is positive. */
 long    http1_parse(const char *p, size_t n, http1_request *out);
+
+typedef struct http1_response {
+    int           status;          /* 100 to 999 */
+    http1_request head;            /* method, target, path and query are empty; what stands here of the body is only what the
+                                    * head says: answers to HEAD, 1xx, 204 and 304 have none */
+} http1_response;
+/* The same for the head of an answer. */
+long    http1_parse_response(const char *p, size_t n, http1_response *out);
+
 /* Value of the first header of that name, case ignored, or {NULL, 0}; an empty value has p != NULL. */
 sio_str http1_header_get(const http1_request *r, const char *name);
 /* True when a comma-separated header value contains the token, ignoring case. */

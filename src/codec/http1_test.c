@@ -532,6 +532,44 @@ static void the_end_and_an_error_are_final(void **state)
     assert_int_equal(http1_chunked_feed(&c, more, 6, &used, &out), SIO_EPARSE);
 }
 
+static long parse_answer(const char *z, http1_response *out)
+{
+    return http1_parse_response(z, strlen(z), out);
+}
+
+static void heads_of_answers_are_read(void **state)
+{
+    http1_response r;
+    const char *text = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nX: y\r\n\r\nbody";
+
+    (void)state;
+    assert_int_equal(parse_answer(text, &r), (long)strlen(text) - 4);
+    assert_true(r.status == 200 && r.head.has_length && r.head.content_length == 12 && r.head.keep_alive);
+    assert_str(http1_header_get(&r.head, "x"), "y");
+    assert_true(parse_answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", &r) > 0);
+    assert_true(r.status == 101 && r.head.upgrade);
+    assert_true(parse_answer("HTTP/1.1 204\r\nConnection: close\r\n\r\n", &r) > 0);
+    assert_true(r.status == 204 && !r.head.keep_alive);
+    assert_true(parse_answer("HTTP/1.0 400 Not so \xc3\xa4\r\n\r\n", &r) > 0);
+    assert_true(r.status == 400 && !r.head.keep_alive && r.head.nheaders == 0);
+}
+
+static void malformed_answers_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000\r\n\r\n", "HTTP/1.1 -20 OK\r\n\r\n", "HTTP/1.1 099 OK\r\n\r\n",
+        "HTTP/1.1  200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\n\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "HTTP/1.1 200 OK\r\n X: y\r\n\r\n", "\r\n\r\n\r\n",
+    };
+    http1_response r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (parse_answer(bad[i], &r) >= 0)
+            fail_msg("%s is accepted", bad[i]);
+    assert_int_equal(parse_answer("HTTP/1.1 200 OK\r\nX", &r), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +593,8 @@ int main(void)
         cmocka_unit_test(malformed_chunks_are_refused),
         cmocka_unit_test(lines_between_chunks_are_bounded),
         cmocka_unit_test(the_end_and_an_error_are_final),
+        cmocka_unit_test(heads_of_answers_are_read),
+        cmocka_unit_test(malformed_answers_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

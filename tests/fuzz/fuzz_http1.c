@@ -1,4 +1,4 @@
-/* HTTP/1.1: heads, chunked bodies and query strings. The first byte of the input chooses the size of the
+/* HTTP/1.1: heads of requests and answers, chunked bodies and query strings. The first byte of the input chooses the size of the
  * pieces, the rest is fed whole and in these pieces, and both must give the same. */
 #include "base/utf8.h"
 #include "codec/http1.h"
@@ -61,6 +61,31 @@ static void fuzz_head(const char *p, size_t n, size_t step)
     CHECK(want < 0 ? got < 0 : got == want);
     CHECK(want <= 0 || (a.nheaders == b.nheaders && a.upgrade == b.upgrade && a.chunked == b.chunked &&
                         a.content_length == b.content_length && a.keep_alive == b.keep_alive));
+    free(whole);
+}
+
+/* Heads of answers: as requests, but for their first line. */
+static void fuzz_answer(const char *p, size_t n, size_t step)
+{
+    char *whole = copy_of(p, n);
+    http1_response a, b;
+    long want = http1_parse_response(whole, n, &a), got = 0;
+
+    CHECK(want <= (long)n && want <= HTTP1_MAX_HEAD);
+    if (want > 0)
+        CHECK(a.status >= 100 && a.status < 1000 && a.head.method.n == 0 && a.head.nheaders <= HTTP1_MAX_HEADERS);
+    for (unsigned i = 0; want > 0 && i < a.head.nheaders; i++)
+        CHECK(is_inside(a.head.header[i].name, whole, n) && is_inside(a.head.header[i].value, whole, n));
+    for (size_t at = 0; got == 0 && at < n;) {
+        char *piece;
+
+        at = n - at < step ? n : at + step;
+        piece = copy_of(p, at);
+        got = http1_parse_response(piece, at, &b);
+        free(piece);
+    }
+    CHECK(want < 0 ? got < 0 : got == want);
+    CHECK(want <= 0 || (a.status == b.status && a.head.nheaders == b.head.nheaders));
     free(whole);
 }
 
@@ -138,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     step = (size_t)data[0] + 1;
     fuzz_head(p, size - 1, step);
+    fuzz_answer(p, size - 1, step);
     fuzz_chunked(p, size - 1, step);
     fuzz_query(p, size - 1);
     return 0;
