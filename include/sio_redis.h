@@ -47,6 +47,15 @@ void sio_redis_options_init(sio_redis_options *o);
 /* Makes an adapter for sio_options.adapter. 0, SIO_EINVAL, SIO_ENOMEM. */
 int  sio_redis_adapter(sio_adapter **out, const sio_redis_options *o);
 
+/* What such an adapter has done since it was made; any thread, as long as the server is there. */
+typedef struct sio_redis_stats {
+    uint64_t sent;                       /* messages handed to Redis */
+    uint64_t lost;                       /* messages the other servers did not get: Redis was away, refused or too slow */
+    uint64_t received;                   /* messages of other servers, without those for rooms that nobody here is in */
+    uint64_t requests;                   /* questions asked of the other servers */
+} sio_redis_stats;
+void sio_redis_stats_read(const sio_adapter *a, sio_redis_stats *out);
+
 #if defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

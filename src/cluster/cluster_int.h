@@ -71,6 +71,7 @@ struct cluster {
     pthread_mutex_t     ns_lock;         /* for adding */
 
     map                 requests;        /* cluster_request by id */
+    list                asked;           /* the same, in order */
     list                askers;          /* cluster_asker */
     unsigned            naskers;
     cluster_stats       stats;
@@ -133,10 +134,12 @@ struct cluster_request {
     uint64_t    clients, answers;        /* GATHER: as reported, and come */
     sio_remote *remote;
     loop_timer  timer;
-    list        link;                    /* private */
-    sio_str     verb, channel;           /* how it will be sent */
+    list        link;                    /* private from here on */
+    const char *verb;                    /* how it will be sent */
+    sio_str     channel;
     char       *held;                    /* the message, until the servers are counted */
     size_t      held_len;
+    bool        counting, gone;          /* Redis is asked; and meanwhile it ended */
 };
 
 /* NULL when it has been ended at once, with SIO_EUNAVAILABLE, SIO_ELIMIT or SIO_ENOMEM. ms 0: requests_timeout_ms. */
@@ -156,8 +159,9 @@ void cluster_request_answer(cluster_request *q, sio_val answer);
 void cluster_request_reported(cluster_request *q);
 void cluster_request_clients(cluster_request *q, uint64_t n);
 void cluster_request_client_answer(cluster_request *q, sio_val answer);
-/* Ends all. */
+/* Ends all; and, when no loop runs any more, forgets them: what they answer to is the server's. */
 void cluster_requests_end(cluster *c, int err);
+void cluster_requests_drop(cluster *c);
 
 /* ---- request.c: questions of others ---- */
 

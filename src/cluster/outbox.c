@@ -1,0 +1,121 @@
+/* Commands from any thread to the one connection, without a lock: a stack that loop 0 takes as a whole and turns round, so that
+ * what a turn brings leaves in one write. */
+#include "cluster/cluster_int.h"
+
+#include <stdlib.h>
+
+typedef struct outbox_item {
+    struct outbox_item *next;
+    size_t              bytes;
+    unsigned            argc;
+    sio_str             argv[];          /* and the texts behind it */
+} outbox_item;
+
+static size_t item_bytes(const sio_str *argv, unsigned argc)
+{
+    size_t n = sizeof(outbox_item) + argc * sizeof *argv;
+
+    for (unsigned i = 0; i < argc; i++)
+        n += argv[i].n;
+    return n;
+}
+
+static outbox_item *item_new(const sio_str *argv, unsigned argc)
+{
+    size_t bytes = item_bytes(argv, argc);
+    outbox_item *item = malloc(bytes);
+    char *p;
+
+    if (!item)
+        return NULL;
+    *item = (outbox_item){.bytes = bytes, .argc = argc};
+    p = (char *)&item->argv[argc];
+    for (unsigned i = 0; i < argc; i++) {
+        item->argv[i] = (sio_str){p, argv[i].n};
+        if (argv[i].n > 0)
+            memcpy(p, argv[i].p, argv[i].n);
+        p += argv[i].n;
+    }
+    return item;
+}
+
+static outbox_item *take_all(cluster *c)
+{
+    outbox_item *item = atomic_exchange_explicit(&c->outbox, NULL, memory_order_acquire), *oldest = NULL;
+
+    while (item) {
+        outbox_item *older = item->next;
+
+        item->next = oldest;
+        oldest = item;
+        item = older;
+    }
+    return oldest;
+}
+
+static int lost(cluster *c, int err)
+{
+    stat_add_shared(&c->stats.lost, 1);
+    return err;
+}
+
+/* Redis has refused it, or was lost meanwhile: it may have been done or not. */
+static void on_reply(void *arg, int err, const resp_val *v)
+{
+    cluster *c = arg;
+
+    if (err || v->kind == RESP_ERROR)
+        lost(c, err);
+}
+
+static void on_turn(void *arg)
+{
+    cluster *c = arg;
+
+    for (outbox_item *item = take_all(c), *next; item; item = next) {
+        next = item->next;
+        if (redis_command(c->commands, on_reply, c, item->argv, item->argc) < 0)
+            lost(c, 0);
+        else
+            stat_add(&c->stats.sent, 1);
+        atomic_fetch_sub_explicit(&c->outbox_bytes, item->bytes, memory_order_relaxed);
+        free(item);
+    }
+}
+
+static void put(cluster *c, outbox_item *item)
+{
+    outbox_item *head = atomic_load_explicit(&c->outbox, memory_order_relaxed);
+
+    do
+        item->next = head;
+    while (!atomic_compare_exchange_weak_explicit(&c->outbox, &head, item, memory_order_release,
+                                                  memory_order_relaxed));
+    /* Who finds something there knows that a turn is coming. */
+    if (!head && sio_post(c->io, 0, on_turn, c) < 0)
+        abort();
+}
+
+int cluster_send(cluster *c, const sio_str *argv, unsigned argc)
+{
+    size_t bytes = item_bytes(argv, argc), waiting;
+    outbox_item *item;
+
+    if (!atomic_load_explicit(&c->can_send, memory_order_relaxed))
+        return lost(c, SIO_EUNAVAILABLE);
+    waiting = atomic_fetch_add_explicit(&c->outbox_bytes, bytes, memory_order_relaxed);
+    if (waiting + bytes > c->opt.max_unsent || !(item = item_new(argv, argc))) {
+        atomic_fetch_sub_explicit(&c->outbox_bytes, bytes, memory_order_relaxed);
+        return lost(c, waiting + bytes > c->opt.max_unsent ? SIO_ELIMIT : SIO_ENOMEM);
+    }
+    put(c, item);
+    return 0;
+}
+
+void cluster_outbox_free(cluster *c)
+{
+    for (outbox_item *item = take_all(c), *next; item; item = next) {
+        next = item->next;
+        free(item);
+    }
+}
