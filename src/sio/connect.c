@@ -141,6 +141,19 @@ sio_socket *connect_new(client *c, sio_ns *ns, sio_str auth)
     return s;
 }
 
+sio_in *connect_keep(sio_socket *s, sio_str auth, const sio_bins *bins)
+{
+    sio_in in, *kept;
+
+    in_init(&in, s, auth, bins);
+    in.single = true;
+    kept = sio_keep(&in);
+    in_fini(&in);
+    if (!kept)
+        abort(); /* bounded by the size of a packet */
+    return kept;
+}
+
 void connect_start(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
 {
     sio_socket *s = connect_new(c, ns, auth);

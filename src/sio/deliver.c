@@ -6,7 +6,7 @@
 
 /* ---- events ---- */
 
-static bool event_is_good(sio_str args)
+bool event_is_good(sio_str args)
 {
     sio_str text, name;
     size_t at = 0;

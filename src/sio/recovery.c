@@ -38,7 +38,7 @@ unsigned recovery_home(const char *pid)
 
 void recovery_give_pid(sio_socket *s)
 {
-    if (!s->ns->recovery || !(s->pid = calloc(1, SIO_ID_LEN + 1)))
+    if (!s->ns->ns->io->opt.recovery_ms || !(s->pid = calloc(1, SIO_ID_LEN + 1)))
         return;
     rand_id(s->pid, SIO_ID_LEN);
     s->pid[0] = alphabet[s->ns->shard->index];
@@ -277,6 +277,8 @@ bool recovery_save(sio_socket *s, const char *reason)
     size_t size = s->ns->ns->table->opt.data_size;
     saved *v;
 
+    if (s->ns->ns->io->recovers_there && s->pid && is_recoverable(reason))
+        restored_keep(s);
     if (!r || !s->pid || !is_recoverable(reason) || !(v = calloc(1, sizeof *v)))
         return false;
     memcpy(v->pid, s->pid, SIO_ID_LEN);

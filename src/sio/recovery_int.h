@@ -48,6 +48,7 @@ typedef struct missed {
 /* A client that wants its state back, on its way between loops. */
 struct restore {
     loop_task task;
+    struct sio_restored *there; /* whose part it is, when the adapter keeps the log (restored.c) */
     sio_ns   *ns;
     sio_in   *in;               /* the kept CONNECT; belongs to the asking loop */
     unsigned  asker, at, hops;
@@ -71,5 +72,15 @@ void     recovery_saved_take(recovery *r, saved *v);
 void     recovery_saved_free(saved *v, ns_shard *ns);
 /* Tells the home of pid where its state lives now (RECOVERY_NOWHERE: it is void), unless that is this loop. */
 void     recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to);
+
+/* Whether the client of that state should get the event. */
+bool     recovery_is_for(const op *o, const saved *v);
+void     recovery_join_rooms(sio_socket *s, const saved *v);
+/* restored.c */
+void     restored_keep(sio_socket *s);
+void     restored_replay(sio_socket *s, struct sio_restored *r);
+void     restored_free(struct sio_restored *r);
+bool     restored_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid, sio_str offset);
+bool     restored_drop_task(loop_task *t);
 
 #endif

@@ -94,7 +94,7 @@ static bool lists_room_of(const sio_str *list, unsigned n, const saved *v)
     return false;
 }
 
-static bool is_for(const op *o, const saved *v)
+bool recovery_is_for(const op *o, const saved *v)
 {
     if (o->sel.skip && memcmp(o->sel.skip, v->id, SIO_ID_LEN) == 0)
         return false;
@@ -111,7 +111,7 @@ static size_t find_offset(const recovery *r, const restore *q, const saved *v)
     for (size_t i = r->last; i > r->first; i--) {
         const op *o = r->log[i - 1].o;
 
-        if (o->origin == q->origin && o->seq == q->seq && (!(o->flags & OP_ONE) || is_for(o, v)))
+        if (o->origin == q->origin && o->seq == q->seq && (!(o->flags & OP_ONE) || recovery_is_for(o, v)))
             return i;
     }
     return SIZE_MAX;
@@ -143,7 +143,7 @@ static void note_missed(const recovery *r, restore *q, size_t behind)
         const op *o = r->log[i].o;
         op *copy = NULL;
 
-        if (!is_for(o, q->found) || !o->parcel.head)
+        if (!recovery_is_for(o, q->found) || !o->parcel.head)
             continue;
         if ((o->flags & OP_ONE) && !(copy = op_copy(o, to, to == r->ns)))
             continue;
@@ -203,18 +203,23 @@ static void look(restore *q)
 
 /* ---- on the loop where it came back ---- */
 
-static void adopt(sio_socket *s, const saved *v)
+void recovery_join_rooms(sio_socket *s, const saved *v)
 {
     const char *p = v->rooms;
     unsigned i = 0;
     sio_str room;
 
+    while (next_room(v, &p, &i, &room))
+        room_join(s, room);
+}
+
+static void adopt(sio_socket *s, const saved *v)
+{
     memcpy(s->id, v->id, SIO_ID_LEN);
     memcpy(s->pid, v->pid, SIO_ID_LEN);
     memcpy(s->data, v->data, s->ns->ns->table->opt.data_size);
     s->recovered = true;
-    while (next_room(v, &p, &i, &room))
-        room_join(s, room);
+    recovery_join_rooms(s, v);
 }
 
 static void answer(restore *q)
@@ -248,7 +253,10 @@ void recovery_restore_free(restore *q, ns_shard *ns)
         recovery_saved_free(q->found, ns);
     free(q->missed);
     free(q->seen);
-    free(q);
+    if (q->there)
+        restored_free(q->there); /* q is a part of it */
+    else
+        free(q);
 }
 
 bool recovery_drop_task(loop_task *t)
@@ -260,7 +268,7 @@ bool recovery_drop_task(loop_task *t)
         return true;
     }
     if (t->fn != on_look && t->fn != on_answer)
-        return false;
+        return restored_drop_task(t);
     sio_release(q->in);
     recovery_restore_free(q, &q->ns->shard[q->at]);
     return true;
@@ -326,12 +334,12 @@ static void play_all(replay *p)
     for (size_t i = r->first; i < r->last; i++) {
         op *o = r->log[i].o;
 
-        if (!(o->flags & OP_ONE) && o->seq > p->q->seen[o->origin] && is_for(o, p->q->found))
+        if (!(o->flags & OP_ONE) && o->seq > p->q->seen[o->origin] && recovery_is_for(o, p->q->found))
             play(p, o);
     }
 }
 
-void recovery_replay(sio_socket *s, restore *q)
+static void replay_here(sio_socket *s, restore *q)
 {
     recovery *r = s->ns->recovery;
     replay p = {.s = s, .q = q, .sent = calloc(q->nmissed + r->last - r->first + 1, sizeof(op *))};
@@ -344,6 +352,14 @@ void recovery_replay(sio_socket *s, restore *q)
     for (size_t i = 0; i < p.n; i++)
         recovery_append(r, p.sent[i]);
     free(p.sent);
+}
+
+void recovery_replay(sio_socket *s, restore *q)
+{
+    if (q->there)
+        restored_replay(s, q->there);
+    else
+        replay_here(s, q);
     recovery_restore_free(q, s->ns);
 }
 
@@ -354,16 +370,12 @@ static bool text_of(sio_val auth, const char *key, sio_str *out)
     return sio_text(sio_get(auth, key), NULL, out); /* ours have no escapes */
 }
 
-bool recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
+static bool request_here(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid, sio_str offset)
 {
-    sio_val v = {.kind = SIO_JSON, .s = auth};
-    sio_str pid, offset;
     restore *q;
     sio_socket *s;
-    sio_in in;
 
-    if (!text_of(v, "pid", &pid) || !text_of(v, "offset", &offset) || pid.n != SIO_ID_LEN ||
-        recovery_home(pid.p) >= ns->io->nshards || !(q = calloc(1, sizeof *q)))
+    if (recovery_home(pid.p) >= ns->io->nshards || !(q = calloc(1, sizeof *q)))
         return false;
     if (!recovery_parse_offset(ns->io, offset, &q->origin, &q->seq)) {
         free(q);
@@ -376,12 +388,17 @@ bool recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
     q->ns = ns;
     q->asker = q->at = c->shard->index;
     memcpy(q->pid, pid.p, SIO_ID_LEN);
-    in_init(&in, s, auth, bins);
-    in.single = true;
-    q->in = sio_keep(&in);
-    in_fini(&in);
-    if (!q->in)
-        abort(); /* bounded by the size of a packet */
+    q->in = connect_keep(s, auth, bins);
     go(q, recovery_home(pid.p), on_look);
     return true;
+}
+
+bool recovery_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins)
+{
+    sio_val v = {.kind = SIO_JSON, .s = auth};
+    sio_str pid, offset;
+
+    if (!text_of(v, "pid", &pid) || !text_of(v, "offset", &offset) || pid.n != SIO_ID_LEN)
+        return false;
+    return (ns->io->recovers_there ? restored_request : request_here)(c, ns, auth, bins, pid, offset);
 }

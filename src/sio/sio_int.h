@@ -303,6 +303,8 @@ void connect_request(client *c, sio_str name, sio_str auth, const sio_bins *bins
 void connect_start(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins);
 /* A socket whose guards have not started. NULL: the client was closed. */
 sio_socket *connect_new(client *c, sio_ns *ns, sio_str auth);
+/* Its CONNECT, to go on with later. */
+sio_in *connect_keep(sio_socket *s, sio_str auth, const sio_bins *bins);
 /* Goes on with a kept CONNECT: r is what a recovered client gets back, NULL for a new session. Takes r. */
 void connect_resume(sio_in *in, restore *r);
 void connect_abandon(sio_socket *s);
@@ -444,6 +446,8 @@ void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins);
 /* Tells sio_on_any_outgoing. */
 void event_outgoing(sio_socket *s, const parcel *p);
 bool value_is_reserved_event(sio_val name);
+/* Whether it is the JSON of an event's array that may be sent. */
+bool event_is_good(sio_str args);
 
 /* ---- acknowledgements we wait for ---- */
 
