@@ -298,16 +298,16 @@ static void on_close(net_stream *stream, int err)
     http_conn_gone(c);
 }
 
-http_conn *http_conn_new(http_server *s, int fd)
+http_conn *http_conn_new(http_server *s, net_line line)
 {
     static const net_ops ops = {on_data, on_drain, on_close};
     http_conn *c = calloc(1, sizeof(*c));
 
     if (!c) {
-        loop_close(s->loop, fd);
+        net_line_drop(s->loop, line);
         return NULL;
     }
-    c->stream = net_adopt(s->net, fd, &ops, c);
+    c->stream = net_attach(s->net, line, &ops, c);
     if (!c->stream) {
         free(c);
         return NULL;

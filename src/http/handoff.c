@@ -8,7 +8,7 @@
 struct http_handover {
     loop_task    task;
     http_server *to;
-    int          fd;
+    net_line     line;
     bool         relayed;
     size_t       n;
     char         bytes[];
@@ -20,7 +20,7 @@ void http_handover_free(http_handover *h) { free(h); }
 static void on_arrival(loop_task *t)
 {
     http_handover *h = container_of(t, http_handover, task);
-    http_conn *c = http_conn_new(h->to, h->fd);
+    http_conn *c = http_conn_new(h->to, h->line);
 
     if (c) {
         c->relayed = h->relayed;
@@ -34,7 +34,7 @@ void http_handover_go(http_conn *c)
     http_handover *h = c->handover;
 
     c->handover = NULL;
-    h->fd = net_detach(c->stream);
+    h->line = net_detach(c->stream);
     http_conn_gone(c);
     loop_post(h->to->loop, &h->task);
 }

@@ -68,8 +68,8 @@ struct http_server {
 
 static inline http_conn *http_conn_of(http_req *r) { return container_of(r, http_conn, req); }
 
-/* Takes the descriptor over. NULL without memory. */
-http_conn *http_conn_new(http_server *s, int fd);
+/* Takes the connection over. NULL without memory. */
+http_conn *http_conn_new(http_server *s, net_line line);
 /* Reads p[0..n): requests are served as far as possible, the rest is kept. c may be gone afterwards. */
 void       http_conn_run(http_conn *c, char *p, size_t n);
 /* Bytes that wait in c->in can go on, though not inside this call. */

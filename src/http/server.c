@@ -42,7 +42,7 @@ const http_route *http_server_find(const http_server *s, const http1_request *he
 
 void http_server_take(http_server *s, int fd, char *p, size_t n)
 {
-    http_conn *c = http_conn_new(s, fd);
+    http_conn *c = http_conn_new(s, (net_line){.fd = fd});
 
     if (!c)
         return;
@@ -50,7 +50,7 @@ void http_server_take(http_server *s, int fd, char *p, size_t n)
     http_conn_run(c, p, n);
 }
 
-static void on_accept(void *ctx, int fd) { http_conn_new(ctx, fd); }
+static void on_accept(void *ctx, int fd) { http_conn_new(ctx, (net_line){.fd = fd}); }
 
 static void on_turn_end(loop_hook *h)
 {

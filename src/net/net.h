@@ -50,7 +50,8 @@ struct net_stream {
     struct net_chunk *tail;           /* private from here on: the write queue, a ring; NULL when empty */
     list              link;
     uint32_t          unsent;
-    int8_t            err;
+    int8_t            err : 7;
+    bool              secure : 1;     /* speaks TLS: there is more behind this structure (net/tls.h) */
     uint8_t           flags;
     uint16_t          chunks;         /* in the queue */
 };
@@ -59,8 +60,19 @@ struct net_stream {
 net_stream *net_adopt(net *n, int fd, const net_ops *ops, void *owner);
 /* Changes who gets the events, as when HTTP becomes WebSocket. */
 void net_give(net_stream *s, const net_ops *ops, void *owner);
-/* Gives the descriptor up, unread and unclosed; the stream is freed after this turn without on_close. */
-int  net_detach(net_stream *s);
+
+/* A connection without a stream, as it goes from loop to loop. */
+typedef struct tls_conn tls_conn;
+typedef struct net_line {
+    int       fd;
+    tls_conn *tls;                    /* NULL = plain */
+} net_line;
+/* Gives the connection up, unread and unclosed; the stream is freed after this turn without on_close. */
+net_line net_detach(net_stream *s);
+/* Takes it over, on this loop: as net_adopt, with what belongs to it. */
+net_stream *net_attach(net *n, net_line line, const net_ops *ops, void *owner);
+/* Closes a connection that nobody will take over. */
+void net_line_drop(loop *l, net_line line);
 
 /* Queues bytes [from, from + n) of b and takes a reference of its own. Never fails towards the caller:
  * trouble arrives as on_close. Ignored on a closing stream. */
@@ -70,6 +82,7 @@ void net_send_copy(net_stream *s, const void *p, size_t n);
 void net_flush(net_stream *s);
 size_t net_unsent(const net_stream *s);
 bool net_is_open(const net_stream *s); /* neither closing nor closed */
+bool net_is_secure(const net_stream *s); /* speaks TLS */
 /* True when bytes wait that the kernel did not take: a `volatile` packet would not leave at once. */
 bool net_is_blocked(const net_stream *s);
 

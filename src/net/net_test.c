@@ -453,7 +453,7 @@ static int detached = -1;
 static void detach_now(net_stream *s)
 {
     t.react = NULL;
-    detached = net_detach(s);
+    detached = net_detach(s).fd;
 }
 
 static void a_detached_descriptor_lives_on(void **state)

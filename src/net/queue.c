@@ -84,7 +84,7 @@ static void drop_first_chunk(net_stream *s)
     chunk_give(s->net, first);
 }
 
-static void consume(net_stream *s, size_t n)
+void net_queue_consume(net_stream *s, size_t n)
 {
     s->unsent -= (uint32_t)n;
     while (s->tail) {
@@ -105,7 +105,7 @@ static void consume(net_stream *s, size_t n)
 void net_queue_drop(net_stream *s)
 {
     if (s->tail)
-        consume(s, s->unsent);
+        net_queue_consume(s, s->unsent);
 }
 
 /* ---- sending ---- */
@@ -160,6 +160,28 @@ static size_t put_together(const net_stream *s, char *out)
     }
 }
 
+const char *net_queue_front(const net_stream *s, size_t max, size_t *n)
+{
+    const net_chunk *c = s->tail->next;
+    const net_entry *e = &c->e[c->at];
+    char *out = s->net->out;
+
+    *n = 0;
+    if (e->n >= max || e->n == s->unsent) {
+        *n = e->n < max ? e->n : max;
+        return e->b->p + e->from;
+    }
+    for (;; c = c->next) {
+        for (unsigned i = c->at; i < c->n && *n < max; i++) {
+            size_t part = c->e[i].n < max - *n ? c->e[i].n : max - *n;
+            memcpy(out + *n, c->e[i].b->p + c->e[i].from, part);
+            *n += part;
+        }
+        if (c == s->tail || *n == max)
+            return out;
+    }
+}
+
 /* One system call for as much as possible. *tried is what the kernel was offered. */
 static ssize_t send_front(net_stream *s, size_t *tried)
 {
@@ -183,6 +205,8 @@ static ssize_t send_front(net_stream *s, size_t *tried)
 
 int net_queue_flush(net_stream *s)
 {
+    if (s->secure)
+        return net_tls_flush(s);
     while (s->tail) {
         size_t tried;
         ssize_t n = send_front(s, &tried);
@@ -191,17 +215,14 @@ int net_queue_flush(net_stream *s)
         if (n > 0) {
             s->flags |= NET_PROGRESS;
             stat_add(&s->net->stats.bytes_out, (uint64_t)n);
-            consume(s, (size_t)n);
+            net_queue_consume(s, (size_t)n);
         }
         if (n < 0 || (size_t)n < tried) {
-            s->flags |= NET_BLOCKED;
-            net_stream_want(s);
+            net_stream_block(s, true);
             return 0;
         }
     }
-    if (s->flags & NET_BLOCKED) {
-        s->flags &= (uint8_t)~NET_BLOCKED;
-        net_stream_want(s);
-    }
+    if (s->flags & NET_BLOCKED)
+        net_stream_block(s, false);
     return 0;
 }

@@ -42,8 +42,18 @@ static void bury(net_stream *s)
     loop_kick(s->net->loop);
 }
 
+/* A connection that breaks off says no close_notify: the peer shall know that something is missing. */
+static void end_tls(net_stream *s)
+{
+    if (!s->tail)
+        net_tls_bye(s);
+    net_tls_free(net_tls_take(s));
+}
+
 static void end(net_stream *s, int err)
 {
+    if (s->secure)
+        end_tls(s);
     loop_unwatch(s->net->loop, &s->io);
     loop_close(s->net->loop, s->io.fd);
     bury(s);
@@ -52,18 +62,26 @@ static void end(net_stream *s, int err)
 
 /* The queue is empty. What the peer still sends is dropped until its end comes: closing over unread bytes
  * would send a reset, which may destroy what the peer has not read yet. */
-static void end_politely(net_stream *s)
+static void linger(net_stream *s, int err)
 {
     if (s->flags & NET_OVER) { /* the peer's end came first */
-        end(s, 0);
+        end(s, err);
         return;
     }
+    if (s->secure)
+        net_tls_free(net_tls_take(s));
     loop_shutdown(s->net->loop, s->io.fd);
-    s->flags &= (uint8_t)~(NET_PAUSED | NET_CLOSING);
+    s->flags &= (uint8_t)~(NET_PAUSED | NET_CLOSING | NET_BLOCKED);
     stay(s, &s->net->linger[0]);
     arm_timer(s->net);
-    tell_over(s, 0);
+    tell_over(s, err);
     net_stream_want(s);
+}
+
+static void end_politely(net_stream *s)
+{
+    if (!s->secure || net_tls_bye(s))
+        linger(s, 0);
 }
 
 static void fail(net_stream *s, int err)
@@ -82,13 +100,35 @@ static void flush(net_stream *s)
 
 /* ---- events ---- */
 
+/* A handshake goes on on a closing stream: what is queued waits for it. */
+static bool wants_read(const net_stream *s)
+{
+    if (!(s->flags & (NET_PAUSED | NET_CLOSING)))
+        return true;
+    return s->secure && !(s->flags & NET_PAUSED) && net_tls_shakes(s);
+}
+
+static bool wants_write(const net_stream *s)
+{
+    return s->secure ? net_tls_is_full(s) : s->flags & NET_BLOCKED;
+}
+
 void net_stream_want(net_stream *s)
 {
-    unsigned want = s->flags & NET_BLOCKED ? LOOP_WRITE : 0;
+    unsigned want = wants_write(s) ? LOOP_WRITE : 0;
 
-    if (!(s->flags & (NET_PAUSED | NET_CLOSING)))
+    if (wants_read(s))
         want |= LOOP_READ;
     loop_rewatch(s->net->loop, &s->io, want);
+}
+
+void net_stream_block(net_stream *s, bool on)
+{
+    if (on)
+        s->flags |= NET_BLOCKED;
+    else
+        s->flags &= (uint8_t)~NET_BLOCKED;
+    net_stream_want(s);
 }
 
 static void on_peer_end(net_stream *s)
@@ -107,12 +147,25 @@ static void on_peer_end(net_stream *s)
     net_stream_want(s);
 }
 
+static void on_readable_tls(net_stream *s)
+{
+    size_t n = net_tls_read(s);
+
+    if (n > 0 && !(s->flags & NET_CLOSING))
+        s->ops->on_data(s, s->net->in, n);
+}
+
 /* One read per event: the level-triggered loop comes back, and no peer keeps the others waiting. */
 static void on_readable(net_stream *s)
 {
     net *n = s->net;
-    ssize_t got = loop_read(n->loop, s->io.fd, n->in, NET_IN_SIZE);
+    ssize_t got;
 
+    if (s->secure) {
+        on_readable_tls(s);
+        return;
+    }
+    got = loop_read(n->loop, s->io.fd, n->in, NET_IN_SIZE);
     if (got == -EAGAIN)
         return;
     if (got > 0)
@@ -143,14 +196,12 @@ static void on_writable(net_stream *s)
 static void on_io(loop_io *io, unsigned events)
 {
     net_stream *s = container_of(io, net_stream, io);
-    bool reads;
 
     if (events & LOOP_WRITE && s->flags & NET_BLOCKED && !(s->flags & NET_FAILED))
         on_writable(s);
     if (s->flags & (NET_DEAD | NET_FAILED))
         return;
-    reads = !(s->flags & (NET_PAUSED | NET_CLOSING));
-    if (reads && events & (LOOP_READ | LOOP_ERROR))
+    if (wants_read(s) && events & (LOOP_READ | LOOP_ERROR))
         on_readable(s);
     else if (events & LOOP_ERROR)
         end(s, SIO_EIO);
@@ -177,6 +228,19 @@ void net_stream_mark(net_stream *s)
     loop_kick(n->loop);
 }
 
+/* The end that TLS has seen comes after the bytes before it, and not while nobody wants to read. */
+static void settle_tls(net_stream *s)
+{
+    int over = net_tls_over(s);
+
+    if (over < 0) {
+        net_queue_drop(s);
+        linger(s, over);
+    } else if (over > 0 && !(s->flags & (NET_PAUSED | NET_CLOSING))) {
+        on_peer_end(s);
+    }
+}
+
 static void settle(net_stream *s)
 {
     s->flags &= (uint8_t)~NET_DIRTY;
@@ -188,6 +252,8 @@ static void settle(net_stream *s)
         end(s, s->err);
     else if (s->flags & NET_CLOSING && !s->tail)
         end_politely(s);
+    else if (s->secure)
+        settle_tls(s);
 }
 
 static void free_dead(net *n)
@@ -293,22 +359,41 @@ void net_free(net *n)
 loop *net_loop(net *n) { return n->loop; }
 const net_stats *net_stats_of(const net *n) { return &n->stats; }
 
-net_stream *net_adopt(net *n, int fd, const net_ops *ops, void *owner)
+static net_stream *stream_new(net *n, net_line line, const net_ops *ops, void *owner)
 {
-    net_stream *s = malloc(sizeof(*s));
+    net_stream *s = malloc(line.tls ? net_tls_size() : sizeof(*s));
 
-    if (!s) {
-        loop_close(n->loop, fd);
+    if (!s)
         return NULL;
-    }
-    *s = (net_stream){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .net = n, .ops = ops, .owner = owner};
+    *s = (net_stream){.io = {.fd = line.fd, .want = LOOP_READ, .fn = on_io}, .net = n, .ops = ops, .owner = owner};
     if (loop_watch(n->loop, &s->io) < 0) {
-        loop_close(n->loop, fd);
         free(s);
         return NULL;
     }
     list_add_tail(&n->open, &s->link);
     return s;
+}
+
+net_stream *net_attach(net *n, net_line line, const net_ops *ops, void *owner)
+{
+    net_stream *s = stream_new(n, line, ops, owner);
+
+    if (!s)
+        net_line_drop(n->loop, line);
+    else if (line.tls)
+        net_tls_start(s, line.tls);
+    return s;
+}
+
+net_stream *net_adopt(net *n, int fd, const net_ops *ops, void *owner)
+{
+    return net_attach(n, (net_line){.fd = fd}, ops, owner);
+}
+
+void net_line_drop(loop *l, net_line line)
+{
+    loop_close(l, line.fd);
+    net_tls_free(line.tls);
 }
 
 void net_give(net_stream *s, const net_ops *ops, void *owner)
@@ -317,12 +402,16 @@ void net_give(net_stream *s, const net_ops *ops, void *owner)
     s->owner = owner;
 }
 
-int net_detach(net_stream *s)
+net_line net_detach(net_stream *s)
 {
+    net_line line = {.fd = s->io.fd};
+
+    if (s->secure)
+        line.tls = net_tls_take(s);
     loop_unwatch(s->net->loop, &s->io);
     s->flags |= NET_OVER;
     bury(s);
-    return s->io.fd;
+    return line;
 }
 
 /* ---- what the owner does ---- */
@@ -387,6 +476,7 @@ void net_flush(net_stream *s)
         flush(s);
 }
 
+bool net_is_secure(const net_stream *s) { return s->secure; }
 size_t net_unsent(const net_stream *s) { return s->unsent; }
 bool net_is_blocked(const net_stream *s) { return s->flags & NET_BLOCKED; }
 
@@ -404,6 +494,8 @@ void net_resume(net_stream *s)
         return;
     s->flags &= (uint8_t)~NET_PAUSED;
     net_stream_want(s);
+    if (s->secure && net_tls_over(s))
+        net_stream_mark(s); /* was seen before the pause */
 }
 
 /* READ stays wanted until the flush: when that sends all, lingering wants it again. */
