@@ -42,6 +42,7 @@
     COUNTER(dropped_slow, "dropped_total", "reason=\"slow\"", "Events not delivered.")                                 \
     COUNTER(dropped_unsent, "dropped_total", "reason=\"unsent\"", "Events not delivered.")                             \
     COUNTER(bad_packets, "bad_packets_total", "", "Connections closed for malformed packets.")                         \
+    COUNTER(refused_remote, "cluster_refused_total", "", "Malformed messages of other servers.")                       \
     COUNTER(bytes_in, "bytes_received_total", "", "Bytes read from connections.")                                      \
     COUNTER(bytes_out, "bytes_sent_total", "", "Bytes written to connections.")
 

@@ -38,4 +38,5 @@ void sio_stats_read(const sio_server *io, sio_stats *out)
     *out = (sio_stats){.turn_ms = {.bound = loop_turn_bound, .n = LOOP_TURN_BOUNDS}};
     for (unsigned i = 0; i < io->nshards; i++)
         add_shard(out, &io->shard[i]);
+    out->refused_remote = stat_get(&io->refused_remote);
 }
