@@ -23,13 +23,15 @@ bool event_is_good(sio_str args)
 static int deliver_emit(sio_ns *ns, const sio_op *o)
 {
     sio_val args = {.kind = SIO_JSON, .s = json_trim(o->args), .bins = o->bins};
-    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = ns->name, .args = &args, .n = 1, .whole = true, .offset = o->offset,
+    packet_out out = {.type = SIO_PACKET_EVENT, .nsp = ns->name, .args = &args, .n = 1, .whole = true,
                       .uncompressed = o->uncompressed};
     sio_broadcast_fn *taker = ns->table->on_broadcast;
     op i;
 
     if (o->others)
         return 0;
+    if (ns->io->recovers_there)
+        out.offset = o->offset;
     if (!event_is_good(o->args))
         return SIO_EINVAL;
     if (taker && taker(ns, o->room, o->nrooms, args))
