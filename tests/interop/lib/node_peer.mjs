@@ -21,13 +21,14 @@
  *     emit          {nsp, rooms, except, flags, args}            -> nothing
  *     gather        {nsp, rooms, except, flags, timeout, args}   -> {err, answers}        broadcast with acknowledgements
  *     call          {nsp, id, timeout, args}                     -> {err, answer}         of one socket, wherever it is
- *     fetch         {nsp, rooms, except, flags}                  -> {err, sockets: [{id, rooms, data, handshake}]}
+ *     fetch         {nsp, rooms, except, flags, timeout}         -> {err, sockets: [{id, rooms, data, handshake}]}
  *     join, leave   {nsp, rooms, except, flags, to: [room...]}   -> nothing
  *     kick          {nsp, rooms, except, flags, close}           -> nothing
  *     server-emit   {nsp, args}                                  -> nothing
  *     server-call   {nsp, args}                                  -> {err, answers}
  *     server-count  {nsp}                                        -> {err, count}
  *
+ * The timeout of fetch is for Node's sharded and streams adapters, which know no TIMEOUT_MS; others need not look at it.
  * err is null or a text; with one of the time-outs the answers that came are there. What other servers emit to this one:
  * "sse" (anything), "sse-ask" (is answered with {port, args}) and "sse-mute" (never answered). Each is told to the clients of
  * this server's "/ctl" as "heard" {nsp, args}, args with the event's name.
@@ -124,7 +125,7 @@ const ORDERS = {
     emit: async (order) => { whom(order).emit(...order.args); },
     gather: (order) => result(whom(order).timeout(order.timeout).emitWithAck(...order.args), "answers"),
     call,
-    fetch: (order) => result(whom(order).fetchSockets().then((sockets) =>
+    fetch: (order) => result((order.timeout ? whom(order).timeout(order.timeout) : whom(order)).fetchSockets().then((sockets) =>
         sockets.map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms], data, handshake }))), "sockets"),
     join: async (order) => { whom(order).socketsJoin(order.to); },
     leave: async (order) => { whom(order).socketsLeave(order.to); },

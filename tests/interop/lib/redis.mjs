@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import path from "node:path";
+import { createClient } from "redis";
 import { freePort, tempDir } from "./server.mjs";
 import { DEADLINE_MS, until, within } from "./wait.mjs";
 
@@ -62,6 +63,16 @@ export class Redis {
         }, "redis-server");
     }
 
+    /* The answer to a command, over one connection that is made with the first. */
+    async ask(...args) {
+        if (!this.client) {
+            this.client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
+            this.client.on("error", () => {});
+            await this.client.connect();
+        }
+        return this.client.sendCommand(args.map((a) => Buffer.isBuffer(a) ? a : String(a)));
+    }
+
     /* What redis-cli prints for a command; lines. Without output from a Redis that does not answer. */
     cli(...args) {
         return execFileSync("redis-cli", ["-p", String(this.port), ...args.map(String)],
@@ -87,6 +98,8 @@ export class Redis {
 
     /* Ends it: cleanly, or with SIGKILL. resume() starts it again. */
     async stop(signal = "SIGTERM") {
+        this.client?.destroy();
+        this.client = null;
         this.child.kill(signal);
         if (signal !== "SIGCONT")
             this.child.kill("SIGCONT"); /* a frozen one too */

@@ -1,0 +1,28 @@
+/* A cluster of Node's socket.io and ours over sharded pub/sub (Redis 7), in all three ways to subscribe. What is tested for
+ * every adapter is in lib/mixed.mjs. */
+
+import { after, before, describe } from "node:test";
+import {
+    Redis, SKIP, acknowledgements, broadcasts, closeAll, frozen, garbage, killed, redisAway, servers, sockets, withCluster,
+} from "./lib/mixed.mjs";
+
+describe("sharded adapter", { skip: SKIP }, () => {
+    let redis;
+    before(async () => { redis = await Redis.start(); });
+    after(async () => { closeAll(); await redis?.stop(); });
+
+    for (const mode of ["sharded-dynamic", "sharded-dynamic-private", "sharded-static"]) {
+        withCluster(mode, mode, () => redis, (c) => {
+            broadcasts(c);
+            acknowledgements(c);
+            sockets(c);
+            servers(c);
+            if (mode === "sharded-dynamic") {
+                frozen(c);
+                killed(c);
+                redisAway(c);
+            }
+        });
+    }
+    withCluster("garbage", "sharded-dynamic", () => redis, (c) => garbage(c, { channels: (key) => [`${key}#/#`] }), ["c", "c"]);
+});
