@@ -111,7 +111,8 @@ typedef struct sio_options {
     void       *context;                 /* yours, see sio_context */
     const char *node;                    /* 4 characters of A-Z a-z 0-9 - _ that no other server of the cluster has; they stand in
                                           * every session id; NULL = random */
-    struct sio_adapter *adapter;         /* joins a cluster, see sio_redis.h; NULL = alone. The server's once it was made */
+    struct sio_adapter *adapter;         /* joins a cluster, see sio_redis.h; NULL = alone. The server's from sio_server_new on, even if
+                                          * that fails */
 } sio_options;
 
 void        sio_options_init(sio_options *o); /* fills size and the defaults named above */

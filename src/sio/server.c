@@ -154,15 +154,21 @@ static int init_shards(sio_server *io, const loop_maker *maker)
     return err;
 }
 
+static void free_adapter(sio_adapter *a)
+{
+    if (a)
+        a->ops->free(a);
+}
+
 int server_new_on(sio_server **out, const sio_options *o, const loop_maker *maker)
 {
     sio_server *io;
     int err;
 
-    if (!options_are_sane(o))
-        return SIO_EINVAL;
-    if (!(io = calloc(1, sizeof *io)))
-        return SIO_ENOMEM;
+    if (!options_are_sane(o) || !(io = calloc(1, sizeof *io))) {
+        free_adapter(o->adapter);
+        return options_are_sane(o) ? SIO_ENOMEM : SIO_EINVAL;
+    }
     pthread_mutex_init(&io->ns.lock, NULL);
     map_init(&io->ns.by_name, ns_key);
     list_init(&io->remotes);
@@ -210,8 +216,7 @@ void sio_server_free(sio_server *io)
 {
     if (!io)
         return;
-    if (io->opt.adapter) /* its connections are on the loops */
-        io->opt.adapter->ops->free(io->opt.adapter);
+    free_adapter(io->opt.adapter); /* before the loops: its connections are on them */
     remote_drop_all(io);
     for (unsigned i = 0; io->shard && i < io->nshards; i++)
         shard_fini(&io->shard[i]);
