@@ -26,6 +26,9 @@ typedef struct app_options {
     bool                demo;
     uint32_t            typing_ttl_ms; /* how long somebody types who says nothing more */
     int64_t             chat_max_content; /* characters of a message; the catalogue has the most that can be set */
+    int64_t             chat_gap_ms;   /* in a cluster: how long a missing entry of a room's log is waited for */
+    int64_t             chat_check_ms; /* in a cluster: the database is asked how far a quiet room's log goes */
+    int64_t             recovery_ms;   /* sio_options.recovery_ms */
     bool                presence_everyone;    /* everybody hears of everybody; else followers and subscribers do */
     int64_t             presence_grace_ms;    /* a user is offline so long after the last socket has gone */
     int64_t             presence_interval_ms; /* between two presence:update of one user */
@@ -47,6 +50,7 @@ typedef struct app {
     sio_server *io;
     sio_ns     *ns; /* "/" */
     struct chat     *chat;     /* chat/chat_typing.c */
+    struct chat_relay *relay;  /* chat/chat_relay.c; NULL without redis_url */
     struct presence *presence; /* presence/ */
     struct party    *party;    /* party/ */
     struct tokens   *tokens;   /* auth/tokens.c */

@@ -7,6 +7,10 @@
 
 #define APP_STATS(COUNTER, GAUGE)                                                                                  \
     COUNTER(messages, "messages_total", "", "Chat messages saved.")                                                \
+    COUNTER(chat_fetched, "chat_fetched_total", "",                                                               \
+            "Log entries of chat rooms read from the database since no other server brought them.")               \
+    COUNTER(chat_skipped, "chat_skipped_total", "", "Holes in logs of chat rooms that the database could not fill.") \
+    COUNTER(chat_refused, "chat_refused_total", "", "Log entries of chat rooms from other servers that cannot be true.") \
     COUNTER(token_missing, "auth_failures_total", "reason=\"missing\"", "Connections refused for their token.")    \
     COUNTER(token_invalid, "auth_failures_total", "reason=\"invalid\"", "Connections refused for their token.")
 

@@ -76,7 +76,15 @@ int chat_attach(app *a)
     };
     int err = chat_typing_attach(a);
 
+    if (err == 0)
+        err = chat_relay_attach(a);
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && err == 0; i++)
         err = sio_on(a->ns, routes[i].event, routes[i].fn);
     return err;
+}
+
+void chat_detach(app *a)
+{
+    chat_relay_detach(a);
+    chat_typing_detach(a);
 }

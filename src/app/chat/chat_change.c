@@ -50,6 +50,15 @@ static int change_run(chat_op *o, db_conn *c, int (*store)(db_conn *, chat_chang
     return err < 0 ? err : change_refuse(o);
 }
 
+static void change_tell(chat_op *o, chat_event event, bool added)
+{
+    const chat_change *ch = &change_of(o)->ch;
+    chat_change_val v;
+
+    if (!ch->repeated)
+        chat_tell(o->ns, &o->room, event, ch->seq, chat_change_val_make(&v, event, ch, added));
+}
+
 /* ---- chat:edit {roomId, messageId, content} --------------------------------------------------------- */
 
 static int edit_check(chat_op *o)
@@ -72,18 +81,7 @@ static int edit_check(chat_op *o)
 
 static int edit_run(chat_op *o, db_conn *c) { return change_run(o, c, chat_store_edit); }
 
-static void edit_committed(chat_op *o)
-{
-    const chat_change *ch = &change_of(o)->ch;
-    char at[APP_ISO_SIZE];
-
-    if (ch->repeated)
-        return;
-    app_iso(ch->at_ms, at);
-    sio_emit(sio_to(o->ns, o->room.name), out_chat_message_edited,
-             sio_obj("roomId", o->room.id, "messageId", ch->message_id, "seq", ch->seq, "userId", ch->user_id,
-                     "content", ch->content, "editedAt", (const char *)at));
-}
+static void edit_committed(chat_op *o) { change_tell(o, CHAT_EDITED, false); }
 
 static void edit_answer(chat_op *o)
 {
@@ -116,18 +114,7 @@ static int delete_check(chat_op *o)
 
 static int delete_run(chat_op *o, db_conn *c) { return change_run(o, c, chat_store_delete); }
 
-static void delete_committed(chat_op *o)
-{
-    const chat_change *ch = &change_of(o)->ch;
-    char at[APP_ISO_SIZE];
-
-    if (ch->repeated)
-        return;
-    app_iso(ch->at_ms, at);
-    sio_emit(sio_to(o->ns, o->room.name), out_chat_message_deleted,
-             sio_obj("roomId", o->room.id, "messageId", ch->message_id, "seq", ch->seq, "userId", ch->user_id,
-                     "deletedAt", (const char *)at));
-}
+static void delete_committed(chat_op *o) { change_tell(o, CHAT_DELETED, false); }
 
 static void delete_answer(chat_op *o)
 {
@@ -185,18 +172,8 @@ static int unreact_check(chat_op *o)
 static int react_run(chat_op *o, db_conn *c) { return change_run(o, c, chat_store_react); }
 static int unreact_run(chat_op *o, db_conn *c) { return change_run(o, c, chat_store_unreact); }
 
-static void tell_reaction(chat_op *o, bool added)
-{
-    const chat_change *ch = &change_of(o)->ch;
-
-    if (!ch->repeated)
-        sio_emit(sio_to(o->ns, o->room.name), out_chat_reaction,
-                 sio_obj("roomId", o->room.id, "messageId", ch->message_id, "seq", ch->seq, "userId", ch->user_id,
-                         "emoji", ch->emoji, "added", added, "count", ch->count));
-}
-
-static void react_committed(chat_op *o) { tell_reaction(o, true); }
-static void unreact_committed(chat_op *o) { tell_reaction(o, false); }
+static void react_committed(chat_op *o) { change_tell(o, CHAT_REACTION, true); }
+static void unreact_committed(chat_op *o) { change_tell(o, CHAT_REACTION, false); }
 
 static void reaction_answer(chat_op *o)
 {

@@ -52,6 +52,9 @@ void chat_filler_tell(const chat_filler *f, sio_ns *ns, sio_str room_id)
 
     if (n > 0)
         chat_room_init(&room, room_id);
-    for (unsigned i = 0; i < n; i++)
-        sio_emit(sio_to(ns, room.name), out_chat_new_message, chat_val_make(&v, chat_page_at(f->page, i)));
+    for (unsigned i = 0; i < n; i++) {
+        const chat_message *m = chat_page_at(f->page, i);
+
+        chat_tell(ns, &room, CHAT_NEW_MESSAGE, m->seq, chat_val_make(&v, m));
+    }
 }

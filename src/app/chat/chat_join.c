@@ -3,7 +3,10 @@
  * The socket enters the room after it was found that it may, and before the history is read. So a message
  * that is committed meanwhile is in the history, or arrives as chat:new_message, or both (with the same id
  * and seq), but is never lost; and nobody hears a word of a room he may not enter. That takes two database
- * jobs, one after the other. */
+ * jobs, one after the other.
+ *
+ * In a cluster the first one also finds where the room's log is to begin on this server (chat_tell_from). Messages without
+ * numbers get them before that, since a history is not read out aloud. */
 #include "app/chat/chat_int.h"
 #include "app/parked.h"
 
@@ -22,9 +25,10 @@ typedef struct chat_join {
     chat_room   room;
     chat_door   door;    /* result of the access job, and again of the history job */
     bool        entered; /* was not in the room before */
+    bool        checked; /* the access job is done */
     chat_page  *page;    /* result of the history job */
     chat_filler fill;
-    bool        unfilled; /* result of the history job: messages need their numbers first */
+    bool        unfilled; /* result of either job: messages need their numbers first */
     unsigned    fills;
     parked_queue parked;
     struct chat_join *next;   /* in app_session.joining, while its access is checked */
@@ -118,17 +122,23 @@ static bool may_stay(const chat_join *j)
     return j->door.allowed || a->opt.demo;
 }
 
-static int history_run(db_job *job, db_conn *c)
+/* The user at the door, and whether messages of the room need their numbers. */
+static int look(chat_join *j, db_conn *c)
 {
-    chat_join *j = join_of(job);
     int err = chat_store_door(c, j->room.id, j->user->id, &j->door);
 
     j->unfilled = false;
-    if (err == 0 && !may_stay(j))
-        return 0;
-    if (err == 0 && j->door.exists && j->fills < FILLS_MAX)
+    if (err == 0 && may_stay(j) && j->door.exists && j->fills < FILLS_MAX)
         err = chat_store_unfilled(c, j->room.id, &j->door, &j->unfilled, &j->fill.step.from_ms);
-    if (err < 0 || j->unfilled)
+    return err;
+}
+
+static int history_run(db_job *job, db_conn *c)
+{
+    chat_join *j = join_of(job);
+    int err = look(j, c);
+
+    if (err < 0 || j->unfilled || !may_stay(j))
         return err;
     if (!j->page && !(j->page = chat_page_new()))
         return SIO_ENOMEM;
@@ -208,57 +218,18 @@ static void history_start(chat_join *j)
     join_free(j);
 }
 
-/* ---- numbers for what others wrote into the room ---------------------------------------------------- */
-
-static int fill_run(db_job *job, db_conn *c) { return chat_filler_step(&join_of(job)->fill, c, join_of(job)->room.id); }
-
-static void fill_committed(db_job *job)
-{
-    chat_join *j = join_of(job);
-
-    chat_filler_tell(&j->fill, j->ns, j->room.id);
-}
-
-static void fill_done(db_job *job)
-{
-    chat_join *j = join_of(job);
-
-    if (!app_op_end(j->socket)) {
-        join_free(j);
-    } else if (job->err < 0) {
-        history_failed(j, job->err);
-        join_free(j);
-    } else if (j->fill.step.more) {
-        fill_start(j);
-    } else {
-        j->fills++;
-        history_start(j);
-    }
-}
-
-static void fill_start(chat_join *j)
-{
-    int err;
-
-    j->job = (db_job){.run = fill_run, .committed = fill_committed, .done = fill_done};
-    err = app_write(j->socket, &j->job);
-    if (err == 0)
-        return;
-    history_failed(j, err);
-    join_free(j);
-}
-
 /* ---- entering -------------------------------------------------------------------------------------- */
 
 static int enter(chat_join *j)
 {
-    int err;
+    bool was_in = sio_in_room(j->socket, j->room.name);
+    int err = was_in ? 0 : sio_join(j->socket, j->room.name);
 
-    if (sio_in_room(j->socket, j->room.name))
-        return 0;
-    err = sio_join(j->socket, j->room.name);
     if (err < 0)
         return err;
+    chat_tell_from(app_of(j->socket), &j->room, j->door.last_seq);
+    if (was_in)
+        return 0;
     j->entered = true;
     chat_tell_others(j->socket, out_chat_user_joined, &j->room);
     return 0;
@@ -282,24 +253,38 @@ static void join_enter(chat_join *j)
     join_free(j);
 }
 
+static bool is_alone(const chat_join *j)
+{
+    const app *a = sio_context(sio_ns_server(j->ns));
+
+    return !a->relay;
+}
+
 static int access_run(db_job *job, db_conn *c)
 {
     chat_join *j = join_of(job);
 
-    return chat_store_door(c, j->room.id, j->user->id, &j->door);
+    if (is_alone(j))
+        return chat_store_door(c, j->room.id, j->user->id, &j->door);
+    return look(j, c);
 }
 
-static void join_checked(chat_join *j)
+/* Takes j. */
+static void join_checked(chat_join *j, int err)
 {
+    parked *waiting = j->parked.first;
+
+    j->checked = true;
     joining_remove(j);
-    if (j->job.err < 0) {
-        app_refuse_fault(j->socket, j->in, j->job.err, "Failed to join room");
+    if (err < 0) {
+        app_refuse_fault(j->socket, j->in, err, "Failed to join room");
         join_free(j);
-    } else if (j->door.allowed) {
+    } else if (may_stay(j)) {
         join_enter(j);
     } else {
         join_refuse(j);
     }
+    parked_run(waiting);
 }
 
 static void access_done(db_job *job)
@@ -307,18 +292,81 @@ static void access_done(db_job *job)
     chat_join *j = join_of(job);
     parked *waiting = j->parked.first;
 
-    if (app_op_end(j->socket))
-        join_checked(j);
-    else
+    if (!app_op_end(j->socket)) {
         join_free(j);
-    parked_run(waiting);
+        parked_run(waiting);
+    } else if (job->err == 0 && j->unfilled) {
+        fill_start(j);
+    } else {
+        join_checked(j, job->err);
+    }
 }
+
+static void access_start(chat_join *j)
+{
+    int err;
+
+    j->job = (db_job){.run = access_run, .done = access_done};
+    err = app_read(j->socket, &j->job);
+    if (err < 0)
+        join_checked(j, err);
+}
+
+/* ---- numbers for what others wrote into the room, before or after entering ---------------------------- */
+
+static int fill_run(db_job *job, db_conn *c) { return chat_filler_step(&join_of(job)->fill, c, join_of(job)->room.id); }
+
+static void fill_committed(db_job *job)
+{
+    chat_join *j = join_of(job);
+
+    chat_filler_tell(&j->fill, j->ns, j->room.id);
+}
+
+static void fill_failed(chat_join *j, int err)
+{
+    if (!j->checked) {
+        join_checked(j, err);
+        return;
+    }
+    history_failed(j, err);
+    join_free(j);
+}
+
+static void fill_done(db_job *job)
+{
+    chat_join *j = join_of(job);
+    parked *waiting = j->checked ? NULL : j->parked.first;
+
+    if (!app_op_end(j->socket)) {
+        join_free(j);
+        parked_run(waiting);
+    } else if (job->err < 0) {
+        fill_failed(j, job->err);
+    } else if (j->fill.step.more) {
+        fill_start(j);
+    } else {
+        j->fills++;
+        (j->checked ? history_start : access_start)(j);
+    }
+}
+
+static void fill_start(chat_join *j)
+{
+    int err;
+
+    j->job = (db_job){.run = fill_run, .committed = fill_committed, .done = fill_done};
+    err = app_write(j->socket, &j->job);
+    if (err < 0)
+        fill_failed(j, err);
+}
+
+/* ---- the event -------------------------------------------------------------------------------------- */
 
 void chat_on_join(sio_socket *s, sio_in *in)
 {
     sio_in *kept = sio_keep(in);
     chat_join *j;
-    int err;
 
     if (!kept) {
         app_refuse_fault(s, in, SIO_ENOMEM, "Failed to join room");
@@ -327,17 +375,11 @@ void chat_on_join(sio_socket *s, sio_in *in)
     j = join_new(s, kept);
     if (!j)
         return;
-    if (app_of(s)->opt.demo) {
+    if (app_of(s)->opt.demo && is_alone(j)) {
+        j->checked = true;
         join_enter(j);
         return;
     }
-    j->job.run = access_run;
-    j->job.done = access_done;
-    err = app_read(s, &j->job);
-    if (err == 0) {
-        joining_add(j);
-        return;
-    }
-    app_refuse_fault(s, kept, err, "Failed to join room");
-    join_free(j);
+    joining_add(j);
+    access_start(j);
 }

@@ -146,7 +146,7 @@ static void send_committed(chat_op *o)
     if (send_of(o)->repeated)
         return;
     app_count(a, messages);
-    sio_emit(sio_to(o->ns, o->room.name), out_chat_new_message, chat_val_make(&v, &send_of(o)->m));
+    chat_tell(o->ns, &o->room, CHAT_NEW_MESSAGE, send_of(o)->m.seq, chat_val_make(&v, &send_of(o)->m));
 }
 
 static void send_answer(chat_op *o)

@@ -73,7 +73,7 @@ int chat_typing_attach(app *a)
     return 0;
 }
 
-void chat_detach(app *a)
+void chat_typing_detach(app *a)
 {
     for (unsigned i = 0; a->chat && i < a->chat->n; i++) {
         list_each (it, &a->chat->loop[i].list)
