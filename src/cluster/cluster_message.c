@@ -286,3 +286,24 @@ int message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str t
             return err;
     return read_data(d, json, m);
 }
+
+int message_peer_next(message_decoder *d, const cluster_message *m, size_t *at, sio_peer *p)
+{
+    wanted w[] = {{"id"}, {"handshake"}, {"rooms"}, {"data"}};
+    sio_str item;
+    int err;
+
+    if (!json_next(m->packet, at, NULL, &item))
+        return 0;
+    *p = (sio_peer){.handshake = sio_null, .shown = sio_null};
+    if (READ_MEMBERS(item, w) < 0)
+        return SIO_EPARSE;
+    if ((err = read_id(d, w[0].raw, &p->id)) < 0 ||
+        (w[2].raw.p && (err = classic_read_list(&d->strings, w[2].raw, &p->rooms, &p->nrooms)) < 0))
+        return err;
+    if (w[1].raw.p)
+        p->handshake = (sio_val){.kind = SIO_JSON, .s = w[1].raw, .bins = &m->bins};
+    if (w[3].raw.p)
+        p->shown = (sio_val){.kind = SIO_JSON, .s = w[3].raw, .bins = &m->bins};
+    return 1;
+}

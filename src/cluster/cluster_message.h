@@ -64,6 +64,9 @@ int  message_decode(message_decoder *d, sio_str payload, cluster_message *m);
 /* Reads the fields of an entry of a stream: type in decimal, data as JSON text or base64 of msgpack (p NULL: none). Errors as
  * above. */
 int  message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data, cluster_message *m);
+/* One socket of a FETCH_RESPONSE, at position *at of m->packet (start with 0): 1, 0 behind the last, SIO_EPARSE, SIO_ENOMEM.
+ * Room names are in d. */
+int  message_peer_next(message_decoder *d, const cluster_message *m, size_t *at, sio_peer *p);
 
 /* ---- writing ------------------------------------------------------------------------------------------ */
 
