@@ -143,6 +143,9 @@ static void set_app_options(app_options *o, const serve *s)
     o->token_notice_ms = c->jwt_expiry_notice;
     o->token_revocation_ms = c->jwt_revocation_ttl;
     o->chat_max_content = c->chat_max_content;
+    o->chat_gap_ms = c->chat_gap_wait;
+    o->chat_check_ms = c->chat_check_interval;
+    o->recovery_ms = c->recovery_duration;
     o->typing_ttl_ms = (uint32_t)c->chat_typing_ttl;
     o->presence_everyone = c->presence_audience == AUTO ? s->demo : c->presence_audience == EVERYONE;
     o->presence_grace_ms = c->presence_grace;
