@@ -62,6 +62,12 @@ typedef struct sio_cookie {
     int         max_age;                 /* seconds; 0 = not sent */
 } sio_cookie;
 
+/* The server speaks TLS (https, wss) by itself: PEM files, the certificate with its chain and the key without pass phrase.
+ * Both or none. */
+typedef struct sio_tls {
+    const char *cert_file, *key_file;
+} sio_tls;
+
 /* Hooks below Socket.IO; each may be NULL. `arg` is sio_options.hook_arg. They run on the loop that got the request. */
 typedef struct sio_hooks {
     /* Before all checks of every Engine.IO request: 0 goes on, SIO_ESTATE = this function has replied itself, any other
@@ -101,6 +107,7 @@ typedef struct sio_options {
     enum sio_parser parser;
     sio_cors    cors;
     sio_cookie  cookie;
+    sio_tls     tls;                     /* none: plain HTTP */
     const char *initial_packet;          /* sent as a message right behind the handshake; NULL */
     const char *client_dir;              /* directory of the JavaScript client bundles, NULL = not served */
     uint32_t    recovery_ms;             /* connection state recovery: how long a lost client may stay away; 0 = off */
@@ -116,7 +123,8 @@ typedef struct sio_options {
 } sio_options;
 
 void        sio_options_init(sio_options *o); /* fills size and the defaults named above */
-/* Makes a server; strings in options are copied. SIO_EINVAL names nothing: check ranges before. */
+/* Makes a server; strings in options are copied. SIO_EINVAL names nothing: check ranges before; what is wrong with a TLS
+ * file is logged. */
 int         sio_server_new(sio_server **out, const sio_options *o);
 /* Binds and listens without serving yet: 0 or SIO_EADDR. Called by sio_server_run when you did not. */
 int         sio_server_listen(sio_server *io);
@@ -130,6 +138,9 @@ int         sio_server_port(const sio_server *io); /* the port listened on; any 
 unsigned    sio_server_loops(const sio_server *io); /* any thread */
 const char *sio_node(const sio_server *io);        /* its node code, 4 characters; any thread */
 void       *sio_context(const sio_server *io);     /* sio_options.context; any thread */
+/* Reads the TLS files again: connections from now on are shown the certificate that is there, others live on. An error
+ * (SIO_EINVAL, the log says why; SIO_ESTATE without TLS) changes nothing. Any thread. */
+int         sio_server_reload_tls(sio_server *io);
 /* Engine.IO connections now, over all loops; any thread. */
 size_t      sio_clients_count(const sio_server *io);
 /* What was counted since the start, over all loops; any thread. */

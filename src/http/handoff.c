@@ -8,6 +8,7 @@
 struct http_handover {
     loop_task    task;
     http_server *to;
+    loop        *loop;  /* of `to`, which may be gone when the task is dropped */
     net_line     line;
     bool         relayed;
     size_t       n;
@@ -36,7 +37,18 @@ void http_handover_go(http_conn *c)
     c->handover = NULL;
     h->line = net_detach(c->stream);
     http_conn_gone(c);
-    loop_post(h->to->loop, &h->task);
+    loop_post(h->loop, &h->task);
+}
+
+bool http_drop_task(loop_task *t)
+{
+    http_handover *h = container_of(t, http_handover, task);
+
+    if (t->fn != on_arrival)
+        return false;
+    net_line_drop(h->loop, h->line);
+    free(h);
+    return true;
 }
 
 void http_handoff(http_req *r, http_server *to)
@@ -51,6 +63,7 @@ void http_handoff(http_req *r, http_server *to)
     }
     h->task.fn = on_arrival;
     h->to = to;
+    h->loop = to->loop;
     h->relayed = c->relayed;
     h->n = n;
     memcpy(h->bytes, c->start, n);

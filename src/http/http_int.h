@@ -56,6 +56,7 @@ struct http_server {
     loop          *loop;
     net_listener  *listener;
     http_options   options;
+    tls_server    *tls;           /* NULL = plain */
     http_route    *routes;
     size_t         nroutes, nconns;
     list           conns, ready;  /* ready: bytes are waiting in `in`, to be run when the turn ends */

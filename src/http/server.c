@@ -50,7 +50,16 @@ void http_server_take(http_server *s, int fd, char *p, size_t n)
     http_conn_run(c, p, n);
 }
 
-static void on_accept(void *ctx, int fd) { http_conn_new(ctx, (net_line){.fd = fd}); }
+static void on_accept(void *ctx, int fd)
+{
+    http_server *s = ctx;
+    net_line line = {.fd = fd};
+
+    if (s->tls && tls_server_line(s->tls, fd, &line) < 0)
+        loop_close(s->loop, fd);
+    else
+        http_conn_new(s, line);
+}
 
 static void on_turn_end(loop_hook *h)
 {
@@ -136,6 +145,7 @@ void http_server_drain(http_server *s)
     }
 }
 
+void http_server_secure(http_server *s, tls_server *t) { s->tls = t; }
 net *http_server_net(http_server *s) { return s->net; }
 void http_server_give(http_server *s, void *user) { s->user = user; }
 void *http_server_user(const http_server *s) { return s->user; }

@@ -51,7 +51,7 @@ handshake *handshake_new(shard *sh, http_req *r)
     h = malloc(sizeof *h + 2 * head->nheaders * sizeof(sio_str) + text_size(head) + strlen(address));
     if (!h)
         return NULL;
-    *h = (handshake){.refs = 1, .time = loop_wall(sh->loop), .pair = (sio_str *)(h + 1)};
+    *h = (handshake){.refs = 1, .time = loop_wall(sh->loop), .secure = http_is_secure(r), .pair = (sio_str *)(h + 1)};
     p = (char *)(h->pair + 2 * head->nheaders);
     h->url = (sio_str){put(&p, head->target), head->target.n};
     h->query = (sio_str){put(&p, head->query), head->query.n};
@@ -171,7 +171,8 @@ static void put_handshake(buf *out, const handshake *h, bool xdomain)
     put_time(out, h->time);
     buf_puts(out, "\"address\":");
     json_quote(out, h->address);
-    buf_printf(out, ",\"xdomain\":%s,\"secure\":false,\"url\":", xdomain ? "true" : "false");
+    buf_printf(out, ",\"xdomain\":%s,\"secure\":%s,\"url\":", xdomain ? "true" : "false",
+               h->secure ? "true" : "false");
     json_quote(out, h->url);
     buf_putc(out, ',');
     put_query(out, h->query);

@@ -85,7 +85,7 @@ static void drop_task(loop_task *t)
     if (t->fn == on_task)
         free(container_of(t, later, task));
     else if (!op_drop_task(t) && !gather_drop_task(t) && !fetch_drop_task(t) && !remote_drop_task(t) &&
-             !adapter_drop_task(t))
+             !adapter_drop_task(t) && !http_drop_task(t))
         recovery_drop_task(t);
 }
 

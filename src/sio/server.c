@@ -58,7 +58,7 @@ static bool options_are_sane(const sio_options *o)
     return o->size == sizeof *o && o->path && o->path[0] == '/' && o->port >= 0 && o->port < 65536 &&
            o->transports && o->ping_interval_ms && o->ping_timeout_ms && o->max_payload &&
            o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS &&
-           (!o->node || is_node_code(o->node));
+           !o->tls.cert_file == !o->tls.key_file && (!o->node || is_node_code(o->node));
 }
 
 /* A copy that lives as long as the server. */
@@ -124,6 +124,19 @@ static int make_path(sio_server *io)
     return 0;
 }
 
+static int take_tls(sio_server *io)
+{
+    sio_tls files = io->opt.tls;
+
+    io->opt.tls = (sio_tls){0};
+    return files.cert_file ? tls_server_new(&io->tls, files.cert_file, files.key_file) : 0;
+}
+
+int sio_server_reload_tls(sio_server *io)
+{
+    return io->tls ? tls_server_reload(io->tls) : SIO_ESTATE;
+}
+
 /* ---- making ---- */
 
 static sio_str ns_key(const void *object)
@@ -174,7 +187,7 @@ int server_new_on(sio_server **out, const sio_options *o, const loop_maker *make
     list_init(&io->remotes);
     io->recovers_there = o->recovery_ms && o->adapter && o->adapter->ops->persist;
     io->recovers_here = o->recovery_ms && !io->recovers_there;
-    if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0) {
+    if ((err = own_options(io, o)) == 0 && (err = make_path(io)) == 0 && (err = take_tls(io)) == 0) {
         take_node(io, o->node);
         engine_config(io);
         err = init_shards(io, maker);
@@ -225,6 +238,7 @@ void sio_server_free(sio_server *io)
     free(io->shard);
     free(io->peers);
     free_strings(io);
+    tls_server_free(io->tls);
     pthread_mutex_destroy(&io->ns.lock);
     free(io);
 }
@@ -338,6 +352,7 @@ int shard_init(sio_server *io, unsigned index)
         (err = http_server_new(&sh->http, sh->net, &http)) < 0)
         return err;
     http_server_give(sh->http, sh);
+    http_server_secure(sh->http, io->tls);
     io->peers[index] = sh->http;
     if ((err = bundle_routes(io, sh->http)) < 0)
         return err;

@@ -81,6 +81,7 @@ struct sio_server {
     char         *path, *own_strings[12];
     char          node[EIO_NODE_LEN + 1];
     const char  **origins;
+    tls_server   *tls;         /* NULL = plain */
     shard        *shard;
     unsigned      nshards;
     http_server **peers;
@@ -251,6 +252,7 @@ struct handshake {
     uint32_t refs;              /* plain: belongs to one loop */
     uint32_t npairs;
     int64_t  time;
+    bool     secure;            /* over TLS */
     sio_str  url, query, address;
     sio_str *pair;              /* names and values alternating */
 };
