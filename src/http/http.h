@@ -43,10 +43,10 @@ void http_server_free(http_server *s);
 int  http_server_route(http_server *s, http_route route);
 /* As net_listen; once per server. */
 int  http_server_listen(http_server *s, const char *host, int *port);
-/* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
-void http_server_drain(http_server *s);
 /* Connections that it accepts from now on speak TLS. t is yours and must outlive the server. */
 void http_server_secure(http_server *s, tls_server *t);
+/* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
+void http_server_drain(http_server *s);
 /* Serves a connection that is open already and whose peer has shown to be one of our servers: its requests are relayed
  * ones, in which HTTP_CLIENT_HEADER is believed. Everywhere else that header is taken out unseen. p[0..n) has been read already.
  * The descriptor is taken over. */
@@ -73,10 +73,10 @@ bool http_in_body(const http_req *r);
 void http_peer(http_req *r, char *out, size_t n);
 /* It came from another of our servers, by http_server_take. */
 bool http_is_relayed(const http_req *r);
-
-/* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length
 /* Its connection speaks TLS. */
 bool http_is_secure(const http_req *r);
+
+/* Replies and ends the request. `headers` are complete lines "Name: value\r\n". Added are Content-Length
  * (not for 204 and 304) and, when the connection ends with it, "Connection: close": the peer asked for
  * that, the server drains, the request was an upgrade, or too much of its body is still unread. HEAD gets
  * no body. Bytes are copied. */
@@ -88,6 +88,8 @@ void http_drop(http_req *r);
  * anew. Only inside on_request, before anything else was done. `to` belongs to another thread: its loop is
  * posted to. */
 void http_handoff(http_req *r, http_server *to);
+/* For loop_drop_tasks: true when t was a connection on its way, which is closed now. */
+bool http_drop_task(loop_task *t);
 
 /* Accepts an upgrade: writes status 101 with the given header lines and hands the stream over (net_give
  * was done). Bytes that came behind the head are passed to ops->on_data before this returns; the owner
@@ -98,6 +100,4 @@ net_stream *http_upgrade(http_req *r, sio_str headers, const net_ops *ops, void 
  * leaves no room for the worst case, which is a little more than the body. */
 int  http_compress(sio_str body, bool gzip, buf *out);
 
-/* For loop_drop_tasks: true when t was a connection on its way, which is closed now. */
-bool http_drop_task(loop_task *t);
 #endif

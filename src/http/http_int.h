@@ -55,8 +55,8 @@ struct http_server {
     void          *user;          /* http_server_give */
     loop          *loop;
     net_listener  *listener;
-    http_options   options;
     tls_server    *tls;           /* NULL = plain */
+    http_options   options;
     http_route    *routes;
     size_t         nroutes, nconns;
     list           conns, ready;  /* ready: bytes are waiting in `in`, to be run when the turn ends */
