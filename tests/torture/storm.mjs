@@ -20,10 +20,10 @@ import { SECRET, partyline, run, sql, tempDir } from "../interop/lib/server.mjs"
 import { userToken } from "../interop/lib/token.mjs";
 import { until, within } from "../interop/lib/wait.mjs";
 
-const ROOMS = ["room-1", "room-2", "room-3"];
+export const ROOMS = ["room-1", "room-2", "room-3"];
 const IN_FLIGHT = 4;
 const EMOJIS = ["🎉", "❤️", "👍"];
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /* ---- databases ------------------------------------------------------------------------------------------ */
 
@@ -45,7 +45,7 @@ export function postgresStore(dir) {
     };
 }
 
-async function seedStore(store, users) {
+export async function seedStore(store, users) {
     const migrated = await run(["migrate"], { ...store.env, JWT_SECRET: SECRET });
     assert.equal(migrated.code, 0, migrated.err);
     store.sql(`BEGIN; ${users.map((u) => `INSERT INTO users (id, firebase_id, email, username, created_at, updated_at)
@@ -60,14 +60,14 @@ async function seedStore(store, users) {
 
 /* ---- one device ----------------------------------------------------------------------------------------- */
 
-class Device {
-    constructor(server, userId, name, roomId, seed) {
+export class Device {
+    constructor(server, userId, name, roomId, seed, transports = ["websocket"]) {
         Object.assign(this, { userId, name, roomId, next: random(seed), n: 0, heard: [], problems: [] });
         this.outbox = new Map(); /* clientId -> content: sent or to be sent, not acknowledged */
         this.acked = new Map();  /* clientId -> the answer */
         this.model = new RoomModel(roomId, userId);
         this.counts = { retries: 0, refusals: 0, drops: 0 };
-        this.socket = client(server.url, { auth: { token: userToken(SECRET, userId) }, transports: ["websocket"], name,
+        this.socket = client(server.url, { auth: { token: userToken(SECRET, userId) }, transports, name,
             reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 150, timeout: 3000 });
         this.socket.inbox.push = () => {}; /* nobody takes from it */
         this.model.listen(this.socket);
@@ -185,7 +185,7 @@ class Device {
 }
 
 /* One message more in each room: the database writes in the order asked, so behind it comes nothing of what was on its way. */
-async function lastWords(devices) {
+export async function lastWords(devices) {
     for (const roomId of ROOMS) {
         const members = devices.filter((d) => d.roomId === roomId);
         const [speaker] = members;
@@ -256,6 +256,23 @@ function checkDevice(room, device) {
         assert.equal(JSON.stringify(unmine(message)), room.json.get(message.id), `${device.name} knows ${message.id} otherwise`);
 }
 
+/* What the devices noted against what the server says; throws what is wrong, gives the sums. */
+export async function checkAll(devices) {
+    const result = { acknowledged: 0, entries: 0, retries: 0, refusals: 0, drops: 0 };
+    for (const roomId of ROOMS) {
+        const members = devices.filter((d) => d.roomId === roomId);
+        const room = await readRoom(members[0].socket, roomId);
+        result.acknowledged += checkAcks(room, members);
+        result.entries += room.seq;
+        for (const device of members) {
+            checkDevice(room, device);
+            for (const key of Object.keys(device.counts))
+                result[key] += device.counts[key];
+        }
+    }
+    return result;
+}
+
 /* ---- the storm ------------------------------------------------------------------------------------------ */
 
 /* Something bad, once in a while. Gives the server that runs then. */
@@ -293,18 +310,7 @@ export async function storm({ seed, store, clients = 50, seconds = 10, think = 4
     await Promise.all(lives);
     await within(Promise.all(devices.map((d) => d.rest())), "the last acknowledgements", 60000);
     await lastWords(devices);
-    const result = { misfortunes, acknowledged: 0, entries: 0, retries: 0, refusals: 0, drops: 0 };
-    for (const roomId of ROOMS) {
-        const members = devices.filter((d) => d.roomId === roomId);
-        const room = await readRoom(members[0].socket, roomId);
-        result.acknowledged += checkAcks(room, members);
-        result.entries += room.seq;
-        for (const device of members) {
-            checkDevice(room, device);
-            for (const key of Object.keys(device.counts))
-                result[key] += device.counts[key];
-        }
-    }
+    const result = { misfortunes, ...await checkAll(devices) };
     closeAll();
     await server.stop();
     return result;
