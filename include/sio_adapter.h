@@ -106,6 +106,9 @@ int  sio_deliver_fetch(sio_ns *ns, const sio_op *op, sio_fetch_fn *fn, void *arg
 /* Another server's event for this one: the handler of sio_on_server runs. reply NULL: no answer is wanted; else it runs at most
  * once, with the first value the handler acks. On loop 0. False when there is no handler. */
 bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins, void (*reply)(void *arg, sio_val answer), void *arg);
+/* The same for one who must know when no answer will come: fns->on_answer (which may be called while this runs) at most once, then
+ * fns->on_end once, when it was acked or its handler let go of it. on_count is not called. */
+bool sio_deliver_server_call(sio_ns *ns, sio_str args, const sio_bins *bins, const sio_asked *fns, void *arg);
 /* Whether the room has a member on this server; true for every name that may be a socket's id. Any thread. */
 bool sio_has_room(sio_ns *ns, sio_str room);
 

@@ -64,6 +64,8 @@ int cluster_new(cluster **out, const cluster_kind *kind, const sio_redis_options
     map_init(&c->requests, request_key);
     list_init(&c->asked);
     list_init(&c->askers);
+    if (kind->making)
+        kind->making(c);
     *out = c;
     return 0;
 }
@@ -296,6 +298,7 @@ void cluster_stop(sio_adapter *a)
     if (c->stopped)
         return;
     cluster_requests_end(c, SIO_EUNAVAILABLE);
+    cluster_outbox_flush(c); /* there may be no other turn */
     each_ns(c, close_ns);
     if (c->kind->stopping)
         c->kind->stopping(c);

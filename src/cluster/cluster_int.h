@@ -37,8 +37,9 @@ typedef struct cluster_kind {
     unsigned    id_len;        /* of uids and request ids: 6 for classic, else 16 */
     bool        hex;           /* made of hexadecimal digits, else of [A-Za-z0-9_-] */
     bool        sharded_count; /* servers are counted by PUBSUB SHARDNUMSUB, else NUMSUB */
-    /* Each may be NULL. Makes names of channels; any thread. 0, SIO_ENOMEM. */
-    int       (*ns_init)(cluster_ns *ns);
+    /* Each may be NULL. */
+    void      (*making)(cluster *c);           /* it is made; no server yet */
+    int       (*ns_init)(cluster_ns *ns);      /* makes names of channels; any thread. 0, SIO_ENOMEM */
     void      (*ns_fini)(cluster_ns *ns);
     void      (*subscribe)(cluster_ns *ns);    /* once, when the namespace is there; subscriptions survive reconnects */
     void      (*unsubscribe)(cluster_ns *ns);  /* the server stops */
@@ -115,6 +116,8 @@ char *cluster_join(const sio_str *part, unsigned n);
  * thread sends leaves in order. Copies. 0; SIO_EUNAVAILABLE while Redis is away, SIO_ELIMIT over max_unsent, SIO_ENOMEM, and
  * then it has been counted as lost. */
 int  cluster_send(cluster *c, const sio_str *argv, unsigned argc);
+/* Hands Redis now what waits for the next turn. */
+void cluster_outbox_flush(cluster *c);
 /* When no loop runs any more. */
 void cluster_outbox_free(cluster *c);
 

@@ -68,10 +68,8 @@ static void on_reply(void *arg, int err, const resp_val *v)
         lost(c, err);
 }
 
-static void on_turn(void *arg)
+void cluster_outbox_flush(cluster *c)
 {
-    cluster *c = arg;
-
     for (outbox_item *item = take_all(c), *next; item; item = next) {
         next = item->next;
         if (redis_command(c->commands, on_reply, c, item->argv, item->argc) < 0)
@@ -81,6 +79,11 @@ static void on_turn(void *arg)
         atomic_fetch_sub_explicit(&c->outbox_bytes, item->bytes, memory_order_relaxed);
         free(item);
     }
+}
+
+static void on_turn(void *arg)
+{
+    cluster_outbox_flush(arg);
 }
 
 static void put(cluster *c, outbox_item *item)

@@ -103,24 +103,46 @@ int sio_deliver_fetch(sio_ns *ns, const sio_op *o, sio_fetch_fn *fn, void *arg)
 
 /* ---- events for the server itself ---- */
 
-bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins, void (*reply)(void *arg, sio_val answer),
-                              void *arg)
+static bool server_event(sio_ns *ns, sio_in *in)
 {
     const handler *h = NULL;
     size_t at = 0;
     sio_str name;
+
+    in->skip = 1;
+    in->wants_ack = in->reply != NULL;
+    in_index(in);
+    if (json_next(in->args.s, &at, NULL, &name) && in_name(in, name) &&
+        (h = map_get(&ns->table->server_events, in->event)))
+        h->server_fn(ns, in);
+    in_fini(in);
+    return h != NULL;
+}
+
+bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins, void (*reply)(void *arg, sio_val answer),
+                              void *arg)
+{
     sio_in in;
 
-    if (!event_is_good(args) || !json_next(json_trim(args), &at, NULL, &name))
+    if (!event_is_good(args))
         return false;
     in_init_for(&in, ns->io, json_trim(args), bins);
-    in.skip = 1;
     in.reply = reply;
     in.reply_arg = arg;
-    in.wants_ack = reply != NULL;
-    in_index(&in);
-    if (in_name(&in, name) && (h = map_get(&ns->table->server_events, in.event)))
-        h->server_fn(ns, &in);
-    in_fini(&in);
-    return h != NULL;
+    return server_event(ns, &in);
+}
+
+bool sio_deliver_server_call(sio_ns *ns, sio_str args, const sio_bins *bins, const sio_asked *fns, void *arg)
+{
+    sio_in in;
+
+    if (!event_is_good(args)) {
+        fns->on_end(arg);
+        return false;
+    }
+    in_init_for(&in, ns->io, json_trim(args), bins);
+    in.reply = fns->on_answer;
+    in.reply_end = fns->on_end;
+    in.reply_arg = arg;
+    return server_event(ns, &in);
 }

@@ -42,6 +42,8 @@ void in_index(sio_in *in)
 
 void in_fini(sio_in *in)
 {
+    if (in->reply_end && !in->acked)
+        in->reply_end(in->reply_arg); /* let go of without an answer */
     arena_fini(&in->arena);
 }
 
@@ -281,6 +283,8 @@ static int reply(sio_in *in, const sio_val *args, size_t n)
         return 0;
     in->acked = true;
     in->reply(in->reply_arg, n ? args[0] : sio_undefined);
+    if (in->reply_end)
+        in->reply_end(in->reply_arg);
     return 0;
 }
 

@@ -425,6 +425,7 @@ char *socket_data_shown(const sio_socket *s);
 struct sio_in {
     sio_socket *socket;         /* NULL: an event of another server */
     void      (*reply)(void *arg, sio_val answer); /* which waits for this, or NULL */
+    void      (*reply_end)(void *arg); /* nothing comes any more, or NULL */
     void       *reply_arg;
     sio_str     event;
     sio_val     args;           /* the JSON array behind this event */
