@@ -43,6 +43,7 @@ void http_conn_forget(http_conn *c)
     c->body = NULL;
     c->req.head = NULL;
     c->req.on_abort = NULL;
+    c->req.on_drain = NULL;
 }
 
 void http_conn_tell_abort(http_conn *c)
@@ -106,6 +107,7 @@ static void begin_request(http_conn *c, const http1_request *head)
     c->req.head = head;
     c->req.user = NULL;
     c->req.on_abort = NULL;
+    c->req.on_drain = NULL;
     c->keep_alive = head->keep_alive;
     c->is_head = sio_str_eq(head->method, sio_lit("HEAD"));
     c->is_upgrade = head->upgrade;
@@ -285,6 +287,8 @@ static void on_drain(net_stream *stream)
 
     if (c->handover)
         http_handover_go(c);
+    else if (c->req.on_drain)
+        c->req.on_drain(&c->req);
     else if (c->held_up)
         http_conn_schedule(c);
 }

@@ -17,6 +17,8 @@ typedef struct http_req {
     void                *user;        /* yours, NULL at first */
     /* Set it to learn that the peer went away before the reply; the request is gone when it returns. */
     void               (*on_abort)(struct http_req *r);
+    /* Behind http_reply_start: what was written has left, after http_is_blocked was true. */
+    void               (*on_drain)(struct http_req *r);
 } http_req;
 
 typedef struct http_route {
@@ -49,9 +51,9 @@ void http_server_secure(http_server *s, tls_server *t);
 void http_server_drain(http_server *s);
 /* Serves a connection that is open already and whose peer has shown to be one of our servers: its requests are relayed
  * ones, in which HTTP_CLIENT_HEADER is believed. Everywhere else that header is taken out unseen. p[0..n) has been read already.
- * The descriptor is taken over. */
+ * The stream is no longer yours. */
 #define HTTP_CLIENT_HEADER "Sio-Link-Client"
-void http_server_take(http_server *s, int fd, char *p, size_t n);
+void http_server_take(http_server *s, net_stream *stream, char *p, size_t n);
 net *http_server_net(http_server *s);
 /* A pointer of yours that rides on the server. */
 void http_server_give(http_server *s, void *user);
@@ -81,7 +83,15 @@ bool http_is_secure(const http_req *r);
  * that, the server drains, the request was an upgrade, or too much of its body is still unread. HEAD gets
  * no body. Bytes are copied. */
 void http_reply(http_req *r, int status, sio_str headers, sio_str body);
-/* Ends the request by dropping the connection, without a byte. on_abort is not called. */
+/* The same in pieces: the head now, with `length` as Content-Length, then so many bytes of body, with http_reply_more; the
+ * request is over, and gone, with the last of them, which is in http_reply_start when none are to come (length 0, HEAD, a status
+ * without body). True = it is over. Until then on_abort tells that the peer went away. */
+bool http_reply_start(http_req *r, int status, sio_str headers, uint64_t length);
+/* n: no more than what is left of the length. */
+bool http_reply_more(http_req *r, const char *p, size_t n);
+/* The peer does not take the answer as fast as it is written: wait for on_drain. */
+bool http_is_blocked(const http_req *r);
+/* Ends the request by dropping the connection, without a byte more. on_abort is not called. */
 void http_drop(http_req *r);
 
 /* Moves the connection, with the request unanswered, to the server of another loop, which sees the request

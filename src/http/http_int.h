@@ -40,6 +40,7 @@ typedef struct http_conn {
     http_handover *handover;      /* waits until all earlier replies have left */
     http1_chunked  chunks;
     uint64_t       left;          /* bytes of body to come (Content-Length), or skipped so far (chunked) */
+    uint64_t       answer_left;   /* bytes of an answer in pieces */
     uint32_t       head_n;        /* length of the head at start */
     uint8_t        state;
     bool           running : 1, dead : 1, paused : 1, in_head : 1;

@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "sio_err.h"
 
+#include <assert.h>
+
 /* ---- writing a head ---- */
 
 /* Room for the status line, Content-Length and Connection. */
@@ -26,12 +28,11 @@ static char *put_status_line(char *to, int status)
 
 static bool has_no_length(int status) { return status < 200 || status == 204 || status == 304; }
 
-/* A whole answer in one blob; `connection` is a complete line or empty. */
-static blob *render(int status, sio_str headers, sio_str connection, sio_str body, bool is_head)
+/* An answer in one blob, with all of its body or none; `connection` is a complete line or empty. */
+static blob *render(int status, sio_str headers, sio_str connection, uint64_t length, sio_str body)
 {
     bool bare = has_no_length(status);
-    size_t nbody = bare || is_head ? 0 : body.n;
-    blob *b = blob_new(FIXED_HEAD + headers.n + nbody);
+    blob *b = blob_new(FIXED_HEAD + headers.n + body.n);
     char *to;
 
     if (!b)
@@ -40,12 +41,12 @@ static blob *render(int status, sio_str headers, sio_str connection, sio_str bod
     to = put(to, headers);
     if (!bare) {
         to = put(to, sio_lit("Content-Length: "));
-        to += num_u64(body.n, to);
+        to += num_u64(length, to);
         to = put(to, sio_lit("\r\n"));
     }
     to = put(to, connection);
     to = put(to, sio_lit("\r\n"));
-    to = put(to, (sio_str){body.p, nbody});
+    to = put(to, body);
     b->n = (uint32_t)(to - b->p);
     return b;
 }
@@ -85,17 +86,19 @@ static void go_on(http_conn *c)
     http_conn_schedule(c);
 }
 
-void http_reply(http_req *r, int status, sio_str headers, sio_str body)
+static void send_answer(http_conn *c, int status, sio_str headers, uint64_t length, sio_str body)
 {
-    http_conn *c = http_conn_of(r);
-    bool close = must_close(c);
-    sio_str connection = close    ? sio_lit("Connection: close\r\n")
-                         : c->old ? sio_lit("Connection: keep-alive\r\n")
-                                  : sio_lit("");
+    sio_str connection = must_close(c) ? sio_lit("Connection: close\r\n")
+                         : c->old      ? sio_lit("Connection: keep-alive\r\n")
+                                       : sio_lit("");
 
-    if (!is_pending(c))
-        return;
-    send_and_drop(c->stream, render(status, headers, connection, body, c->is_head));
+    send_and_drop(c->stream, render(status, headers, connection, length, body));
+}
+
+static void end_request(http_conn *c)
+{
+    bool close = must_close(c);
+
     http_conn_forget(c);
     if (close) {
         c->state = HTTP_DONE;
@@ -104,6 +107,49 @@ void http_reply(http_req *r, int status, sio_str headers, sio_str body)
     } else {
         go_on(c);
     }
+}
+
+void http_reply(http_req *r, int status, sio_str headers, sio_str body)
+{
+    http_conn *c = http_conn_of(r);
+    bool bare = has_no_length(status) || c->is_head;
+
+    if (!is_pending(c))
+        return;
+    send_answer(c, status, headers, body.n, bare ? (sio_str){0} : body);
+    end_request(c);
+}
+
+bool http_reply_start(http_req *r, int status, sio_str headers, uint64_t length)
+{
+    http_conn *c = http_conn_of(r);
+
+    if (!is_pending(c))
+        return true;
+    send_answer(c, status, headers, length, (sio_str){0});
+    c->answer_left = has_no_length(status) || c->is_head ? 0 : length;
+    if (c->answer_left > 0)
+        return false;
+    end_request(c);
+    return true;
+}
+
+bool http_reply_more(http_req *r, const char *p, size_t n)
+{
+    http_conn *c = http_conn_of(r);
+
+    assert(n <= c->answer_left);
+    net_send_copy(c->stream, p, n);
+    c->answer_left -= n;
+    if (c->answer_left > 0)
+        return false;
+    end_request(c);
+    return true;
+}
+
+bool http_is_blocked(const http_req *r)
+{
+    return net_is_blocked(container_of(r, const http_conn, req)->stream);
 }
 
 void http_drop(http_req *r)
@@ -131,7 +177,7 @@ net_stream *http_upgrade(http_req *r, sio_str headers, const net_ops *ops, void 
     c->state = HTTP_DONE;
     if (!net_is_open(s))
         return NULL; /* on_close is on its way to c */
-    send_and_drop(s, render(101, headers, sio_lit(""), sio_lit(""), false));
+    send_and_drop(s, render(101, headers, sio_lit(""), 0, (sio_str){0}));
     net_give(s, ops, owner);
     if (c->paused)
         net_resume(s);

@@ -40,9 +40,9 @@ const http_route *http_server_find(const http_server *s, const http1_request *he
 
 /* ---- connections ---- */
 
-void http_server_take(http_server *s, int fd, char *p, size_t n)
+void http_server_take(http_server *s, net_stream *stream, char *p, size_t n)
 {
-    http_conn *c = http_conn_new(s, (net_line){.fd = fd});
+    http_conn *c = http_conn_new(s, net_detach(stream));
 
     if (!c)
         return;
