@@ -426,6 +426,8 @@ int config_check(const config *c, config_error *err)
                     origin_of(c, CONFIG_JWT_PUBLIC_KEY_FILE));
     if (!c->jwt_public_key_file && c->jwt_alg != 0)
         return fail(err, "%s: needs JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_ALG));
+    if (!c->tls_cert_file != !c->tls_key_file)
+        return fail(err, "TLS_CERT_FILE and TLS_KEY_FILE need each other");
     return 0;
 }
 

@@ -95,6 +95,7 @@ static void set_options(sio_options *o, serve *s, const char *client_dir)
     sio_options_init(o);
     o->host = c->host;
     o->port = (int)c->port;
+    o->tls = (sio_tls){c->tls_cert_file, c->tls_key_file};
     o->loops = (unsigned)c->loops;
     o->max_connections = (unsigned)c->max_connections;
     o->ping_interval_ms = (uint32_t)c->ping_interval;
@@ -195,8 +196,19 @@ static void stop(void *arg)
     sio_server_stop(s->io, (int)(left > least ? left : least));
 }
 
+static void reload(void *arg)
+{
+    serve *s = arg;
+
+    if (sio_server_reload_tls(s->io) == 0)
+        log_info("SIGHUP: connections from now on are shown the certificate that is in %s now", s->config->tls_cert_file);
+    else
+        log_error("SIGHUP: the certificate stays as it was");
+}
+
 static int run(serve *s)
 {
+    bool tls = s->config->tls_cert_file != NULL;
     const char *host = s->config->host ? s->config->host : "port";
     char port[16], shown[300], database[4200];
     int err = sio_server_listen(s->io);
@@ -205,13 +217,13 @@ static int run(serve *s)
     snprintf(shown, sizeof(shown), "%s %s", host, port);
     if (err < 0)
         return fault(shown, err == SIO_EADDR ? "cannot listen there; perhaps another program does" : sio_strerror(err));
-    if (stop_begin(&s->stopper, stop, s) < 0)
+    if (stop_begin(&s->stopper, stop, tls ? reload : NULL, s) < 0)
         return fault("signals", "cannot make a thread");
     s->has_stopper = true;
     config_url_mask(s->config->database_url, database, sizeof(database));
-    log_info("listening on %s, %u loops, %s", shown, sio_server_loops(s->io), database);
+    log_info("listening on %s%s, %u loops, %s", shown, tls ? " with TLS" : "", sio_server_loops(s->io), database);
     if (s->demo)
-        log_info("open http://localhost:%s", port);
+        log_info("open http%s://localhost:%s", tls ? "s" : "", port);
     if ((err = sio_server_run(s->io)) < 0)
         return fault("the server ended", sio_strerror(err));
     log_info("stopped");
@@ -238,7 +250,7 @@ int command_serve(const options *o)
     int code;
 
     log_setup((log_level)o->config.log_level, o->config.log_format ? log_json_sink : NULL);
-    stop_block();
+    stop_block(o->config.tls_cert_file);
     raise_descriptors();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* while there is one thread */
         return fault("libcurl", "cannot be used");

@@ -12,19 +12,21 @@
 
 static struct timespec first_signal; /* written before the handler that reads it is installed */
 
-static sigset_t stop_signals(void)
+static sigset_t stop_signals(bool reloads)
 {
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    if (reloads)
+        sigaddset(&set, SIGHUP);
     return set;
 }
 
-void stop_block(void)
+void stop_block(bool reloads)
 {
-    sigset_t set = stop_signals();
+    sigset_t set = stop_signals(reloads);
 
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -40,28 +42,41 @@ static void on_second_signal(int sig)
         _exit(1);
 }
 
+static void reload(stopper *s)
+{
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    s->on_reload(s->arg);
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+}
+
 static void *wait_for_signal(void *arg)
 {
     struct sigaction second = {.sa_handler = on_second_signal};
-    sigset_t set = stop_signals();
     stopper *s = arg;
+    sigset_t set = stop_signals(s->on_reload);
     int sig;
 
-    if (sigwait(&set, &sig) != 0)
-        return NULL;
+    do {
+        if (sigwait(&set, &sig) != 0)
+            return NULL;
+        if (sig == SIGHUP)
+            reload(s);
+    } while (sig == SIGHUP);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     clock_gettime(CLOCK_MONOTONIC, &first_signal);
     log_info("SIG%s: stopping; once more ends at once", sigabbrev_np(sig));
     sigaction(SIGTERM, &second, NULL);
     sigaction(SIGINT, &second, NULL);
+    sigdelset(&set, SIGHUP);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     s->on_stop(s->arg);
     return NULL;
 }
 
-int stop_begin(stopper *s, void (*on_stop)(void *arg), void *arg)
+int stop_begin(stopper *s, void (*on_stop)(void *arg), void (*on_reload)(void *arg), void *arg)
 {
     s->on_stop = on_stop;
+    s->on_reload = on_reload;
     s->arg = arg;
     return pthread_create(&s->thread, NULL, wait_for_signal, s) == 0 ? 0 : -1;
 }

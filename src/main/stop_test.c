@@ -14,7 +14,7 @@
 
 typedef struct job {
     int  told; /* a byte is written here when on_stop runs */
-    bool stuck;
+    bool stuck, reloads;
 } job;
 
 static void on_stop(void *arg)
@@ -27,8 +27,16 @@ static void on_stop(void *arg)
         pause();
 }
 
+static void on_reload(void *arg)
+{
+    job *j = arg;
+
+    if (write(j->told, "r", 1) != 1)
+        _exit(9);
+}
+
 /* A program that stops on a signal; ready to get one when this returns. */
-static pid_t start(bool stuck, int *told)
+static pid_t start(job how, int *told)
 {
     int ready[2], stopped[2];
     pid_t pid;
@@ -37,13 +45,13 @@ static pid_t start(bool stuck, int *told)
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(stopped), 0);
     if ((pid = fork()) == 0) {
-        job j = {.told = stopped[1], .stuck = stuck};
+        job j = {stopped[1], how.stuck, how.reloads};
         struct pollfd never = {.fd = stopped[0], .events = POLLIN};
         stopper s;
 
         log_setup(LOG_ERROR, NULL);
-        stop_block();
-        if (stop_begin(&s, on_stop, &j) < 0 || write(ready[1], "x", 1) != 1)
+        stop_block(j.reloads);
+        if (stop_begin(&s, on_stop, j.reloads ? on_reload : NULL, &j) < 0 || write(ready[1], "x", 1) != 1)
             _exit(8);
         poll(&never, 1, -1); /* the server's run: it ends when on_stop tells it to */
         stop_end(&s);
@@ -68,7 +76,7 @@ static long now_ms(void)
 static void one_signal_is_a_clean_end(int sig)
 {
     int told, status;
-    pid_t pid = start(false, &told);
+    pid_t pid = start((job){0}, &told);
 
     assert_int_equal(kill(pid, sig), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -89,7 +97,7 @@ static void a_later_signal_ends_at_once(void **state)
 {
     struct pollfd stopping;
     int told, status;
-    pid_t pid = start(true, &told);
+    pid_t pid = start((job){.stuck = true}, &told);
     long began = now_ms();
 
     (void)state;
@@ -107,11 +115,37 @@ static void a_later_signal_ends_at_once(void **state)
     close(told);
 }
 
+static void a_hangup_reloads_where_there_is_a_use_for_it(void **state)
+{
+    int told, status;
+    pid_t pid = start((job){.reloads = true}, &told);
+    char c;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kill(pid, SIGHUP), 0);
+        assert_int_equal(read(told, &c, 1), 1);
+        assert_int_equal(c, 'r');
+    }
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(read(told, &c, 1), 1);
+    assert_int_equal(c, 'x');
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(told);
+    pid = start((job){0}, &told);
+    assert_int_equal(kill(pid, SIGHUP), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
+    close(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sigterm_and_sigint_stop),
         cmocka_unit_test(a_later_signal_ends_at_once),
+        cmocka_unit_test(a_hangup_reloads_where_there_is_a_use_for_it),
     };
 
     return cmocka_run_group_tests_name("stop", tests, NULL, NULL);
