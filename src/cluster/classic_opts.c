@@ -228,7 +228,7 @@ static int put_member(buf *out, const char *head, sio_val v)
 
     if (err)
         return err;
-    if (v.kind == SIO_UNDEFINED || sio_kind_of(v) != SIO_OBJECT)
+    if (v.kind == SIO_UNDEFINED || v.kind == SIO_NULL)
         return buf_puts(out, "{}"); /* Node reads members of both without asking what they are */
     return classic_put_plain(out, v);
 }
