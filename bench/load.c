@@ -22,6 +22,7 @@ static const flag flags[] = {
     FLAG("label", 's', label, "name of the server, copied to the output"),
     FLAG("host", 's', host, "IPv4 address of the server"),
     FLAG("port", 'i', port, "its port"),
+    FLAG("port2", 'i', port2, "port of a second server of a cluster: every other client goes there"),
     FLAG("path", 's', path, "Socket.IO path"),
     FLAG("pid", 's', pids, "process ids of the server, comma between; descendants are found"),
     FLAG("cpu", 'i', cpu, "core to run on, -1 any"),
@@ -94,7 +95,8 @@ static void options_parse(options *o, int argc, char **argv)
 
 static void options_check(const options *o)
 {
-    bool ok = o->mode && o->port > 0 && o->port < 65536 && o->pids && o->clients > 0 && o->window > 0 &&
+    bool ok = o->mode && o->port > 0 && o->port < 65536 && o->port2 >= 0 && o->port2 < 65536 && o->pids &&
+              o->clients > 0 && o->window > 0 &&
               o->outstanding > 0 && o->outstanding <= 1024 && o->sources > 0 && o->sources < 255 &&
               o->payload >= 16 && o->payload <= 60000 && o->seconds > 0 && o->room_size >= 0 &&
               o->room_size <= o->clients && strlen(o->path) < 128;

@@ -33,7 +33,7 @@ typedef struct usage {
 typedef struct options {
     const char *host, *path, *mode, *label, *pids, *jwt_secret, *jwt_issuer, *jwt_audience;
     const char *ev_echo, *ev_join, *ev_say, *ev_heard, *ev_ready, *room_key, *room_prefix;
-    int port, cpu, sources;
+    int port, port2, cpu, sources; /* port2: where every other client goes, 0 = there is one server */
     int clients, window, outstanding, room_size, payload, idle_from, settle_ms;
     double rate, seconds, warmup;
 } options;

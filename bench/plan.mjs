@@ -15,6 +15,7 @@ const unlimited = {
 
 export const jwtSecret = 'bench-secret-of-thirty-two-bytes!';
 
+// `nodes` servers make a cluster: clients go to them in turn, and Redis' CPU is counted in.
 // `dir` is a fresh directory on the disk for each run, `build` the build directory, `here` is bench/.
 export const servers = {
   node: {
@@ -56,16 +57,44 @@ export const servers = {
       DATABASE_URL: `sqlite:${dir}/partyline.db`, ...unlimited,
     }),
   },
+  'node-two': {
+    family: 'cluster', title: 'two of socket.io on Node with @socket.io/redis-adapter, and Redis', redis: true, nodes: 2,
+    command: ({ here }) => ['node', `${here}/peers/node-echo.js`],
+    env: ({ redis }) => ({ REDIS_URL: redis }),
+  },
+  'libsio-two': {
+    family: 'cluster', title: 'two of libsio, one loop each, and Redis', redis: true, nodes: 2,
+    command: ({ build }) => [`${build}/examples/bench-server`],
+    env: ({ redis }) => ({ LOOPS: '1', REDIS_URL: redis }),
+  },
+  'node-chat-two': {
+    family: 'chat-cluster', title: 'two of node-chat with the Redis adapter and presence keys, one SQLite file, and Redis',
+    redis: true, nodes: 2,
+    command: ({ here }) => ['node', `${here}/peers/node-mission.js`],
+    env: ({ dir, redis }) => ({ JWT_SECRET: jwtSecret, DATABASE: `${dir}/node.db`, REDIS_URL: redis }),
+  },
+  'partyline-two': {
+    family: 'chat-cluster', title: 'two of partyline, one loop each, one SQLite file, and Redis', redis: true, nodes: 2,
+    command: ({ build }) => [`${build}/partyline`, 'serve', '--demo'],
+    env: ({ dir, redis }) => ({
+      JWT_SECRET: jwtSecret, HOST: '127.0.0.1', LOOPS: '1', LOG_LEVEL: 'warn', REDIS_URL: redis,
+      DATABASE_URL: `sqlite:${dir}/partyline.db`, ...unlimited,
+    }),
+  },
   'limit-chat': {
     family: 'chat', title: 'system calls alone, one fdatasync a turn',
     command: ({ build, dir }) => [`${build}/bench/bench-limit`, '--log', `${dir}/log`],
   },
 };
 
-// The sides of a comparison in each family: theirs, ours, the floor.
+// The sides of a comparison in each family: theirs, ours, the floor when there is one.
 export const sides = {
-  plain: { theirs: 'node', ours: 'libsio', floor: 'limit' },
-  chat: { theirs: 'node-chat', ours: 'partyline', floor: 'limit-chat' },
+  plain: { title: 'Echo and rooms', theirs: 'node', ours: 'libsio', floor: 'limit' },
+  chat: {
+    title: 'Chat, every message durable before it is heard', theirs: 'node-chat', ours: 'partyline', floor: 'limit-chat',
+  },
+  cluster: { title: 'Two servers and Redis: rooms', theirs: 'node-two', ours: 'libsio-two' },
+  'chat-cluster': { title: 'Two servers and Redis: chat', theirs: 'node-chat-two', ours: 'partyline-two' },
 };
 
 const cpu = { measure: 'cpu_us' };
@@ -132,5 +161,25 @@ export const tests = [
   {
     name: 'chat-paced', family: 'chat', ...cpu, title: 'chat at 300 messages/s, rooms of 100', clients: 1000,
     args: ['--mode', 'chat', '--room-size', '100', '--rate', '300', ...chat],
+  },
+  {
+    name: 'cluster-100', family: 'cluster', ...cpu, title: 'fan-out to 100, half on each server, 4 in flight', clients: 100,
+    args: ['--mode', 'fanout', '--outstanding', '4'],
+  },
+  {
+    name: 'cluster-1000', family: 'cluster', ...cpu, title: 'fan-out to 1000, half on each server, 4 in flight', clients: 1000,
+    args: ['--mode', 'fanout', '--outstanding', '4'],
+  },
+  {
+    name: 'cluster-paced', family: 'cluster', ...cpu, title: 'fan-out 50 messages/s to 1000, half on each server', clients: 1000,
+    args: ['--mode', 'fanout', '--rate', '50'],
+  },
+  {
+    name: 'cluster-chat', family: 'chat-cluster', ...cpu, title: 'chat, rooms of 100, half on each server, 32 in flight',
+    clients: 1000, args: ['--mode', 'chat', '--room-size', '100', '--outstanding', '32', ...chat],
+  },
+  {
+    name: 'cluster-chat-paced', family: 'chat-cluster', ...cpu, title: 'chat at 150 messages/s, rooms of 100, half on each server',
+    clients: 1000, args: ['--mode', 'chat', '--room-size', '100', '--rate', '150', ...chat],
   },
 ];

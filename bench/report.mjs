@@ -6,7 +6,7 @@ import { servers, sides } from './plan.mjs';
 
 const GENERATOR_FULL = 0.95;
 const QUIET_LOAD = 1;
-const packages = ['socket.io', 'ws', 'better-sqlite3'];
+const packages = ['socket.io', '@socket.io/redis-adapter', 'ws', 'better-sqlite3'];
 
 function median(values) {
   const sorted = values.filter((v) => v !== undefined).sort((a, b) => a - b);
@@ -57,10 +57,10 @@ function figures({ runs, tests }, family, present) {
     return [
       `${titleOf(runs, test)}, ${test.measure === 'rss_bytes' ? 'bytes' : 'µs'}`,
       ...names.map((name) => number(value(name))),
-      ratio(value(theirs), value(ours)), ratio(value(ours), value(floor)),
+      ratio(value(theirs), value(ours)), ...(floor ? [ratio(value(ours), value(floor))] : []),
     ];
   });
-  return table(['test', ...names, `${theirs} ÷ ${ours}`, `${ours} ÷ ${floor}`], rows);
+  return table(['test', ...names, `${theirs} ÷ ${ours}`, ...(floor ? [`${ours} ÷ ${floor}`] : [])], rows);
 }
 
 function latencies({ runs, tests }, family, present) {
@@ -118,7 +118,7 @@ export function report(facts) {
     const names = facts.present.filter((name) => servers[name].family === family);
     if (names.length === 0 || !facts.tests.some((test) => test.family === family)) continue;
     parts.push(
-      family === 'plain' ? '## Echo and rooms' : '## Chat, every message durable before it is heard',
+      `## ${sides[family].title}`,
       names.map((name) => `- **${name}**: ${servers[name].title}`).join('\n'),
       'Server CPU per operation (an echo, a delivery to one member, a connection); memory as resident bytes a'
         + ' connection.',

@@ -9,7 +9,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { jwtSecret, servers, tests } from './plan.mjs';
+import { jwtSecret, servers, sides, tests } from './plan.mjs';
 import { report } from './report.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -21,6 +21,7 @@ const { values: flags } = parseArgs({
   options: {
     build: { type: 'string', default: join(here, '..', 'build') },
     only: { type: 'string' },
+    family: { type: 'string' },
     servers: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     budget: { type: 'string', default: '560' },
@@ -35,6 +36,7 @@ function usage() {
   console.log(`bench/run [BUILD] [flags]
   --quick            one short round with fewer clients; for a look, not for figures
   --only A,B         only these tests: ${tests.map((t) => t.name).join(' ')}
+  --family A,B       only these families: ${Object.keys(sides).join(' ')}
   --servers A,B      only these servers: ${Object.keys(servers).join(' ')}
   --rounds N         runs of everything, medians are taken (3)
   --budget SECONDS   starts no further round that would end later (560)
@@ -103,14 +105,15 @@ function clientsOf(test) {
   return Math.min(wanted, hardLimit() - SPARE_DESCRIPTORS);
 }
 
-function loadArgs(test, server, port, pids) {
+function loadArgs(test, server, ports, pids) {
   const clients = clientsOf(test);
   const args = [
-    join(flags.build, 'bench', 'bench-load'), '--label', server, '--port', port, '--pid', pids.join(','),
+    join(flags.build, 'bench', 'bench-load'), '--label', server, '--port', ports[0], '--pid', pids.join(','),
+    ...(ports.length > 1 ? ['--port2', ports[1]] : []),
     '--clients', clients, '--seconds', flags.quick ? 1 : 2, '--warmup', flags.quick ? 0.5 : 1,
     '--idle-from', Math.round(clients / 7.5), '--settle-ms', flags.quick ? 500 : 1500, ...test.args,
   ];
-  if (test.family === 'chat') args.push('--jwt-secret', jwtSecret);
+  if (test.family.startsWith('chat')) args.push('--jwt-secret', jwtSecret);
   return args.map(String);
 }
 
@@ -121,6 +124,15 @@ async function generate(args) {
   const code = await child.ended;
   if (code !== 0) throw new Error(`the load generator ended with ${code}: ${child.errors.trim()}`);
   return JSON.parse(text);
+}
+
+function redisIsThere() {
+  try {
+    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function startRedis(core) {
@@ -136,15 +148,19 @@ async function runOne(test, name) {
   mkdirSync(flags.build, { recursive: true });
   const dir = mkdtempSync(join(flags.build, 'bench-data-'));
   const redis = server.redis ? await startRedis(0) : null;
-  const port = await freePort();
   const where = { here, build: flags.build, dir, redis: redis?.url };
-  const child = start(0, server.command(where), { ...server.env?.(where), PORT: String(port) }, 'ignore');
+  const children = [];
+  const ports = [];
   try {
-    await untilReady(child, port);
-    const pids = redis ? [child.pid, redis.child.pid] : [child.pid];
-    return { name: test.name, ...await generate(loadArgs(test, name, port, pids)) };
+    for (let i = 0; i < (server.nodes ?? 1); i++) {
+      ports.push(await freePort());
+      children.push(start(0, server.command(where), { ...server.env?.(where), PORT: String(ports[i]) }, 'ignore'));
+      await untilReady(children[i], ports[i]);
+    }
+    const pids = [...children, ...(redis ? [redis.child] : [])].map((child) => child.pid);
+    return { name: test.name, ...await generate(loadArgs(test, name, ports, pids)) };
   } finally {
-    await stop(child);
+    await Promise.all(children.map(stop));
     if (redis) await stop(redis.child);
     rmSync(dir, { recursive: true, force: true });
   }
@@ -167,16 +183,22 @@ function chosen(all, list) {
 // What there is to run, and what was left out and why.
 function plan() {
   const only = chosen(tests.map((t) => t.name), flags.only);
+  const families = chosen(Object.keys(sides), flags.family);
   const named = chosen(Object.keys(servers), flags.servers);
   const missing = [];
   const present = Object.keys(servers).filter((name) => {
     if (named ? !named.includes(name) : servers[name].optional) return false;
+    if (servers[name].redis && !redisIsThere()) {
+      missing.push(`${name}: redis-server is not installed`);
+      return false;
+    }
     const [program] = servers[name].command({ here, build: flags.build, dir: '', redis: '' });
     if (!program.includes('/') || existsSync(program)) return true;
     missing.push(`${name}: ${program} is not built`);
     return false;
   });
-  return { tests: tests.filter((t) => !only || only.includes(t.name)), present, missing };
+  const wanted = (test) => (!only || only.includes(test.name)) && (!families || families.includes(test.family));
+  return { tests: tests.filter(wanted), present, missing };
 }
 
 async function round(work, runs, number) {
@@ -185,7 +207,7 @@ async function round(work, runs, number) {
       const broken = (error) => ({ name: test.name, server: name, broken: error.message });
       const run = await runOne(test, name).catch(broken);
       runs.push({ ...run, round: number });
-      console.log(`${number}  ${test.name.padEnd(15)} ${name.padEnd(12)} ${run.broken ?? summary(run, test)}`);
+      console.log(`${number}  ${test.name.padEnd(18)} ${name.padEnd(13)} ${run.broken ?? summary(run, test)}`);
     }
   }
 }

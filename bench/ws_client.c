@@ -162,9 +162,15 @@ static void conn_bind(const gen *g, const conn *c, int fd)
         die("bind");
 }
 
+/* Of a cluster of two, every other client's. */
+static int conn_port(const gen *g, uint32_t index)
+{
+    return g->o->port2 > 0 && index % 2 == 1 ? g->o->port2 : g->o->port;
+}
+
 void gen_open(gen *g, uint32_t index)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)g->o->port)};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)conn_port(g, index))};
     conn *c = &g->conns[index];
     int on = 1;
 
@@ -214,7 +220,7 @@ static void conn_dialed(gen *g, conn *c)
     n = snprintf(req, sizeof(req),
                  "GET %s?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s:%d\r\nConnection: Upgrade\r\n"
                  "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-                 g->o->path, g->o->host, g->o->port, g->key);
+                 g->o->path, g->o->host, conn_port(g, c->index), g->key);
     conn_reserve(c, (size_t)n);
     memcpy(c->out, req, (size_t)n);
     c->out_len = (size_t)n;
