@@ -268,11 +268,8 @@ static void answer_fetch(cluster_ns *ns, const classic_message *m)
         cluster_asker_free(k);
 }
 
-/* Our own changes were made here before they were published, unlike in Node, which waits for them to come back. */
 static void take_change(cluster_ns *ns, const classic_message *m)
 {
-    if (sio_str_eq(m->uid, ns->uid))
-        return;
     if (m->by_sid)
         answer_fetch(ns, m); /* who it is, before it is gone */
     if (sio_deliver(ns->ns, &m->op) < 0)
@@ -330,6 +327,7 @@ static void answer_server_emit(cluster_ns *ns, const classic_message *m)
 
 static void take_request(cluster_ns *ns, const classic_message *m)
 {
+    /* Changes of rooms, too: they were made here before they were published; in Node, when they come back. */
     bool ours = sio_str_eq(m->uid, ns->uid) || (m->id.p && cluster_request_is_ours(ns->c, m->id));
 
     if (ours)
@@ -424,16 +422,22 @@ static void on_response(void *arg, sio_str channel, sio_str payload, sio_str pat
 
 /* ---- life ---- */
 
+/* Without memory a server would hear half of it, which is worse than none. A name that is taken is that of a namespace which
+ * was named after another one's channel; it hears what it can. */
+static void listen_to(cluster_ns *ns, redis_sub_kind kind, sio_str name, redis_message_fn *fn)
+{
+    if (redis_subscribe(ns->c->subs, kind, name, fn, NULL, ns) == SIO_ENOMEM)
+        abort();
+}
+
 static void subscribe(cluster_ns *base)
 {
-    classic_ns *ns = names_of(base);
-    redis *r = base->c->subs;
+    const classic_ns *ns = names_of(base);
 
-    if (redis_subscribe(r, REDIS_PATTERN, ns->pattern, on_broadcast, NULL, base) < 0 ||
-        redis_subscribe(r, REDIS_CHANNEL, ns->request, on_request, NULL, base) < 0 ||
-        redis_subscribe(r, REDIS_CHANNEL, ns->response, on_response, NULL, base) < 0 ||
-        redis_subscribe(r, REDIS_CHANNEL, ns->own, on_response, NULL, base) < 0)
-        abort(); /* names of channels; a server that hears half of it is worse */
+    listen_to(base, REDIS_PATTERN, ns->pattern, on_broadcast);
+    listen_to(base, REDIS_CHANNEL, ns->request, on_request);
+    listen_to(base, REDIS_CHANNEL, ns->response, on_response);
+    listen_to(base, REDIS_CHANNEL, ns->own, on_response);
 }
 
 static void unsubscribe(cluster_ns *base)

@@ -230,6 +230,7 @@ void sio_server_free(sio_server *io)
     if (!io)
         return;
     free_adapter(io->opt.adapter); /* before the loops: its connections are on them */
+    io->opt.adapter = NULL; /* what ends from here on is not told to others */
     remote_drop_all(io);
     for (unsigned i = 0; io->shard && i < io->nshards; i++)
         shard_fini(&io->shard[i]);
