@@ -1,11 +1,13 @@
 /* Guard, connect and disconnect, and the answers all modules give. */
 #include "app/app.h"
 #include "app/api/api.h"
+#include "app/bus/bus.h"
 #include "app/auth/tokens.h"
 #include "app/chat/chat.h"
 #include "app/notify/notify.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
+#include "app/session.h"
 #include "base/isotime.h"
 #include "base/log.h"
 
@@ -109,6 +111,17 @@ static const char *find_token(sio_socket *s, sio_in *in, sio_str *token)
     return "Invalid token";
 }
 
+/* A client recovered from another server has a user already, whose rooms it is in: nobody else may come back as that one. */
+static bool set_user(app_session *me, const jwt_user *from)
+{
+    app_user *before = me->user;
+    bool same = !before || sio_str_eq(before->id, from->id);
+
+    me->user = same ? app_user_new(from) : NULL;
+    app_user_drop(before);
+    return me->user != NULL;
+}
+
 static const char *admit(sio_socket *s, sio_in *in)
 {
     app *a = app_of(s);
@@ -130,8 +143,7 @@ static const char *admit(sio_socket *s, sio_in *in)
         app_count(a, token_invalid);
         return "Invalid token";
     }
-    app_session_of(s)->user = app_user_new(&user);
-    return app_session_of(s)->user ? NULL : "Server is out of memory";
+    return set_user(app_session_of(s), &user) ? NULL : "Invalid token";
 }
 
 static void on_guard(sio_socket *s, sio_in *in)
@@ -226,7 +238,8 @@ void app_fini(app *a)
 
 int app_attach(app *a, sio_server *io)
 {
-    sio_ns_options opt = {.data_size = sizeof(app_session), .on_free = on_free};
+    sio_ns_options opt = {.data_size = sizeof(app_session), .on_free = on_free, .data_show = session_show,
+                          .data_load = session_load};
     int err;
 
     a->io = io;
@@ -248,6 +261,8 @@ int app_attach(app *a, sio_server *io)
     if (err == 0)
         err = api_attach(a);
     if (err == 0)
+        err = bus_attach(a);
+    if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     if (limit_has_rates(a->opt.limits))
         sio_use_packet(a->ns, on_packet);
@@ -262,6 +277,7 @@ void app_detach(app *a)
     chat_detach(a);
     presence_detach(a);
     party_detach(a);
+    bus_detach(a);
 }
 
 /* ---- database jobs of a socket --------------------------------------------------------------------- */

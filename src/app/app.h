@@ -43,6 +43,8 @@ typedef struct app_options {
     const char         *node_code;       /* this server in the cluster: NODE_CODE_LEN characters, 0 byte behind */
     const char         *node_address;    /* "host:port" where the other servers reach it, or NULL */
     uint32_t            cluster_lease_ms; /* a server that is not heard of for so long is dead */
+    const char         *bus_channel, *bus_stream, *bus_group; /* the event bus (bus/bus.h); a name that is NULL: not used */
+    int64_t             bus_retry_ms;     /* how long a server may take for an entry of the stream */
 } app_options;
 
 typedef struct app {
@@ -55,6 +57,7 @@ typedef struct app {
     struct party    *party;    /* party/ */
     struct tokens   *tokens;   /* auth/tokens.c */
     struct shared   *shared;   /* shared.c; NULL without redis_url */
+    struct bus      *bus;      /* bus/ */
     app_cells  *cells; /* counters, see app_count */
 } app;
 

@@ -11,6 +11,8 @@
             "Log entries of chat rooms read from the database since no other server brought them.")               \
     COUNTER(chat_skipped, "chat_skipped_total", "", "Holes in logs of chat rooms that the database could not fill.") \
     COUNTER(chat_refused, "chat_refused_total", "", "Log entries of chat rooms from other servers that cannot be true.") \
+    COUNTER(bus_events, "bus_events_total", "", "Events of the event bus that were done.")                        \
+    COUNTER(bus_refused, "bus_refused_total", "", "Events of the event bus that cannot be done.")                 \
     COUNTER(token_missing, "auth_failures_total", "reason=\"missing\"", "Connections refused for their token.")    \
     COUNTER(token_invalid, "auth_failures_total", "reason=\"invalid\"", "Connections refused for their token.")
 

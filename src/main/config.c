@@ -1,6 +1,7 @@
 #include "main/config.h"
 
 #include "main/jwks_fetch.h"
+#include "redis/redis.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -414,7 +415,10 @@ static int check_key_set(const config *c, config_error *err)
 
 int config_check(const config *c, config_error *err)
 {
-    const char *url = c->database_url;
+    const char *url = c->database_url, *fault = c->redis_url ? redis_url_fault(c->redis_url) : NULL;
+
+    if (fault)
+        return fail(err, "%s: %s", origin_of(c, CONFIG_REDIS_URL), fault);
 
     if (!is_postgres(url) && !config_database_file(c))
         return fail(err, "%s: \"%.*s\" is neither sqlite:FILE nor postgres://USER@HOST/DATABASE",
@@ -497,7 +501,8 @@ void config_show(const config *c, const config_item *item, char *out, size_t n)
         show_list(*(char *const *const *)at, out, n);
         break;
     case CONFIG_URL:
-        config_url_mask(*(char *const *)at, out, n);
+        text = *(char *const *)at;
+        config_url_mask(text ? text : "", out, n);
         break;
     default:
         text = *(char *const *)at;

@@ -205,6 +205,14 @@ static void combinations_that_cannot_work(void **state)
     assert_int_equal(config_check(c, &err), 0);
     assert_null(config_database_file(c));
     shown(c, CONFIG_DATABASE_URL, "postgresql://u:****@h/db");
+    config_flag(c, "--redis-url", "redis://:hunter2@h/0", &err);
+    assert_int_equal(config_check(c, &err), 0);
+    shown(c, CONFIG_REDIS_URL, "redis://:****@h/0");
+    config_flag(c, "--redis-url", "http://:hunter2@h", &err);
+    assert_int_equal(config_check(c, &err), -1);
+    assert_non_null(strstr(err.text, "--redis-url"));
+    assert_null(strstr(err.text, "hunter2"));
+    config_flag(c, "--redis-url", "redis://h", &err);
     config_flag(c, "--database-url", "mysql://u:hunter2@h/db", &err);
     refused(config_check(c, &err), &err, "--database-url", "sqlite:FILE");
     assert_null(strstr(err.text, "hunter2"));

@@ -78,7 +78,7 @@ static void on_media_body(sio_request *r, int err, sio_str body)
     cuid_make(sio_now(a->io), id);
     app_iso(sio_now(a->io), now);
     snprintf(url, sizeof(url), "/demo-media/%s.svg", id);
-    err = party_media_added(a, sio_str_z(party),
+    err = party_tell_media(sio_dest(a->ns), sio_str_z(party),
         sio_obj("id", (const char *)id, "type", "IMAGE", "url", (const char *)url, "userId", who.id,
                 "username", who.username, "createdAt", (const char *)now));
     if (err < 0)
@@ -223,7 +223,7 @@ static int status_run(db_job *j, db_conn *c)
 static void status_committed(db_job *j)
 {
     demo_op *o = op_of(j);
-    int err = party_status_changed(o->a, sio_str_z(o->subject), sio_str_z(o->word));
+    int err = party_tell_status(sio_dest(o->a->ns), sio_str_z(o->subject), sio_str_z(o->word));
 
     if (err < 0)
         log_warn("nobody heard that %s is %s: %s", o->subject, o->word, sio_strerror(err));

@@ -2,6 +2,7 @@
 #include "app/app.h"
 #include "base/log.h"
 #include "main/auth.h"
+#include "main/cluster.h"
 #include "main/commands.h"
 #include "main/demo.h"
 #include "main/log_json.h"
@@ -22,6 +23,7 @@ typedef struct serve {
     db           *db;
     limits       *limits;
     app           app;
+    cluster_join  cluster;
     sio_server   *io;
     ops           ops;
     stopper       stopper;
@@ -135,6 +137,12 @@ static int make_limits(serve *s)
     return err == SIO_EINVAL ? EXIT_USAGE : EXIT_FAULT;
 }
 
+/* A name, or NULL for "none". */
+static const char *named(const char *name)
+{
+    return name && strcmp(name, "none") != 0 ? name : NULL;
+}
+
 static void set_app_options(app_options *o, const serve *s)
 {
     enum { AUTO, EVERYONE, FOLLOWERS };
@@ -157,6 +165,13 @@ static void set_app_options(app_options *o, const serve *s)
     o->api_key = c->api_key;
     o->api_max_body = c->api_max_body;
     o->api_keys_ms = c->api_idempotency_ttl;
+    o->redis_url = c->redis_url;
+    o->node_code = s->cluster.code;
+    o->cluster_lease_ms = (uint32_t)c->cluster_lease;
+    o->bus_channel = named(c->bus_channel);
+    o->bus_stream = named(c->bus_stream);
+    o->bus_group = c->bus_group;
+    o->bus_retry_ms = c->bus_retry;
 }
 
 static int attach_ops(serve *s)
@@ -176,6 +191,8 @@ static int make_server(serve *s)
     if (!client_dir && s->demo && demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
         client_dir = found;
     set_options(&o, s, client_dir);
+    if ((err = cluster_make(&s->cluster, &o.adapter, s->config)) < 0)
+        return fault("REDIS_URL", sio_strerror(err));
     set_app_options(&app, s);
     app_init(&s->app, &app);
     if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||

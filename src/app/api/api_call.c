@@ -301,6 +301,7 @@ static api_call *call_new(app *a, const api_request *q)
         return NULL;
     }
     k->a = a;
+    k->here = q->here;
     k->at = k->text;
     k->now_ms = sio_now(a->io);
     k->p = (api_args){.type = -1, .status = -1, .role = -1, .before = -1, .after = -1, .limit = -1};

@@ -105,6 +105,7 @@ struct api_call {
     buf              data, meta; /* JSON */
     buf              answer; /* the whole body */
     bool             ran, replayed, as_write;
+    bool             here;    /* emits reach this server's clients only */
     bool             refused; /* api_refuse said why */
     unsigned         home;    /* while it is published elsewhere: the loop it belongs to */
     /* Where the answer goes. */
@@ -123,6 +124,7 @@ typedef struct api_request {
     sio_str method, target; /* target: behind the prefix, with its query */
     sio_str body;
     sio_str key;
+    bool    here;
 } api_request;
 
 /* Goes all the way: done(k, arg) is called once, on this loop, with k->status and k->answer, perhaps before

@@ -55,15 +55,17 @@ static int event_run(api_call *k, db_conn *c)
 
 static void event_publish(api_call *k)
 {
+    sio_target to = k->here ? sio_local(k->a->ns) : sio_dest(k->a->ns);
+
     switch (k->p.type) {
     case EVENT_PARTY_LIVE:
-        party_set_live(k->a, k->p.party_id);
+        party_tell_status(to, k->p.party_id, sio_lit("LIVE"));
         return;
     case EVENT_PARTY_MEDIA_ADDED:
-        party_media_added(k->a, k->p.party_id, k->p.media);
+        party_tell_media(to, k->p.party_id, k->p.media);
         return;
     default:
-        party_status_changed(k->a, k->p.party_id, sio_str_z(party_status_names[k->p.status]));
+        party_tell_status(to, k->p.party_id, sio_str_z(party_status_names[k->p.status]));
     }
 }
 

@@ -24,30 +24,25 @@ static bool is_status(sio_str text)
     return false;
 }
 
-int party_status_changed(app *a, sio_str party_id, sio_str status)
+int party_tell_status(sio_target to, sio_str party_id, sio_str status)
 {
     party_room room;
     int err = party_room_init(&room, party_id);
 
     if (err < 0 || !is_status(status))
         return err < 0 ? err : SIO_EINVAL;
-    return sio_emit(sio_to(a->ns, room.name), out_party_status_changed,
+    return sio_emit(sio_to(to, room.name), out_party_status_changed,
                     sio_obj("partyId", party_id, "status", status));
 }
 
-int party_set_live(app *a, sio_str party_id)
-{
-    return party_status_changed(a, party_id, sio_str_z(party_status_names[PARTY_LIVE]));
-}
-
-int party_media_added(app *a, sio_str party_id, sio_val media)
+int party_tell_media(sio_target to, sio_str party_id, sio_val media)
 {
     party_room room;
     int err = party_room_init(&room, party_id);
 
     if (err < 0)
         return err;
-    return sio_emit(sio_to(a->ns, room.name), out_party_new_media,
+    return sio_emit(sio_to(to, room.name), out_party_new_media,
                     sio_obj("partyId", party_id, "media", media));
 }
 

@@ -19,18 +19,17 @@ void party_came(sio_socket *s);
 void party_goes(sio_socket *s, const char *reason);
 void party_session_free(app_session *session);
 
-/* ---- for the event bus ------------------------------------------------------------------------------ */
+/* ---- for what other services say -------------------------------------------------------------------- */
 
-/* Any thread. 0, or the error of sio_emit; SIO_ETOOBIG also for an id of more than 64 bytes.
+/* Any thread; `to` is the namespace, or sio_local of it. 0, or the error of sio_emit; SIO_ETOOBIG also for an
+ * id of more than 64 bytes.
  *
- * The party is LIVE now: party:status_changed to those who watch it. What the database says is the
- * caller's business. */
-int party_set_live(app *a, sio_str party_id);
-/* The same for any status (PLANNED, LIVE, ENDED, CANCELLED), SIO_EINVAL for another text. */
-int party_status_changed(app *a, sio_str party_id, sio_str status);
+ * The party is PLANNED, LIVE, ENDED or CANCELLED now (SIO_EINVAL for another text): party:status_changed to
+ * those who watch it. What the database says is the caller's business. */
+int party_tell_status(sio_target to, sio_str party_id, sio_str status);
 /* A picture or video was added: party:new_media {partyId, media} to those who watch; media may be any
  * value. */
-int party_media_added(app *a, sio_str party_id, sio_val media);
+int party_tell_media(sio_target to, sio_str party_id, sio_val media);
 
 /* How many users watch the party. On a loop; fn runs on the same one, in a later turn, err SIO_ECLOSED
  * when the server ended first. 0, SIO_ESTATE off a loop, SIO_ETOOBIG for the id. */

@@ -73,8 +73,8 @@ static void assert_told(const char *packet)
 static void on_loop(void *arg)
 {
     (void)arg;
-    assert_int_equal(party_set_live(&H.a, sio_lit("p1")), 0);
-    assert_int_equal(party_media_added(&H.a, sio_lit("p1"), sio_obj("id", "m1", "width", 640)), 0);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("LIVE")), 0);
+    assert_int_equal(party_tell_media(sio_dest(H.a.ns), sio_lit("p1"), sio_obj("id", "m1", "width", 640)), 0);
 }
 
 static void viewers_hear_what_happens(void **state)
@@ -83,12 +83,12 @@ static void viewers_hear_what_happens(void **state)
 
     (void)state;
     /* from no loop at all */
-    assert_int_equal(party_status_changed(&H.a, sio_lit("p1"), sio_lit("ENDED")), 0);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("ENDED")), 0);
     assert_told("42[\"party:status_changed\",{\"partyId\":\"p1\",\"status\":\"ENDED\"}]");
     rig_run_on(&H.r, 2, on_loop, NULL);
     assert_told("42[\"party:status_changed\",{\"partyId\":\"p1\",\"status\":\"LIVE\"}]");
     assert_told("42[\"party:new_media\",{\"partyId\":\"p1\",\"media\":{\"id\":\"m1\",\"width\":640}}]");
-    assert_int_equal(party_set_live(&H.a, sio_lit("p2")), 0);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p2"), sio_lit("LIVE")), 0);
     sim_settle(H.r.s);
     text = peer_take_text(&H.p[CLIENTS - 1]); /* its first word is of its own party */
     assert_string_equal(text, "42[\"party:status_changed\",{\"partyId\":\"p2\",\"status\":\"LIVE\"}]");
@@ -101,11 +101,11 @@ static void what_is_no_status_or_id_is_refused(void **state)
 
     (void)state;
     memset(id, 'x', sizeof(id));
-    assert_int_equal(party_status_changed(&H.a, sio_lit("p1"), sio_lit("live")), SIO_EINVAL);
-    assert_int_equal(party_status_changed(&H.a, sio_lit("p1"), sio_lit("")), SIO_EINVAL);
-    assert_int_equal(party_set_live(&H.a, (sio_str){id, sizeof(id)}), SIO_ETOOBIG);
-    assert_int_equal(party_media_added(&H.a, (sio_str){id, sizeof(id)}, sio_null), SIO_ETOOBIG);
-    assert_int_equal(party_set_live(&H.a, (sio_str){id, PARTY_ID_MAX}), 0);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("live")), SIO_EINVAL);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("")), SIO_EINVAL);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), (sio_str){id, sizeof(id)}, sio_lit("LIVE")), SIO_ETOOBIG);
+    assert_int_equal(party_tell_media(sio_dest(H.a.ns), (sio_str){id, sizeof(id)}, sio_null), SIO_ETOOBIG);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), (sio_str){id, PARTY_ID_MAX}, sio_lit("LIVE")), 0);
 }
 
 /* ---- how many watch ----------------------------------------------------------------------------------- */

@@ -64,7 +64,26 @@ static void report_all(sio_socket *s, party_report what)
         party_send(app_of(s), what, w->id, app_session_of(s)->user, sio_id_of(s), NULL, NULL);
 }
 
-void party_came(sio_socket *s) { report_all(s, PARTY_COMES); }
+/* A client recovered from another server brings its rooms along, but not the list. */
+static void watch_rooms(sio_socket *s)
+{
+    sio_str room;
+
+    for (size_t i = 1; (room = sio_room_at(s, i)).p; i++)
+        if (room.n > 6 && memcmp(room.p, "party:", 6) == 0) {
+            sio_str id = {room.p + 6, room.n - 6};
+
+            if (!party_is_watched(s, id))
+                party_watch_add(s, id);
+        }
+}
+
+void party_came(sio_socket *s)
+{
+    if (sio_recovered(s))
+        watch_rooms(s);
+    report_all(s, PARTY_COMES);
+}
 
 /* When the server stops, everybody goes: there is nobody to tell. */
 void party_goes(sio_socket *s, const char *reason)

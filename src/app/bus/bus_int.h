@@ -1,0 +1,48 @@
+/* What the files of bus share. Everything is on loop 0. */
+#ifndef APP_BUS_BUS_INT_H
+#define APP_BUS_BUS_INT_H
+
+#include "app/api/api_act.h"
+#include "app/bus/bus.h"
+#include "base/buf.h"
+#include "redis/redis.h"
+
+#define BUS_EVENT_MAX (256u << 10) /* bytes of an event */
+#define BUS_TEXT_MAX  256          /* of a reason */
+
+typedef struct bus_stream bus_stream;
+
+typedef struct bus {
+    app        *a;
+    redis      *channel;   /* subscribed */
+    bus_stream *stream;
+    unsigned    under_way; /* events of the channel that are being done */
+} bus;
+
+/* ---- events (bus_event.c) ---- */
+
+typedef enum bus_way { BUS_CHANNEL, BUS_STREAM } bus_way;
+
+/* Understood, and ready to be done. */
+typedef struct bus_event {
+    api_act act;
+    buf     body;
+    char    key[API_ACT_KEY_MAX];
+} bus_event;
+
+/* Reads one; `entry` is the id of a stream's entry, n 0 from the channel. NULL, or why not (static). bus_event_fini in both
+ * cases. */
+const char *bus_event_read(bus_event *e, sio_str json, bus_way way, sio_str entry);
+/* The same from an entry's fields. */
+const char *bus_event_fields(bus_event *e, sio_str type, sio_str payload, sio_str id, sio_str entry);
+void        bus_event_fini(bus_event *e);
+
+/* What an answer says was wrong: "payload.partyId is missing". */
+void        bus_reason(int status, sio_str answer, char out[BUS_TEXT_MAX]);
+
+/* ---- the stream (bus_stream.c) ---- */
+
+int  bus_stream_new(bus_stream **out, bus *b);
+void bus_stream_free(bus_stream *s); /* NULL is allowed */
+
+#endif
