@@ -32,6 +32,7 @@
     COUNTER(refused_forbidden, "requests_refused_total", "reason=\"forbidden\"", "Engine.IO requests refused.")        \
     COUNTER(refused_protocol, "requests_refused_total", "reason=\"protocol\"", "Engine.IO requests refused.")          \
     COUNTER(refused_draining, "requests_refused_total", "reason=\"draining\"", "Engine.IO requests refused.")          \
+    COUNTER(relayed, "requests_relayed_total", "", "Engine.IO requests for sessions of other servers, handed to those.") \
     GAUGE(sockets, "sockets", "", "Clients in namespaces now.")                                                        \
     COUNTER(recovered, "sockets_recovered_total", "", "Clients that came back to the state they had.")                 \
     COUNTER(guarded, "sockets_refused_total", "", "Namespaces that clients were refused, by a guard or for their name.") \

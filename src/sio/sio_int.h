@@ -16,6 +16,7 @@
 #include "eio/eio.h"
 #include "http/ws_conn.h"
 #include "loop/loop.h"
+#include "sio/home.h"
 #include "sio.h"
 
 #include <pthread.h>
@@ -80,6 +81,8 @@ struct sio_server {
     eio_config    eio;
     char         *path, *own_strings[12];
     char          node[EIO_NODE_LEN + 1];
+    sio_foreign_fn *foreign;    /* sio_home_foreign */
+    void         *foreign_arg;
     const char  **origins;
     tls_server   *tls;         /* NULL = plain */
     shard        *shard;
