@@ -27,6 +27,9 @@ static const row db_rows[] = {DB_STATS(DB_COUNTER, DB_GAUGE)};
 static const row app_rows[] = {APP_STATS(APP_COUNTER, APP_GAUGE)};
 #define LIMIT_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(limit_counts, member)},
 static const row limit_rows[] = {LIMIT_COUNTS(LIMIT_COUNTER)};
+#define CLUSTER_COUNTER(member, name, labels, help) {name, labels, help, "counter", offsetof(cluster_counts, member)},
+#define CLUSTER_GAUGE(member, name, labels, help)   {name, labels, help, "gauge", offsetof(cluster_counts, member)},
+static const row cluster_rows[] = {CLUSTER_STATS(CLUSTER_COUNTER, CLUSTER_GAUGE)};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* An error sticks, so that a caller need not ask after each line. */
@@ -116,19 +119,22 @@ static void put_process(page *p, size_t connections)
            "process_cpu_seconds_total %.3f\n", (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
 }
 
-int metrics_put(buf *out, const sio_server *io, db *d, const app *a)
+int metrics_put(buf *out, const sio_server *io, db *d, const app *a, const cluster_join *cluster)
 {
     page p = {.out = out};
     sio_stats sio;
     db_stats db;
     app_stats app;
     limit_counts limited;
+    cluster_counts others;
 
     sio_stats_read(io, &sio);
     db_stats_read(d, &db);
     app_stats_read(a, &app);
     limits_counts(a->opt.limits, &limited);
+    cluster_counts_read(cluster, &others);
     put_rows(&p, sio_rows, COUNT(sio_rows), &sio);
+    put_rows(&p, cluster_rows, COUNT(cluster_rows), &others);
     put_histogram(&p, "loop_turn_seconds", "How long a loop's turns took: what arrives meanwhile waits so long.", &sio.turn_ms,
                   1e-3);
     put_rows(&p, app_rows, COUNT(app_rows), &app);

@@ -29,7 +29,8 @@ static void on_health(void *arg, sio_request *r)
         sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"ok\"}\n"));
 }
 
-/* A database that is away does not drive those inside out, but new clients have better places to go. */
+/* A database that is away does not drive those inside out, but new clients have better places to go. Without Redis a server is as good
+ * as the others, who have none either. */
 static void on_ready(void *arg, sio_request *r)
 {
     ops *o = arg;
@@ -42,6 +43,8 @@ static void on_ready(void *arg, sio_request *r)
         sio_reply(r, 503, json_headers, sio_lit("{\"status\":\"draining\"}\n"));
     else if (!stats.is_up)
         sio_reply(r, 503, json_headers, sio_lit("{\"status\":\"database away\"}\n"));
+    else if (!atomic_load(&o->cluster->is_up))
+        sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"degraded\"}\n"));
     else
         sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"ready\"}\n"));
 }
@@ -54,7 +57,7 @@ static void on_metrics(void *arg, sio_request *r)
     if (!is_get(r))
         return;
     buf_init(&page, METRICS_MAX);
-    if (metrics_put(&page, o->io, o->db, o->app) == 0)
+    if (metrics_put(&page, o->io, o->db, o->app, o->cluster) == 0)
         sio_reply(r, 200, metrics_headers, buf_str(&page));
     else
         sio_reply(r, 500, sio_lit(""), sio_lit(""));

@@ -176,7 +176,7 @@ static void set_app_options(app_options *o, const serve *s)
 
 static int attach_ops(serve *s)
 {
-    s->ops = (ops){.io = s->io, .db = s->db, .app = &s->app};
+    s->ops = (ops){.io = s->io, .db = s->db, .app = &s->app, .cluster = &s->cluster};
     return ops_attach(&s->ops, s->config->metrics);
 }
 
