@@ -182,6 +182,6 @@ void cluster_asker_free(cluster_asker *k);
 
 /* ---- the kinds ---- */
 
-extern const cluster_kind cluster_classic, cluster_sharded, cluster_streams;
+extern const cluster_kind cluster_classic, cluster_sharded, cluster_streams, cluster_streams_sharded;
 
 #endif

@@ -19,19 +19,22 @@ void sio_redis_options_init(sio_redis_options *o)
     };
 }
 
-static const cluster_kind *kind_of(sio_redis_mode mode)
+static const cluster_kind *kind_of(const sio_redis_options *o)
 {
-    switch (mode) {
+    switch (o->mode) {
     case SIO_REDIS_CLASSIC:
         return &cluster_classic;
-    default:
-        return NULL;
+    case SIO_REDIS_SHARDED:
+        return &cluster_sharded;
+    case SIO_REDIS_STREAMS:
+        return o->sharded_pubsub ? &cluster_streams_sharded : &cluster_streams;
     }
+    return NULL;
 }
 
 int sio_redis_adapter(sio_adapter **out, const sio_redis_options *o)
 {
-    const cluster_kind *kind = kind_of(o->mode);
+    const cluster_kind *kind = kind_of(o);
     cluster *c;
     int err;
 
