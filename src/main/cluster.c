@@ -44,6 +44,34 @@ int cluster_make(cluster_join *j, sio_adapter **out, const config *c)
     return err;
 }
 
+int cluster_link(cluster_join *j, sio_server *io, const config *c)
+{
+    peer_link_options o = {.secret = c->cluster_secret, .host = c->cluster_host, .port = (int)c->cluster_port,
+                           .advertise = c->cluster_advertise};
+    int err;
+
+    if (!c->redis_url)
+        return 0;
+    if (!o.secret) {
+        log_warn("CLUSTER_SECRET is not set: requests for sessions of other servers are refused, so the load balancer must keep each "
+                 "client on one server");
+        return 0;
+    }
+    if ((err = peer_link_new(&j->link, io, &o)) == SIO_EINVAL)
+        log_error("CLUSTER_ADVERTISE: this machine's name is no address; set it");
+    else if (err < 0)
+        log_error("CLUSTER_HOST, CLUSTER_PORT: %s", sio_strerror(err));
+    return err;
+}
+
+const char *cluster_address(const cluster_join *j) { return j->link ? peer_link_address(j->link) : NULL; }
+
+void cluster_unlink(cluster_join *j)
+{
+    peer_link_free(j->link);
+    j->link = NULL;
+}
+
 void cluster_counts_read(const cluster_join *j, cluster_counts *out)
 {
     sio_redis_stats stats = {0};

@@ -2,6 +2,7 @@
 #ifndef MAIN_CLUSTER_H
 #define MAIN_CLUSTER_H
 
+#include "cluster/link.h"
 #include "main/config.h"
 #include "sio_redis.h"
 
@@ -13,11 +14,20 @@ typedef struct cluster_join {
     atomic_bool is_up;                   /* Redis is there, or not needed; read by any thread */
     void (*on_up)(void *arg);            /* Redis is back, or there for the first time; loop 0; may be NULL */
     void *arg;
+    peer_link *link;                     /* to the other servers; NULL without CLUSTER_SECRET */
 } cluster_join;
 
 /* Draws the code and, when REDIS_URL is set, makes the adapter; else *out is NULL. 0 or SIO_E*. j stays where it is as long as
  * the server lives. */
 int cluster_make(cluster_join *j, sio_adapter **out, const config *c);
+
+/* Listens for the other servers, as soon as the server is made; nothing happens without REDIS_URL or CLUSTER_SECRET. 0, or an
+ * error that was logged. */
+int  cluster_link(cluster_join *j, sio_server *io, const config *c);
+/* "host:port" for node_options.address, NULL without a link. */
+const char *cluster_address(const cluster_join *j);
+/* When no loop runs any more, behind the node and before the server is freed. */
+void cluster_unlink(cluster_join *j);
 
 /* What /metrics shows of it; without REDIS_URL all is 0, but for `up`. */
 #define CLUSTER_STATS(COUNTER, GAUGE)                                                                              \

@@ -1,5 +1,6 @@
 #include "main/config.h"
 
+#include "cluster/link_address.h"
 #include "main/jwks_fetch.h"
 #include "redis/redis.h"
 
@@ -416,6 +417,7 @@ static int check_key_set(const config *c, config_error *err)
 int config_check(const config *c, config_error *err)
 {
     const char *url = c->database_url, *fault = c->redis_url ? redis_url_fault(c->redis_url) : NULL;
+    char address[320];
 
     if (fault)
         return fail(err, "%s: %s", origin_of(c, CONFIG_REDIS_URL), fault);
@@ -432,6 +434,8 @@ int config_check(const config *c, config_error *err)
         return fail(err, "%s: needs JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_ALG));
     if (!c->tls_cert_file != !c->tls_key_file)
         return fail(err, "TLS_CERT_FILE and TLS_KEY_FILE need each other");
+    if (c->cluster_advertise && !link_address_write(c->cluster_advertise, 1, address, sizeof(address)))
+        return fail(err, "%s: neither HOST nor HOST:PORT", origin_of(c, CONFIG_CLUSTER_ADVERTISE));
     return 0;
 }
 

@@ -213,6 +213,10 @@ static void combinations_that_cannot_work(void **state)
     assert_non_null(strstr(err.text, "--redis-url"));
     assert_null(strstr(err.text, "hunter2"));
     config_flag(c, "--redis-url", "redis://h", &err);
+    config_flag(c, "--cluster-advertise", "a node:80", &err);
+    assert_int_equal(config_check(c, &err), -1);
+    assert_non_null(strstr(err.text, "--cluster-advertise"));
+    config_flag(c, "--cluster-advertise", "node-1:80", &err);
     config_flag(c, "--database-url", "mysql://u:hunter2@h/db", &err);
     refused(config_check(c, &err), &err, "--database-url", "sqlite:FILE");
     assert_null(strstr(err.text, "hunter2"));

@@ -193,9 +193,15 @@ static int make_server(serve *s)
     set_options(&o, s, client_dir);
     if ((err = cluster_make(&s->cluster, &o.adapter, s->config)) < 0)
         return fault("REDIS_URL", sio_strerror(err));
+    o.node = s->cluster.code;
     set_app_options(&app, s);
     app_init(&s->app, &app);
-    if ((err = sio_server_new(&s->io, &o)) < 0 || (err = app_attach(&s->app, s->io)) < 0 ||
+    if ((err = sio_server_new(&s->io, &o)) < 0)
+        return fault("cannot make the server", sio_strerror(err));
+    if (cluster_link(&s->cluster, s->io, s->config) < 0)
+        return EXIT_FAULT;
+    s->app.opt.node_address = cluster_address(&s->cluster);
+    if ((err = app_attach(&s->app, s->io)) < 0 ||
         (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
     return 0;
@@ -254,6 +260,7 @@ static void fini(serve *s)
         stop_end(&s->stopper);
     db_close(s->db);
     app_detach(&s->app);
+    cluster_unlink(&s->cluster);
     if (s->io)
         sio_server_free(s->io);
     app_fini(&s->app);
