@@ -62,18 +62,16 @@ static bool drop_twin(sharded *s, sio_str channel)
     return true;
 }
 
-/* Others send to it, in this mode: the rule is the sender's. */
-static bool has_channel(const cluster *c, sio_str room, bool own)
+/* Dynamic servers subscribe also rooms whose names look private to a sender, as the reference does. */
+static bool has_channel(const cluster *c, bool own)
 {
-    const cluster_message m = {.type = MESSAGE_BROADCAST, .op = {.room = &room, .nrooms = 1}};
-
-    return !(own && c->opt.subscriptions == SIO_REDIS_DYNAMIC) && message_room(&m, c->opt.subscriptions).p;
+    return c->opt.subscriptions == SIO_REDIS_DYNAMIC_PRIVATE || (c->opt.subscriptions == SIO_REDIS_DYNAMIC && !own);
 }
 
 static void sharded_room_open(sio_adapter *a, sio_ns *sns, sio_str room, bool own)
 {
     cluster *c = (cluster *)a;
-    cluster_ns *ns = has_channel(c, room, own) ? cluster_ns_of(c, sns) : NULL;
+    cluster_ns *ns = has_channel(c, own) ? cluster_ns_of(c, sns) : NULL;
     sio_str channel;
     char *text;
 
@@ -87,7 +85,7 @@ static void sharded_room_open(sio_adapter *a, sio_ns *sns, sio_str room, bool ow
 static void sharded_room_close(sio_adapter *a, sio_ns *sns, sio_str room, bool own)
 {
     cluster *c = (cluster *)a;
-    cluster_ns *ns = has_channel(c, room, own) ? cluster_ns_of(c, sns) : NULL;
+    cluster_ns *ns = has_channel(c, own) ? cluster_ns_of(c, sns) : NULL;
     sio_str channel;
     char *text;
 
