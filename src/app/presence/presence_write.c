@@ -1,0 +1,408 @@
+/* Makes Redis agree with the members, one step of each at a time. */
+#include "app/app.h"
+#include "app/presence/presence_shared_int.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define WINDOW    256  /* members of a loop that are written at a time */
+#define PAUSE_MS  1000 /* after Redis took no commands */
+#define AUDIT_MAX 500  /* users of one question */
+#define AUDITS    15   /* so many audits go round all members, when they are many */
+
+static member *of(batch *b) { return container_of(b, member, b); }
+
+/* ---- the end of a step ------------------------------------------------------------------------------ */
+
+/* Whatever was taken out is forgotten, unless it came back meanwhile. */
+static void ties_settle(member *m)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->nties; i++) {
+        tie *t = &m->ties[i];
+
+        if (t->leaving && t->wanted)
+            t->written = !(m->changed = true);
+        else if (t->leaving)
+            continue;
+        else if (!t->wanted)
+            m->changed = true;
+        t->leaving = false;
+        m->ties[n++] = *t;
+    }
+    m->nties = n;
+}
+
+/* Redis could not: who came is announced by what is known here, and the rest is found by a sweep. */
+static void fail(presence_shared *s, member *m, int err)
+{
+    for (unsigned i = 0; i < m->nties; i++)
+        m->ties[i].leaving = false;
+    if (!m->here) {
+        presence_announce(s, m, m->status, (sio_str){0});
+        presence_member_free(s, m);
+        s->sweep_again = true;
+        return;
+    }
+    if (m->fresh && !m->said)
+        presence_announce(s, m, PRESENCE_OFFLINE, (sio_str){0});
+    m->said = true;
+    m->chosen = m->chosen || m->writing_choice;
+    m->writing_choice = false;
+    m->session = s->session - 1;
+    if (err == SIO_EINVAL) { /* an answer: asking again at once helps nobody, an audit comes by */
+        presence_member_to(s, m, MEMBERS_KEPT);
+        return;
+    }
+    presence_member_to(s, m, MEMBERS_STALE);
+    if (s->r && !s->paused) {
+        s->paused = true;
+        loop_timer_set(s->o.loop, &s->resume, PAUSE_MS);
+    }
+}
+
+static void finish(member *m, int err)
+{
+    presence_shared *s = m->s;
+
+    if (err < 0) {
+        log_debug("presence of %.*s is not in Redis: %s", (int)m->id_len, m->id, sio_strerror(err));
+        fail(s, m, err);
+    } else {
+        ties_settle(m);
+        if (m->changed)
+            presence_member_to(s, m, MEMBERS_DUE);
+        else if (!m->here && m->nties == 0)
+            presence_member_free(s, m);
+        else
+            presence_member_to(s, m, MEMBERS_KEPT);
+    }
+    presence_pump(s);
+}
+
+/* ---- coming ----------------------------------------------------------------------------------------- */
+
+static void on_was_new(void *arg, int err, const resp_val *v)
+{
+    member *m = arg;
+
+    if (batch_is_good(&m->b, err, v))
+        m->was_new = v->i == 1;
+    batch_end(&m->b);
+}
+
+static void on_status(void *arg, int err, const resp_val *v)
+{
+    member *m = arg;
+
+    if (batch_is_good(&m->b, err, v))
+        for (int i = PRESENCE_ONLINE; i < PRESENCE_OFFLINE; i++)
+            if (resp_is(v, presence_status_names[i]))
+                m->answer = (enum presence_status)i;
+    batch_end(&m->b);
+}
+
+/* HDEL or SREM of those that are leaving. */
+static int take_out(member *m, const char *command, sio_str key, redis_reply_fn *fn)
+{
+    sio_str argv[2 + PRESENCE_LEAVE_MAX] = {sio_s(command), key};
+    unsigned argc = 2;
+
+    for (unsigned i = 0; i < m->nties && argc < 2 + PRESENCE_LEAVE_MAX; i++)
+        if (m->ties[i].leaving)
+            argv[argc++] = tie_id(&m->ties[i]);
+    return argc > 2 ? redis_command(m->s->r, fn, fn ? &m->b : NULL, argv, argc) : SIO_ENOENT;
+}
+
+/* The register last: what is still in it is swept by others. */
+static void strike(member *m)
+{
+    if (m->s->r)
+        take_out(m, "HDEL", sio_s(m->s->key), NULL);
+}
+
+/* It is in Redis: what is to be said of it is said by the one that made it true. */
+static void tell(member *m)
+{
+    presence_shared *s = m->s;
+    bool came = m->fresh && m->was_new, chose_alone = m->writing_choice && m->said;
+
+    m->writing_choice = false;
+    if (!m->here)
+        return;
+    if (!m->chosen && m->answer != m->status)
+        presence_member_adopt(s, m, m->answer);
+    m->fresh = m->said = false;
+    if (came || chose_alone)
+        presence_announce(s, m, PRESENCE_OFFLINE, (sio_str){0});
+}
+
+static void on_there(batch *b)
+{
+    member *m = of(b);
+
+    if (b->err == 0) {
+        strike(m);
+        tell(m);
+    }
+    finish(m, b->err);
+}
+
+static void mark_leaving(member *m)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->nties; i++)
+        m->ties[i].leaving = !m->ties[i].wanted && n++ < PRESENCE_LEAVE_MAX;
+}
+
+static int write_status(member *m)
+{
+    char key[PRESENCE_KEY_MAX], seen[APP_ISO_SIZE];
+    bool repair = m->repair && !m->fresh;
+    const char *how = m->chosen && !repair ? "choose" : repair ? "repair" : "join";
+    sio_str argv[] = {presence_key_status(member_id(m), key), sio_s(presence_status_names[m->status]),
+                      {seen, APP_ISO_SIZE - 1}, sio_s(how)};
+
+    m->writing_choice = m->chosen;
+    m->chosen = false;
+    app_iso(m->writing_choice || repair ? m->status_wall : m->seen_wall, seen);
+    return redis_eval(m->s->r, &m->s->status, on_status, m, 1, argv, 4);
+}
+
+/* The sockets are in: the user and the status follow, and sockets that have been replaced can go. */
+static void on_sockets_in(batch *b)
+{
+    member *m = of(b);
+    char key[PRESENCE_KEY_MAX];
+    int err = b->err < 0 ? b->err : m->s->r ? 0 : SIO_ECLOSED;
+
+    if (err < 0) {
+        finish(m, err);
+        return;
+    }
+    m->was_new = false;
+    m->answer = m->status;
+    mark_leaving(m);
+    batch_begin(b, on_there);
+    batch_add(b, redis_cmd(m->s->r, on_was_new, m, "SADD", PRESENCE_ONLINE_USERS, member_id(m)));
+    batch_add(b, write_status(m));
+    err = take_out(m, "SREM", presence_key_sockets(member_id(m), key), batch_on_reply);
+    if (err != SIO_ENOENT)
+        batch_add(b, err);
+    batch_sent(b);
+}
+
+/* The register first: what is in it is swept when we die. */
+static void put_in(member *m)
+{
+    sio_str reg[2 + 2 * PRESENCE_LEAVE_MAX] = {sio_s("HSET"), sio_s(m->s->key)};
+    sio_str add[2 + PRESENCE_LEAVE_MAX] = {sio_s("SADD")};
+    char key[PRESENCE_KEY_MAX];
+    unsigned n = 0;
+
+    add[1] = presence_key_sockets(member_id(m), key);
+    for (unsigned i = 0; i < m->nties; i++) {
+        tie *t = &m->ties[i];
+
+        if (!t->wanted || t->written)
+            continue;
+        if (n == PRESENCE_LEAVE_MAX) {
+            m->changed = true;
+            break;
+        }
+        t->written = true;
+        reg[2 + 2 * n] = add[2 + n] = tie_id(t);
+        reg[3 + 2 * n++] = member_id(m);
+    }
+    if (n == 0)
+        return;
+    m->touched = true;
+    batch_add(&m->b, redis_command(m->s->r, batch_on_reply, &m->b, reg, 2 + 2 * n));
+    batch_add(&m->b, redis_command(m->s->r, batch_on_reply, &m->b, add, 2 + n));
+}
+
+static void write_coming(member *m)
+{
+    m->repair = m->session != m->s->session;
+    for (unsigned i = 0; m->repair && i < m->nties; i++)
+        m->ties[i].written = false;
+    m->session = m->s->session;
+    batch_begin(&m->b, on_sockets_in);
+    put_in(m);
+    batch_sent(&m->b);
+}
+
+/* ---- going ------------------------------------------------------------------------------------------ */
+
+static void on_gone(void *arg, int err, bool gone)
+{
+    member *m = arg;
+
+    if (err == 0) {
+        strike(m);
+        if (gone && !m->here)
+            presence_announce(m->s, m, m->status, (sio_str){0});
+    }
+    finish(m, err);
+}
+
+static void write_going(member *m)
+{
+    sio_str sockets[PRESENCE_LEAVE_MAX];
+    unsigned n = 0;
+    int err;
+
+    mark_leaving(m);
+    for (unsigned i = 0; i < m->nties; i++)
+        if (m->ties[i].leaving)
+            sockets[n++] = tie_id(&m->ties[i]);
+    if (!m->touched && !m->said) {
+        finish(m, 0); /* came and went before anybody was told */
+        return;
+    }
+    err = presence_leave(m->s->r, &m->s->status, member_id(m), sockets, n,
+                         (presence_seen){.status = m->status, .wall = m->gone.wall}, on_gone, m);
+    if (err < 0)
+        finish(m, err);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------ */
+
+static member *next(presence_shared *s)
+{
+    list *from = !list_empty(&s->lists[MEMBERS_DUE]) ? &s->lists[MEMBERS_DUE] : &s->lists[MEMBERS_STALE];
+
+    return list_empty(from) ? NULL : container_of(from->next, member, link);
+}
+
+void presence_pump(presence_shared *s)
+{
+    member *m;
+
+    if (s->pumping)
+        return;
+    s->pumping = true;
+    while (s->r && !s->paused && s->n[MEMBERS_BUSY] < WINDOW && (m = next(s))) {
+        presence_member_to(s, m, MEMBERS_BUSY);
+        m->changed = false;
+        if (m->here)
+            write_coming(m);
+        else
+            write_going(m);
+    }
+    s->pumping = false;
+}
+
+void presence_on_resume(loop_timer *t)
+{
+    presence_shared *s = container_of(t, presence_shared, resume);
+
+    s->paused = false;
+    presence_pump(s);
+}
+
+/* ---- our own register ------------------------------------------------------------------------------- */
+
+static bool keeps(void *arg, sio_str user, sio_str socket)
+{
+    const member *m = presence_member(arg, user);
+
+    for (unsigned i = 0; m && i < m->nties; i++)
+        if (sio_str_eq(tie_id(&m->ties[i]), socket))
+            return true;
+    return false;
+}
+
+static void on_swept_one(void *arg, sio_str user)
+{
+    presence_shared *s = arg;
+
+    presence_shared_gone(&s->face, user, (presence_now){.wall = loop_wall(s->o.loop)});
+}
+
+static bool goes_on(void *arg) { return ((presence_shared *)arg)->r != NULL; }
+
+static void on_swept(void *arg, int err)
+{
+    presence_shared *s = arg;
+
+    s->sweeping = false;
+    s->sweep_again = s->sweep_again || err < 0;
+}
+
+void presence_sweep_own(presence_shared *s)
+{
+    presence_sweep_options o = {.r = s->r, .key = s->key, .keeps = keeps, .gone = on_swept_one, .goes_on = goes_on,
+                                .done = on_swept, .arg = s, .wall = loop_wall(s->o.loop)};
+
+    s->sweep_again = s->sweeping || presence_sweep(&o) < 0;
+    s->sweeping = s->sweeping || !s->sweep_again;
+}
+
+/* ---- audits ----------------------------------------------------------------------------------------- */
+
+/* Are these users still there? Others may have erred: Node servers look and write in separate steps. */
+typedef struct question {
+    presence_shared *s;
+    unsigned         n;
+    sio_str          argv[2 + AUDIT_MAX];
+    char             text[];
+} question;
+
+static void on_audited(void *arg, int err, const resp_val *v)
+{
+    question *q = arg;
+
+    if (err == 0 && v->kind == RESP_ARRAY && v->n == q->n)
+        for (unsigned i = 0; i < q->n; i++) {
+            member *m = presence_member(q->s, q->argv[2 + i]);
+            bool missing = v->item[i].kind == RESP_INT && v->item[i].i == 0;
+
+            if (m && m->in == MEMBERS_KEPT && (missing || m->session != q->s->session)) {
+                m->session = q->s->session - 1;
+                presence_member_to(q->s, m, MEMBERS_STALE);
+            }
+        }
+    if (err == 0)
+        presence_pump(q->s);
+    free(q);
+}
+
+static void audit_some(presence_shared *s, unsigned n)
+{
+    question *q = malloc(sizeof(*q) + n * 128);
+    char *at;
+
+    if (!q)
+        return;
+    *q = (question){.s = s, .argv = {sio_s("SMISMEMBER"), sio_s(PRESENCE_ONLINE_USERS)}};
+    at = q->text;
+    for (; q->n < n; q->n++) {
+        member *m = container_of(s->lists[MEMBERS_KEPT].next, member, link);
+        uint32_t len = m->id_len < 128 ? m->id_len : 128;
+
+        memcpy(at, m->id, len);
+        q->argv[2 + q->n] = (sio_str){at, len};
+        at += len;
+        presence_member_to(s, m, MEMBERS_KEPT);
+    }
+    if (redis_command(s->r, on_audited, q, q->argv, 2 + n) < 0)
+        free(q);
+}
+
+void presence_on_audit(loop_timer *t)
+{
+    presence_shared *s = container_of(t, presence_shared, audit);
+    unsigned kept = s->n[MEMBERS_KEPT];
+    unsigned n = kept / AUDITS > AUDIT_MAX ? kept / AUDITS : kept < AUDIT_MAX ? kept : AUDIT_MAX;
+
+    if (!s->r)
+        return;
+    if (s->sweep_again && !s->sweeping)
+        presence_sweep_own(s);
+    for (; n > 0; n -= n < AUDIT_MAX ? n : AUDIT_MAX)
+        audit_some(s, n < AUDIT_MAX ? n : AUDIT_MAX);
+    loop_timer_set(s->o.loop, t, s->o.audit_ms);
+}
