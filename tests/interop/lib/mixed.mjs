@@ -42,8 +42,12 @@ export class Cluster {
     /* Every server sees all of them. */
     async complete(nsp = "/", n = this.peers.length, of = this.peers) {
         for (const peer of of) {
-            await until(async () => (await peer.order("server-count", { nsp }, 500).catch(() => ({}))).count === n,
-                `${n} servers in ${nsp}, as ${peer.name} sees it`);
+            let last;
+            await until(async () => {
+                last = await peer.order("server-count", { nsp }, 500).catch((error) => error.message);
+                return last.count === n;
+            }, `${n} servers in ${nsp}, as ${peer.name} sees it`)
+                .catch((error) => assert.fail(`${error.message}; it said ${JSON.stringify(last)}`));
         }
     }
 
