@@ -334,7 +334,7 @@ static void on_reply(conn *c, const resp_val *v)
     q = pop_ask(c);
     if (q.kind != ASK_CALL) {
         c->unconfirmed -= q.kind == ASK_SUBSCRIBE;
-        c->ops->on_refused(c, v);
+        c->ops->on_refused(c, v, q.mark);
     } else if (q.fn) {
         q.fn(q.arg, 0, v);
     }
@@ -446,7 +446,7 @@ static void let_go(conn *c, bool politely)
     }
     c->state = CONN_IDLE;
     c->doom = NULL;
-    c->subscribes = c->asking = false;
+    c->subscribes = false;
     c->unconfirmed = 0;
     c->out_at = 0;
     buf_fini(&c->out);

@@ -47,7 +47,7 @@ void redis_leave(redis *r)
 
 static const redis_mode *mode_of(url_kind kind)
 {
-    return kind == URL_SINGLE ? &redis_single : NULL;
+    return kind == URL_SINGLE ? &redis_single : kind == URL_CLUSTER ? &redis_cluster : NULL;
 }
 
 static int start_tls(redis *r)

@@ -54,7 +54,7 @@ typedef struct conn_ops {
     void (*on_message)(conn *c, redis_sub_kind kind, sio_str channel, sio_str payload, sio_str pattern);
     void (*on_subscribed)(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
     void (*on_dropped)(conn *c, redis_sub_kind kind, sio_str name); /* the server ended a subscription by itself */
-    void (*on_refused)(conn *c, const resp_val *v); /* the answer to a subscription was no */
+    void (*on_refused)(conn *c, const resp_val *v, uint64_t seq); /* the answer to a subscription was no */
 } conn_ops;
 
 /* Who logs in; the texts are the URL's. */
@@ -92,7 +92,6 @@ struct conn {
     unsigned        tries;                /* in vain, since it was ready */
     bool            subscribes;           /* arrays may be messages */
     bool            eating;
-    bool            asking;               /* ASKING was sent: for cluster.c */
     uint64_t        opened, heard;        /* loop_now */
     buf             in, out;              /* a reply that is not complete; commands the stream has no room for */
     size_t          need, out_at;         /* bytes of in worth another try; sent bytes of out */
@@ -129,7 +128,7 @@ typedef struct redis_mode {
     int   (*command)(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc);
     conn *(*conn_of)(redis *r, const sub *s); /* where to subscribe; NULL = not now */
 } redis_mode;
-extern const redis_mode redis_single;
+extern const redis_mode redis_single, redis_cluster;
 
 /* ---- subscriptions ---- */
 
@@ -153,6 +152,10 @@ void subs_init(redis *r);
 void subs_send(redis *r);
 /* The connection is gone: those on it are asked for nowhere. */
 void subs_forget(redis *r, const conn *c);
+/* The same while the connection lives: it is told, so that nobody is counted there. */
+void subs_leave(redis *r, conn *c);
+void subs_refused(conn *c, uint64_t seq); /* one was not made: it waits for the next subs_send */
+bool subs_are_made(const redis *r);       /* all of them are confirmed */
 void subs_cancel(redis *r);               /* redis_free: done(SIO_ECANCELED), and away */
 void subs_orphans_tell(redis *r);
 /* conn_ops of every connection that carries subscriptions. */

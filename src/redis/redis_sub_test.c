@@ -4,34 +4,6 @@
 static redis_server server;
 static rig g;
 
-/* What a subscriber has heard: "channel=payload;" or "pattern:channel=payload;" */
-typedef struct ears {
-    char     text[2000];
-    unsigned done, canceled;
-} ears;
-
-static void on_message(void *arg, sio_str channel, sio_str payload, sio_str pattern)
-{
-    ears *e = arg;
-    size_t n = strlen(e->text);
-
-    snprintf(e->text + n, sizeof(e->text) - n, "%.*s%s%.*s=%.*s;", (int)pattern.n, pattern.p, pattern.n ? ":" : "",
-             (int)channel.n, channel.p, (int)payload.n, payload.p);
-}
-
-static void on_done(void *arg, int err)
-{
-    ears *e = arg;
-
-    if (err == SIO_ECANCELED)
-        e->canceled++;
-    else
-        assert_int_equal(err, 0);
-    e->done++;
-}
-
-static bool has_heard(void *arg) { return ((ears *)arg)->text[0]; }
-static bool is_done(void *arg) { return ((ears *)arg)->done; }
 static bool is_done_4(void *arg) { return ((ears *)arg)->done == 4; }
 
 static int setup(void **state)
@@ -71,11 +43,11 @@ static void channels_patterns_and_shards(void **state)
     (void)state;
     heard_open(&g, &s, server.url);
     heard_open(&g, &p, server.url);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), on_message, on_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_PATTERN, sio_lit("b*"), on_message, on_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_SHARD, sio_lit("a"), on_message, on_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b*"), on_message, on_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), on_message, on_done, &e), SIO_EEXIST);
+    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e), 0);
+    assert_int_equal(redis_subscribe(s.r, REDIS_PATTERN, sio_lit("b*"), ears_message, ears_done, &e), 0);
+    assert_int_equal(redis_subscribe(s.r, REDIS_SHARD, sio_lit("a"), ears_message, ears_done, &e), 0);
+    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b*"), ears_message, ears_done, &e), 0);
+    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e), SIO_EEXIST);
     assert_int_equal(e.done, 0);
     rig_wait(&g, is_done_4, &e);
     publish(&p, "a", "1");
@@ -103,19 +75,19 @@ static void unsubscribed(void **state)
     (void)state;
     heard_open(&g, &s, server.url);
     heard_open(&g, &p, server.url);
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), on_message, on_done, &a);
+    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &a);
     rig_wait(&g, is_done, &a);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("a"));
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("nothing"));
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), on_message, on_done, &b);
+    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("b")); /* not confirmed yet */
     assert_int_equal(b.done, 0);
     rig_wait(&g, is_done, &b);
     assert_int_equal(b.canceled, 1);
     b.done = b.canceled = 0;
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), on_message, on_done, &b);
+    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("b"));
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), on_message, on_done, &b); /* the third time counts */
+    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b); /* the third time counts */
     rig_wait(&g, is_done, &b);
     while (b.done < 2)
         rig_try(&g, 5, is_done_4, &b);
@@ -153,7 +125,7 @@ static void made_again_before_on_up(void **state)
     (void)state;
     o.on_up = on_up_publish;
     assert_int_equal(redis_new(&u.h.r, g.n, &o), 0);
-    assert_int_equal(redis_subscribe(u.h.r, REDIS_CHANNEL, sio_lit("old"), on_message, on_done, &old), 0);
+    assert_int_equal(redis_subscribe(u.h.r, REDIS_CHANNEL, sio_lit("old"), ears_message, ears_done, &old), 0);
     rig_wait(&g, is_up, &u.h);
     rig_wait(&g, has_heard, &old);
     assert_int_equal(old.done, 1);
@@ -163,7 +135,7 @@ static void made_again_before_on_up(void **state)
         redis_server_kill(&server);
         rig_wait(&g, is_down, &u.h);
         if (i == 0)
-            assert_int_equal(redis_subscribe(u.h.r, REDIS_PATTERN, sio_lit("ne?"), on_message, on_done, &new), 0);
+            assert_int_equal(redis_subscribe(u.h.r, REDIS_PATTERN, sio_lit("ne?"), ears_message, ears_done, &new), 0);
         redis_server_restart(&server);
         rig_wait(&g, has_heard, &new);
         assert_string_equal(old.text, "old=1;");
@@ -187,8 +159,8 @@ static void never_confirmed(void **state)
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", redis_server_free_port());
     o = heard_options(&h, url);
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), on_message, on_done, &e);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), on_message, on_done, &e);
+    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e);
+    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &e);
     rig_wait(&g, is_down, &h);
     redis_unsubscribe(h.r, REDIS_CHANNEL, sio_lit("a"));
     redis_free(h.r);
@@ -207,7 +179,7 @@ static void signs_of_life_while_subscribed(void **state)
     o.ping_ms = 20;
     o.reply_ms = 1000;
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), on_message, on_done, &e);
+    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e);
     rig_wait(&g, is_up, &h);
     assert_false(rig_try(&g, 300, is_down, &h));
     kill(server.pid, SIGSTOP);
@@ -229,7 +201,7 @@ static void forbidden(void **state)
     snprintf(url, sizeof(url), "redis://narrow:pw@127.0.0.1:%d", server.port);
     o = heard_options(&h, url);
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("other"), on_message, on_done, &e);
+    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("other"), ears_message, ears_done, &e);
     rig_wait(&g, is_down, &h);
     assert_non_null(strstr(h.why, "subscription: NOPERM"));
     assert_int_equal(h.ups, 0);
@@ -248,7 +220,7 @@ static void many_channels(void **state)
     heard_open(&g, &h, server.url);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof(name), "c%d", i);
-        assert_int_equal(redis_subscribe(h.r, REDIS_CHANNEL, sio_str_z(name), on_message, on_done, &e[i]), 0);
+        assert_int_equal(redis_subscribe(h.r, REDIS_CHANNEL, sio_str_z(name), ears_message, ears_done, &e[i]), 0);
     }
     rig_wait(&g, is_done, &e[1999]);
     redis_server_do(&server, "CLIENT KILL TYPE pubsub");
@@ -282,7 +254,7 @@ static void freed_by_a_message(void **state)
     (void)state;
     heard_open(&g, &h, server.url);
     redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), on_message_free, NULL, &h);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), on_message, on_done, &e);
+    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &e);
     rig_wait(&g, is_done, &e);
     redis_server_do(&server, "EVAL \"for i=1,100 do redis.call('publish','a',i) end\" 0");
     rig_wait(&g, is_freed, &h);

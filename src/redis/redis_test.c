@@ -19,20 +19,7 @@ static int teardown(void **state)
     return 0;
 }
 
-#define ASK(r, ...) ask_one(r, REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
-
-static const char *ask_one(redis *r, const sio_str *argv, unsigned argc)
-{
-    static answer a;
-
-    a.calls = 0;
-    assert_int_equal(redis_command(r, on_answer, &a, argv, argc), 0);
-    assert_int_equal(a.calls, 0);
-    rig_wait(&g, is_answered, &a);
-    assert_int_equal(a.calls, 1);
-    assert_int_equal(a.err, 0);
-    return a.text;
-}
+#define ASK(r, ...) RIG_ASK(&g, r, __VA_ARGS__)
 
 static void commands_and_answers(void **state)
 {

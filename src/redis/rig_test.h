@@ -112,7 +112,43 @@ static inline void heard_open(rig *g, heard *h, const char *url)
     assert_int_equal(h->ups, 1);
 }
 
-/* An answer, as text. */
+/* ---- what a subscriber hears: "channel=payload;" or "pattern:channel=payload;" ---- */
+
+typedef struct ears {
+    char     text[2000];
+    unsigned done, canceled;
+} ears;
+
+static inline void ears_message(void *arg, sio_str channel, sio_str payload, sio_str pattern)
+{
+    ears *e = arg;
+    size_t n = strlen(e->text);
+
+    snprintf(e->text + n, sizeof(e->text) - n, "%.*s%s%.*s=%.*s;", (int)pattern.n, pattern.p, pattern.n ? ":" : "",
+             (int)channel.n, channel.p, (int)payload.n, payload.p);
+}
+
+static inline void ears_done(void *arg, int err)
+{
+    ears *e = arg;
+
+    if (err == SIO_ECANCELED)
+        e->canceled++;
+    else
+        assert_int_equal(err, 0);
+    e->done++;
+}
+
+static inline bool has_heard(void *arg) { return ((ears *)arg)->text[0]; }
+static inline bool is_done(void *arg) { return ((ears *)arg)->done; }
+
+static inline void rig_subscribe(redis *r, redis_sub_kind kind, const char *name, ears *e)
+{
+    assert_int_equal(redis_subscribe(r, kind, sio_str_z(name), ears_message, ears_done, e), 0);
+}
+
+/* ---- an answer, as text ---- */
+
 typedef struct answer {
     unsigned calls;
     int      err;
@@ -150,5 +186,19 @@ static inline void on_answer(void *arg, int err, const resp_val *v)
 }
 
 static inline bool is_answered(void *arg) { return ((answer *)arg)->calls > 0; }
+
+static inline const char *rig_ask(rig *g, redis *r, const sio_str *argv, unsigned argc)
+{
+    static answer a;
+
+    a.calls = 0;
+    assert_int_equal(redis_command(r, on_answer, &a, argv, argc), 0);
+    assert_int_equal(a.calls, 0);
+    rig_wait(g, is_answered, &a);
+    assert_int_equal(a.calls, 1);
+    assert_int_equal(a.err, 0);
+    return a.text;
+}
+#define RIG_ASK(g, r, ...) rig_ask(g, r, REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
 
 #endif

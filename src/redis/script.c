@@ -95,8 +95,6 @@ int redis_eval(redis *r, redis_script *s, redis_reply_fn *fn, void *arg, unsigne
 
     if (argc > MAX_ARGS || nkeys > argc)
         return SIO_ETOOBIG;
-    if (!redis_is_up(r))
-        return SIO_EUNAVAILABLE;
     e = digest(s) ? eval_new(argv, argc) : NULL;
     if (!e)
         return SIO_ENOMEM;

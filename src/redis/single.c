@@ -40,8 +40,9 @@ static void on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t s
 }
 
 /* An ACL forbids the channel: half a set of subscriptions is none, and the reason is told. */
-static void on_refused(conn *c, const resp_val *v)
+static void on_refused(conn *c, const resp_val *v, uint64_t seq)
 {
+    (void)seq;
     snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)(v->s.n < 120 ? v->s.n : 120), v->s.p);
     conn_drop(c, SIO_ECLOSED, c->why);
 }

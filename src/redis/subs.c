@@ -118,6 +118,35 @@ void subs_forget(redis *r, const conn *c)
     }
 }
 
+void subs_leave(redis *r, conn *c)
+{
+    sub *s;
+
+    for (uint32_t at = 0; (s = map_next(&r->subs, &at));)
+        if (s->at == c)
+            conn_unsubscribe(c, s->kind, sub_name(s));
+    subs_forget(r, c);
+}
+
+void subs_refused(conn *c, uint64_t seq)
+{
+    sub *s;
+
+    for (uint32_t at = 0; (s = map_next(&c->r->subs, &at));)
+        if (s->at == c && s->seq == seq)
+            s->at = NULL;
+}
+
+bool subs_are_made(const redis *r)
+{
+    const sub *s;
+
+    for (uint32_t at = 0; (s = map_next(&r->subs, &at));)
+        if (!s->confirmed)
+            return false;
+    return true;
+}
+
 static void tell_done(sub *s, int err)
 {
     void (*done)(void *arg, int err) = s->done;
