@@ -16,7 +16,7 @@ static void example_stop(int sig)
     sio_server_stop(example_io, 200);
 }
 
-/* Options with PORT and LOOPS from the environment and CORS for everybody. */
+/* Options with PORT, LOOPS, TLS_CERT_FILE and TLS_KEY_FILE from the environment and CORS for everybody. */
 static inline sio_options example_options(int port)
 {
     const char *text = getenv("PORT"), *loops = getenv("LOOPS");
@@ -26,6 +26,7 @@ static inline sio_options example_options(int port)
     o.port = text ? atoi(text) : port;
     o.loops = loops ? (unsigned)atoi(loops) : 0;
     o.cors.enabled = o.cors.any = true;
+    o.tls = (sio_tls){getenv("TLS_CERT_FILE"), getenv("TLS_KEY_FILE")};
     return o;
 }
 
