@@ -1,5 +1,6 @@
 /* `partyline serve`: makes the parts, connects them, runs until a signal. */
 #include "app/app.h"
+#include "app/chat/chat.h"
 #include "base/log.h"
 #include "main/auth.h"
 #include "main/cluster.h"
@@ -180,6 +181,8 @@ static int attach_ops(serve *s)
     return ops_attach(&s->ops, s->config->metrics);
 }
 
+static void on_redis_up(void *arg) { chat_cluster_up(&((serve *)arg)->app); }
+
 static int make_server(serve *s)
 {
     const char *client_dir = s->config->client_dir;
@@ -201,6 +204,8 @@ static int make_server(serve *s)
     if (cluster_link(&s->cluster, s->io, s->config) < 0)
         return EXIT_FAULT;
     s->app.opt.node_address = cluster_address(&s->cluster);
+    s->cluster.on_up = on_redis_up;
+    s->cluster.arg = s;
     if ((err = app_attach(&s->app, s->io)) < 0 ||
         (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
