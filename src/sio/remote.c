@@ -54,7 +54,8 @@ void op_show(const op *o, sio_op_kind kind, sio_op *out, sio_str *except)
 {
     unsigned n = o->sel.nexcept;
 
-    memcpy(except, o->sel.except, n * sizeof *except);
+    if (n > 0)
+        memcpy(except, o->sel.except, n * sizeof *except);
     if (o->sel.skip)
         except[n++] = (sio_str){o->sel.skip, SIO_ID_LEN};
     *out = (sio_op){.kind = kind, .room = o->sel.room, .nrooms = o->sel.nrooms, .except = except, .nexcept = n,
