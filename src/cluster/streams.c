@@ -78,10 +78,24 @@ static void on_inbox(void *arg)
         o->next = oldest;
         oldest = o;
     }
+    s->draining = true;
     for (o = oldest; o; o = next) {
         next = o->next;
         lane_add(lane_of(o->ns), o);
     }
+    s->draining = false;
+}
+
+/* From loop 0 it goes out with this turn's output: when a client hears that something was done, what was published for it is in
+ * the stream before anything the client causes elsewhere. Not when something is still to be delivered, which may be why this
+ * is published. */
+static bool put_at_once(streams *s, outgoing *o)
+{
+    if (sio_loop(s->talk.base.io) != 0 || s->draining || o->is_volatile || atomic_load_explicit(&s->inbox, memory_order_relaxed) ||
+        !lane_is_open(lane_of(o->ns)))
+        return false;
+    lane_add(lane_of(o->ns), o);
+    return true;
 }
 
 static void put(streams *s, outgoing *o)
@@ -133,7 +147,8 @@ static int streams_publish(sio_adapter *a, sio_ns *sns, const sio_op *op)
         stat_add_shared(&s->talk.base.stats.lost, 1);
         return sio_deliver(sns, op);
     }
-    put(s, o);
+    if (!put_at_once(s, o))
+        put(s, o);
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct streams {
     lane                    **lane;
     unsigned                  nlanes;  /* the first stream_count are those all servers read */
     bool                      up;      /* both common connections */
+    bool                      draining; /* the inbox is being emptied */
     _Atomic(struct outgoing *) inbox;  /* newest first */
     atomic_size_t             queued;  /* bytes of all outgoings */
     redis_script              take;    /* a session, once */
@@ -80,6 +81,8 @@ lane    *lane_new(streams *s, char *name, bool listen_only);
 void     lane_free(lane *l);
 /* An entry to be added; takes it. */
 void     lane_add(lane *l, outgoing *o);
+/* Whether that only means to add it. */
+bool     lane_is_open(const lane *l);
 void     lane_up(lane *l);             /* the common connections are there; are gone */
 void     lane_down(lane *l);
 /* What is not delivered yet is, without a position. */

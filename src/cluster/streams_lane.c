@@ -69,6 +69,16 @@ static void found_reset(lane *l)
     l->at = (message_at){0, 0};
 }
 
+static bool can_add(const lane *l)
+{
+    return l->s->up && l->caught_up;
+}
+
+bool lane_is_open(const lane *l)
+{
+    return can_add(l) && is_live(l);
+}
+
 static void wait_for_retry(lane *l)
 {
     l->caught_up = l->targeted = false;
@@ -128,11 +138,6 @@ static bool send_now(lane *l, outgoing *o)
     o->uncertain = false;
     stat_add(&cluster_of(l)->stats.sent, 1);
     return true;
-}
-
-static bool can_add(const lane *l)
-{
-    return l->s->up && l->caught_up;
 }
 
 void lane_add(lane *l, outgoing *o)
