@@ -1,22 +1,23 @@
-/* The classic adapter: every server hears everything. Broadcasts are published on a channel of the namespace, or of the one room
- * they are for, requests and responses on two more; who does not know the room does not look inside. */
+/* The classic adapter: every server hears everything. Broadcasts are published on a channel of the namespace,
+ * or of the one room they are for, requests and responses on two more; who does not know the room does not
+ * look inside. */
 #include "cluster/classic_message.h"
 #include "cluster/cluster_int.h"
 
 #include <stdlib.h>
 
 typedef struct classic {
-    cluster        base;
+    cluster base;
     classic_reader reader;
-    buf            out;            /* for encoding on loop 0; empty between calls */
+    buf out; /* for encoding on loop 0; empty between calls */
 } classic;
 
 typedef struct classic_ns {
     cluster_ns base;
-    sio_str    broadcast;          /* KEY#NSP# */
-    sio_str    pattern;            /* the same, followed by anything */
-    sio_str    request, response;  /* KEY-request#NSP#, KEY-response#NSP# */
-    sio_str    own;                /* KEY-response#NSP#UID# */
+    sio_str broadcast;         /* KEY#NSP# */
+    sio_str pattern;           /* the same, followed by anything */
+    sio_str request, response; /* KEY-request#NSP#, KEY-response#NSP# */
+    sio_str own;               /* KEY-response#NSP#UID# */
 } classic_ns;
 
 static classic *classic_of(cluster_ns *ns)
@@ -36,7 +37,8 @@ static int join(sio_str *out, const sio_str *part, unsigned n)
     *out = sio_str_z(cluster_join(part, n));
     return out->p ? 0 : SIO_ENOMEM;
 }
-#define JOIN(out, ...) join(out, (const sio_str[]){__VA_ARGS__}, sizeof((const sio_str[]){__VA_ARGS__}) / sizeof(sio_str))
+#define JOIN(out, ...)                                                                                       \
+    join(out, (const sio_str[]){__VA_ARGS__}, sizeof((const sio_str[]){__VA_ARGS__}) / sizeof(sio_str))
 
 /* What is special to Redis in a pattern is not special in a name. */
 static int make_pattern(sio_str *out, sio_str name)
@@ -171,7 +173,8 @@ static void tell_servers(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bi
     buf_fini(out);
 }
 
-static void server_emit(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bins *bins, uint32_t ms, sio_remote *r)
+static void server_emit(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bins *bins, uint32_t ms,
+                        sio_remote *r)
 {
     cluster_request *q;
 
@@ -188,7 +191,8 @@ static void refused(cluster_ns *ns, const char *what)
     sio_adapter_refused(ns->c->io, what);
 }
 
-/* The room the channel is for: empty for everybody. False when it is not ours, since a pattern may match more. */
+/* The room the channel is for: empty for everybody. False when it is not ours, since a pattern may match
+ * more. */
 static bool channel_room(const classic_ns *ns, sio_str channel, sio_str *room)
 {
     size_t n = ns->broadcast.n;
@@ -422,8 +426,8 @@ static void on_response(void *arg, sio_str channel, sio_str payload, sio_str pat
 
 /* ---- life ---- */
 
-/* Without memory a server would hear half of it, which is worse than none. A name that is taken is that of a namespace which
- * was named after another one's channel; it hears what it can. */
+/* Without memory a server would hear half of it, which is worse than none. A name that is taken is that of a
+ * namespace which was named after another one's channel; it hears what it can. */
 static void listen_to(cluster_ns *ns, redis_sub_kind kind, sio_str name, redis_message_fn *fn)
 {
     if (redis_subscribe(ns->c->subs, kind, name, fn, NULL, ns) == SIO_ENOMEM)

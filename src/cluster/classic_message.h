@@ -1,9 +1,9 @@
-/* Messages of the classic Redis adapter, byte for byte as @socket.io/redis-adapter 8 (createAdapter) writes them; what
- * @socket.io/redis-emitter 5 and older adapters write is read, too. Sans-IO; any thread.
+/* Messages of the classic Redis adapter, byte for byte as @socket.io/redis-adapter 8 (createAdapter) writes
+ * them; what @socket.io/redis-emitter 5 and older adapters write is read, too. Sans-IO; any thread.
  *
- * Broadcasts are msgpack [uid, packet, opts]. Requests and responses are JSON objects, or msgpack maps where they carry
- * what a client sent or is to get (types 7 and 9). Node does not guard what it reads: nothing is written here but whole,
- * well-formed messages. */
+ * Broadcasts are msgpack [uid, packet, opts]. Requests and responses are JSON objects, or msgpack maps where
+ * they carry what a client sent or is to get (types 7 and 9). Node does not guard what it reads: nothing is
+ * written here but whole, well-formed messages. */
 #ifndef CLUSTER_CLASSIC_MESSAGE_H
 #define CLUSTER_CLASSIC_MESSAGE_H
 
@@ -39,9 +39,9 @@ typedef struct classic_message {
     sio_op       op;                     /* what is to happen, and to whom */
     sio_bins     bins;                   /* what op.bins points to */
     uint32_t     timeout_ms;             /* ASK: how long the other one waits, 0 = not said */
-    bool         by_sid;                 /* JOIN, LEAVE, DISCONNECT in the old form, for one socket: a response is wanted */
+    bool         by_sid;                 /* JOIN, LEAVE, DISCONNECT in the old form: of one socket */
     uint64_t     clients;                /* CLIENTS */
-    sio_str      value;                  /* JSON. ANSWER, and UNTYPED or SERVER_EMIT: the answer; p NULL = undefined */
+    sio_str      value;                  /* JSON. ANSWER, UNTYPED, SERVER_EMIT; p NULL = undefined */
     sio_str      sockets;                /* UNTYPED: array of FETCH's sockets, or p NULL */
 } classic_message;
 
@@ -56,15 +56,16 @@ typedef struct classic_reader {
 void classic_reader_init(classic_reader *r);
 void classic_reader_fini(classic_reader *r);
 
-/* Each reads a whole payload; *m is good until the next one. 0; SIO_EPARSE, SIO_ELIMIT, SIO_ETOOBIG for what is no such message;
- * SIO_ENOENT for a request of a type that is none of ours; SIO_ENOMEM. Texts that are no strings (rooms, above all) become the
- * text of their JSON: the room 123 of a Node server is "123". */
+/* Each reads a whole payload; *m is good until the next one. 0; SIO_EPARSE, SIO_ELIMIT, SIO_ETOOBIG for what
+ * is no such message; SIO_ENOENT for a request of a type that is none of ours; SIO_ENOMEM. Texts that are no
+ * strings (rooms, above all) become the text of their JSON: the room 123 of a Node server is "123". */
 int  classic_read_broadcast(classic_reader *r, sio_str payload, classic_message *m);
 int  classic_read_request(classic_reader *r, sio_str payload, classic_message *m);
 int  classic_read_response(classic_reader *r, sio_str payload, classic_message *m);
 /* The uid of a broadcast in its usual form, without reading all of it; p NULL for any other. */
 sio_str classic_peek_uid(sio_str payload);
-/* One of m->sockets from *at on (start with 0): 1, 0 behind the last, SIO_EPARSE for what is none, SIO_ELIMIT, SIO_ENOMEM. */
+/* One of m->sockets from *at on (start with 0): 1, 0 behind the last, SIO_EPARSE for what is none,
+ * SIO_ELIMIT, SIO_ENOMEM. */
 int  classic_next_socket(classic_reader *r, const classic_message *m, size_t *at, sio_peer *p);
 
 /* ---- writing: each appends a payload; 0, or an error of buf_add, and then out is as before ---- */

@@ -5,13 +5,13 @@
 
 /* What is in the hands of one test. */
 typedef struct bench {
-    vectors         v;
-    classic_reader  r;
+    vectors v;
+    classic_reader r;
     classic_message m;
-    buf             out;
-    sio_str         vector, payload;
-    sio_peer        peer[8];
-    unsigned        npeers, written;
+    buf out;
+    sio_str vector, payload;
+    sio_peer peer[8];
+    unsigned npeers, written;
 } bench;
 
 static sio_str field(sio_str object, const char *name)
@@ -139,7 +139,6 @@ static sio_val value_of(const bench *b)
 {
     return (sio_val){.kind = b->m.value.p ? SIO_JSON : SIO_UNDEFINED, .s = b->m.value, .bins = &b->m.bins};
 }
-
 
 static void check_untyped(bench *b)
 {
@@ -300,7 +299,7 @@ static void test_refused(void **state)
 {
     static const struct {
         read_fn *read;
-        sio_str  payload;
+        sio_str payload;
     } bad[] = {
         {classic_read_broadcast, SIO_STR("")},
         {classic_read_broadcast, SIO_STR("\xc0")},
@@ -309,12 +308,18 @@ static void test_refused(void **state)
         {classic_read_broadcast, SIO_STR("\x92\xa1x\x80")},
         {classic_read_broadcast, SIO_STR("\x93\xa1x\x80\x80")},             /* no type */
         {classic_read_broadcast, SIO_STR("\x93\xa1x\x81\xa4type\x02\x80")}, /* no data */
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4" "data\x80\x80")},
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x03\xa4" "data\x91\xa1x\x80")},
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4" "data\x91\xa1x\xc0")}, /* no opts */
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4" "data\x91\xa1x\x81\xa5rooms\xa1x")},
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4" "data\x91\xa1x\x80\x00")}, /* trailing */
-        {classic_read_broadcast, SIO_STR("\x93\xa1x\x83\xa4type\x02\xa4" "data\x91\xa1x\xa3nsp\x90\x80")},
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4"
+                                         "data\x80\x80")},
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x03\xa4"
+                                         "data\x91\xa1x\x80")},
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4"
+                                         "data\x91\xa1x\xc0")}, /* no opts */
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4"
+                                         "data\x91\xa1x\x81\xa5rooms\xa1x")},
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x82\xa4type\x02\xa4"
+                                         "data\x91\xa1x\x80\x00")}, /* trailing */
+        {classic_read_broadcast, SIO_STR("\x93\xa1x\x83\xa4type\x02\xa4"
+                                         "data\x91\xa1x\xa3nsp\x90\x80")},
         {classic_read_request, SIO_STR("\xc0")},
         {classic_read_request, SIO_STR("{}")},
         {classic_read_request, SIO_STR("{\"type\":1,\"requestId\":{}}")},
@@ -352,7 +357,8 @@ static void test_refused(void **state)
 
 static void test_numbers_as_rooms(void **state)
 {
-    const sio_str payload = SIO_STR("{\"type\":2,\"opts\":{\"rooms\":[123,\"a\\u0062\"],\"except\":null},\"rooms\":[true]}");
+    const sio_str payload =
+        SIO_STR("{\"type\":2,\"opts\":{\"rooms\":[123,\"a\\u0062\"],\"except\":null},\"rooms\":[true]}");
     classic_message m;
     classic_reader r;
 
@@ -368,7 +374,8 @@ static void test_numbers_as_rooms(void **state)
 
 static void test_poor_sockets(void **state)
 {
-    const sio_str payload = SIO_STR("{\"requestId\":\"x\",\"sockets\":[{\"id\":\"a\"},{\"id\":\"b\",\"rooms\":[1]},7]}");
+    const sio_str payload =
+        SIO_STR("{\"requestId\":\"x\",\"sockets\":[{\"id\":\"a\"},{\"id\":\"b\",\"rooms\":[1]},7]}");
     classic_message m;
     classic_reader r;
     size_t at = 0;
@@ -401,7 +408,8 @@ static void test_undefined_answers(void **state)
     out.n = 0;
     assert_int_equal(classic_put_server_answer(&out, sio_lit("x"), sio_undefined), 0);
     assert_true(sio_str_eq(buf_str(&out), sio_lit("{\"type\":6,\"requestId\":\"x\"}")));
-    assert_int_equal(classic_read_response(&r, sio_lit("{\"type\":6,\"requestId\":\"x\",\"data\":null}"), &m), 0);
+    assert_int_equal(classic_read_response(&r, sio_lit("{\"type\":6,\"requestId\":\"x\",\"data\":null}"), &m),
+                     0);
     assert_true(sio_str_eq(m.value, sio_lit("null")));
     buf_fini(&out);
     classic_reader_fini(&r);
@@ -428,14 +436,10 @@ static void test_too_big(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captured),
-        cmocka_unit_test(test_captured_specific),
-        cmocka_unit_test(test_injected),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_numbers_as_rooms),
-        cmocka_unit_test(test_poor_sockets),
-        cmocka_unit_test(test_undefined_answers),
+        cmocka_unit_test(test_captured),     cmocka_unit_test(test_captured_specific),
+        cmocka_unit_test(test_injected),     cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_numbers_as_rooms),
+        cmocka_unit_test(test_poor_sockets), cmocka_unit_test(test_undefined_answers),
         cmocka_unit_test(test_too_big),
     };
 

@@ -1,6 +1,6 @@
 /* Rooms, except and flags as the adapters' messages write them; sockets; JSON without attachments. */
-#include "base/num.h"
 #include "cluster/classic_opts.h"
+#include "base/num.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
 #include "codec/placeholder.h"
@@ -128,7 +128,8 @@ int classic_put_selection(buf *out, const sio_op *op)
 
 static int put_flags(buf *out, const sio_op *op, uint32_t timeout_ms)
 {
-    sio_val yes = op->is_volatile ? sio_true : sio_undefined, no = op->uncompressed ? sio_false : sio_undefined;
+    sio_val yes = op->is_volatile ? sio_true : sio_undefined,
+            no = op->uncompressed ? sio_false : sio_undefined;
     sio_val timeout = timeout_ms ? sio_v(timeout_ms) : sio_undefined;
     unsigned nbins = 0;
     buf json;
@@ -239,8 +240,7 @@ static int put_peer(buf *out, const sio_peer *p)
 
     if (!err && (err = json_quote(out, p->id)) == 0 &&
         (err = put_member(out, ",\"handshake\":", p->handshake)) == 0 &&
-        (err = buf_puts(out, ",\"rooms\":")) == 0 &&
-        (err = classic_put_list(out, p->rooms, p->nrooms)) == 0)
+        (err = buf_puts(out, ",\"rooms\":")) == 0 && (err = classic_put_list(out, p->rooms, p->nrooms)) == 0)
         err = put_member(out, ",\"data\":", p->shown);
     return err ? err : buf_putc(out, '}');
 }

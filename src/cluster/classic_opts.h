@@ -1,4 +1,5 @@
-/* Parts of the classic adapter's messages: rooms, except, flags, sockets, JSON without attachments. Any thread. */
+/* Parts of the classic adapter's messages: rooms, except, flags, sockets, JSON without attachments. Any
+ * thread. */
 #ifndef CLUSTER_CLASSIC_OPTS_H
 #define CLUSTER_CLASSIC_OPTS_H
 
@@ -10,8 +11,8 @@
 bool classic_read_text(arena *a, sio_str raw, sio_str *out);
 /* A list of texts: 0, SIO_EPARSE when it is none, SIO_ELIMIT over CLASSIC_MAX_ROOMS, SIO_ENOMEM. */
 int  classic_read_list(arena *a, sio_str list, const sio_str **out, unsigned *n);
-/* {"rooms":[..],"except":[..],"flags":{..}} into op and *timeout_ms (0 when not said; may be NULL). Absent lists are empty. As
- * above, SIO_EPARSE also when it is no object. */
+/* {"rooms":[..],"except":[..],"flags":{..}} into op and *timeout_ms (0 when not said; may be NULL). Absent
+ * lists are empty. As above, SIO_EPARSE also when it is no object. */
 int  classic_read_opts(arena *a, sio_str opts, sio_op *op, uint32_t *timeout_ms);
 
 /* ---- writing; errors as buf_add ---- */
@@ -22,8 +23,8 @@ int  classic_put_list(buf *out, const sio_str *text, unsigned n);
 int  classic_put_selection(buf *out, const sio_op *op);
 /* The same as msgpack, with flags: those of a broadcast and, unless 0, the timeout. */
 int  classic_put_opts(buf *out, const sio_op *op, uint32_t timeout_ms);
-/* A value as JSON whose bytes are {"type":"Buffer","data":[1,2]}, as Node writes them where there are no attachments.
- * Errors as val_to_json. */
+/* A value as JSON whose bytes are {"type":"Buffer","data":[1,2]}, as Node writes them where there are no
+ * attachments. Errors as val_to_json. */
 int  classic_put_plain(buf *out, sio_val v);
 /* [{"id":..,"handshake":{..},"rooms":[..],"data":{..}},..] */
 int  classic_put_peers(buf *out, const sio_peer *peers, size_t n);

@@ -1,4 +1,5 @@
-/* Reading what servers with the classic adapter say. All of it becomes JSON first: then there is one way to read it. */
+/* Reading what servers with the classic adapter say. All of it becomes JSON first: then there is one way to
+ * read it. */
 #include "cluster/classic_opts.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
@@ -105,8 +106,9 @@ static int read_packet(classic_reader *r, sio_str packet, classic_message *m)
     sio_str v;
     int err;
 
-    if (json_kind_of(packet) != JSON_OBJECT || !member(packet, "type", &v) || json_kind_of(v) != JSON_NUMBER ||
-        !json_int(v, &type) || (type != 2 && type != 5)) /* 5: an event with bytes, from old emitters */
+    if (json_kind_of(packet) != JSON_OBJECT || !member(packet, "type", &v) ||
+        json_kind_of(v) != JSON_NUMBER || !json_int(v, &type) ||
+        (type != 2 && type != 5)) /* 5: an event with bytes, from old emitters */
         return SIO_EPARSE;
     if (!member(packet, "data", &m->op.args) || json_kind_of(m->op.args) != JSON_ARRAY)
         return SIO_EPARSE;
@@ -267,7 +269,8 @@ int classic_read_request(classic_reader *r, sio_str payload, classic_message *m)
         return err;
     if (json_kind_of(object) != JSON_OBJECT)
         return SIO_EPARSE;
-    if ((err = read_type(object, CLASSIC_ASK, &m->type)) < 0 || (err = read_text(r, object, "uid", &m->uid)) < 0 ||
+    if ((err = read_type(object, CLASSIC_ASK, &m->type)) < 0 ||
+        (err = read_text(r, object, "uid", &m->uid)) < 0 ||
         (err = read_text(r, object, "requestId", &m->id)) < 0)
         return err;
     return read_rest(r, object, m);
@@ -352,7 +355,8 @@ int classic_next_socket(classic_reader *r, const classic_message *m, size_t *at,
         return SIO_EPARSE;
     if ((err = read_text(r, item, "id", &p->id)) < 0 || !p->id.p)
         return err ? err : SIO_EPARSE;
-    if (member(item, "rooms", &rooms) && (err = classic_read_list(&r->arena, rooms, &p->rooms, &p->nrooms)) < 0)
+    if (member(item, "rooms", &rooms) &&
+        (err = classic_read_list(&r->arena, rooms, &p->rooms, &p->nrooms)) < 0)
         return err;
     p->handshake = object_or_undefined(item, "handshake", &m->bins);
     p->shown = object_or_undefined(item, "data", &m->bins);

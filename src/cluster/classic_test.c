@@ -1,5 +1,5 @@
-/* A whole server with the classic adapter on a real redis-server, watched from outside by a client of Redis: what it publishes,
- * byte for byte as Node does, what it subscribes, and what it does while Redis is away. */
+/* A whole server with the classic adapter on a real redis-server, watched from outside by a client of Redis:
+ * what it publishes, byte for byte as Node does, what it subscribes, and what it does while Redis is away. */
 #include "codec/vectors_test.h"
 #include "redis/rig_test.h"
 #include "sio_redis.h"
@@ -10,8 +10,8 @@
 #define SEEN 4096
 
 typedef struct seen {
-    char   channel[100];
-    char   bytes[600];
+    char channel[100];
+    char bytes[600];
     size_t n;
 } seen;
 
@@ -19,11 +19,11 @@ typedef struct seen {
 typedef struct one {
     sio_server *io;
     sio_adapter *adapter;
-    sio_ns     *root, *admin;
-    pthread_t   thread;
-    bool        runs;
-    atomic_int  ups, downs, done, err, n; /* on_state; what a call on a loop gave */
-    char        uid[7], admin_uid[7];
+    sio_ns *root, *admin;
+    pthread_t thread;
+    bool runs;
+    atomic_int ups, downs, done, err, n; /* on_state; what a call on a loop gave */
+    char uid[7], admin_uid[7];
 } one;
 
 static rig g;
@@ -48,9 +48,15 @@ static void on_seen(void *arg, sio_str channel, sio_str payload, sio_str pattern
     nseen++;
 }
 
-static bool has_seen(void *arg) { return nseen >= *(unsigned *)arg; }
+static bool has_seen(void *arg)
+{
+    return nseen >= *(unsigned *)arg;
+}
 
-static void wait_seen(unsigned n) { rig_wait(&g, has_seen, &n); }
+static void wait_seen(unsigned n)
+{
+    rig_wait(&g, has_seen, &n);
+}
 
 static const char *redis_says(const sio_str *argv, unsigned argc)
 {
@@ -116,9 +122,18 @@ static void make(one *o, const sio_redis_options *r)
     assert_int_equal(sio_server_listen(o->io), 0);
 }
 
-static bool is_joined(void *arg) { return atomic_load(&((one *)arg)->ups) > 0; }
-static bool is_away(void *arg) { return atomic_load(&((one *)arg)->downs) > 0; }
-static bool has_ended(void *arg) { return atomic_load(&((one *)arg)->done) > 0; }
+static bool is_joined(void *arg)
+{
+    return atomic_load(&((one *)arg)->ups) > 0;
+}
+static bool is_away(void *arg)
+{
+    return atomic_load(&((one *)arg)->downs) > 0;
+}
+static bool has_ended(void *arg)
+{
+    return atomic_load(&((one *)arg)->done) > 0;
+}
 
 /* The rig's loop sleeps while others work: a tick looks after what they have done. */
 static void on_tick(loop_timer *t)
@@ -201,12 +216,12 @@ static int close_all(void **state)
 /* ---- what is published ---- */
 
 /* One message comes of it. */
-#define DO(body)                                                                                          \
-    do {                                                                                                  \
-        const unsigned before_ = nseen;                                                                   \
-        body;                                                                                             \
-        wait_seen(before_ + 1);                                                                           \
-        assert_int_equal(nseen, before_ + 1);                                                             \
+#define DO(body)                                                                                             \
+    do {                                                                                                     \
+        const unsigned before_ = nseen;                                                                      \
+        body;                                                                                                \
+        wait_seen(before_ + 1);                                                                              \
+        assert_int_equal(nseen, before_ + 1);                                                                \
     } while (0)
 
 /* What Node has published for the same call, with our uid where it had its own. */
@@ -276,7 +291,8 @@ static void test_orders_as_node_publishes_them(void **state)
     DO(sio_sockets_join(sio_to(o.root, "room1"), "roomX"));
     assert_string_equal(got[nseen - 1].channel, "socket.io-request#/#");
     DO(sio_sockets_disconnect(sio_to(o.root, "nobody"), true));
-    assert_non_null(strstr(got[nseen - 1].bytes, "\"type\":4,\"opts\":{\"rooms\":[\"nobody\"],\"except\":[]},\"close\":true}"));
+    assert_non_null(strstr(got[nseen - 1].bytes,
+                           "\"type\":4,\"opts\":{\"rooms\":[\"nobody\"],\"except\":[]},\"close\":true}"));
     stop(&o);
 }
 
@@ -304,7 +320,8 @@ static void test_subscriptions(void **state)
 
     (void)state;
     start(&o);
-    assert_string_equal(ASK_REDIS("PUBSUB", "NUMSUB", "socket.io-request#/#", "socket.io-response#/#", "socket.io-request#/admin#"),
+    assert_string_equal(ASK_REDIS("PUBSUB", "NUMSUB", "socket.io-request#/#", "socket.io-response#/#",
+                                  "socket.io-request#/admin#"),
                         "socket.io-request#/# 1 socket.io-response#/# 1 socket.io-request#/admin# 1");
     assert_string_equal(ASK_REDIS("PUBSUB", "NUMPAT"), "3"); /* the watcher's, too */
     assert_non_null(strstr(ASK_REDIS("CLIENT", "LIST", "TYPE", "pubsub"), "id="));
@@ -320,7 +337,7 @@ static void test_subscriptions(void **state)
 
 typedef struct emitter {
     one *o;
-    int  k;
+    int k;
 } emitter;
 
 static void *emit_many(void *arg)
@@ -447,7 +464,10 @@ static sio_redis_stats stats_of(const one *o)
     return s;
 }
 
-static bool has_sent(void *arg) { return stats_of(arg).sent > 0; }
+static bool has_sent(void *arg)
+{
+    return stats_of(arg).sent > 0;
+}
 
 /* Somebody who subscribes and never answers, as a server that hangs. */
 static void test_silent_server(void **state)
@@ -461,7 +481,8 @@ static void test_silent_server(void **state)
     r.requests_timeout_ms = 50;
     start_with(&o, &r);
     heard_open(&g, &mute, server.url);
-    assert_int_equal(redis_subscribe(mute.r, REDIS_CHANNEL, sio_lit("socket.io-request#/#"), on_seen, NULL, NULL), 0);
+    assert_int_equal(
+        redis_subscribe(mute.r, REDIS_CHANNEL, sio_lit("socket.io-request#/#"), on_seen, NULL, NULL), 0);
     while (!strstr(ASK_REDIS("PUBSUB", "NUMSUB", "socket.io-request#/#"), " 2"))
         ;
     on_loop(&o, 0, call_servers, SIO_ETIMEOUT, 0);
@@ -524,7 +545,8 @@ static void test_redis_goes_while_asked(void **state)
     r.requests_timeout_ms = 60000;
     start_with(&o, &r);
     heard_open(&g, &mute, server.url);
-    assert_int_equal(redis_subscribe(mute.r, REDIS_CHANNEL, sio_lit("socket.io-request#/#"), on_seen, NULL, NULL), 0);
+    assert_int_equal(
+        redis_subscribe(mute.r, REDIS_CHANNEL, sio_lit("socket.io-request#/#"), on_seen, NULL, NULL), 0);
     while (!strstr(ASK_REDIS("PUBSUB", "NUMSUB", "socket.io-request#/#"), " 2"))
         ;
     unsigned before = nseen;
@@ -571,7 +593,11 @@ static void test_glob_names(void **state)
         buf m;
 
         buf_init(&m, 200);
-        buf_printf(&m, "\x93\xa1x\x83\xa4type\x02\xa4""data\x91\xa1""e\xa3nsp%c%s", (char)(0xa0 + strlen(name[i])), name[i]);
+        buf_printf(&m,
+                   "\x93\xa1x\x83\xa4type\x02\xa4"
+                   "data\x91\xa1"
+                   "e\xa3nsp%c%s",
+                   (char)(0xa0 + strlen(name[i])), name[i]);
         buf_add(&m, "\x80", 1);
         snprintf(channel, sizeof channel, "socket.io#%s#", name[i]);
         before = nseen;
@@ -598,8 +624,13 @@ static uint64_t refused_of(const one *o)
 
 static void test_garbage(void **state)
 {
-    static const sio_str bad[] = {SIO_STR(""), SIO_STR("{nope"), SIO_STR("\xc0"), SIO_STR("\x93\xc0\xc0\xc0"),
-                                  SIO_STR("{\"type\":5}"), SIO_STR("\xdd\xff\xff\xff\xff"), SIO_STR("[]")};
+    static const sio_str bad[] = {SIO_STR(""),
+                                  SIO_STR("{nope"),
+                                  SIO_STR("\xc0"),
+                                  SIO_STR("\x93\xc0\xc0\xc0"),
+                                  SIO_STR("{\"type\":5}"),
+                                  SIO_STR("\xdd\xff\xff\xff\xff"),
+                                  SIO_STR("[]")};
     unsigned n = sizeof bad / sizeof *bad;
     one o;
 

@@ -1,7 +1,7 @@
 /* Life of an adapter over Redis: options, its two connections, its namespaces. */
-#include "cluster/cluster_int.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "cluster/cluster_int.h"
 #include "sio/home.h"
 
 #include <stdio.h>
@@ -16,8 +16,9 @@ static sio_str request_key(const void *object)
 
 static bool options_are_sane(const sio_redis_options *o)
 {
-    return o->size == sizeof *o && o->url && !redis_url_fault(o->url) && o->key && o->key[0] && o->requests_timeout_ms &&
-           o->max_unsent && o->mode <= SIO_REDIS_STREAMS && o->subscriptions <= SIO_REDIS_STATIC;
+    return o->size == sizeof *o && o->url && !redis_url_fault(o->url) && o->key && o->key[0] &&
+           o->requests_timeout_ms && o->max_unsent && o->mode <= SIO_REDIS_STREAMS &&
+           o->subscriptions <= SIO_REDIS_STATIC;
 }
 
 static bool own(const char **text)
@@ -172,7 +173,8 @@ redis_options cluster_redis_options(const cluster *c, const char *name)
 
 static int connect_both(cluster *c, net *n)
 {
-    redis_options commands = cluster_redis_options(c, "sio-commands"), subs = cluster_redis_options(c, "sio-subs");
+    redis_options commands = cluster_redis_options(c, "sio-commands"),
+                  subs = cluster_redis_options(c, "sio-subs");
     int err;
 
     commands.on_up = on_commands_up;

@@ -21,7 +21,7 @@
 #include <stdatomic.h>
 
 #define CLUSTER_ID_SIZE     17           /* of our own ids, with a 0 byte behind */
-#define CLUSTER_PEER_ID_MAX 128          /* bytes of the ids other servers give themselves and their requests */
+#define CLUSTER_PEER_ID_MAX 128          /* bytes of other servers' ids, and their requests' */
 #define CLUSTER_ASKED_MAX   65536        /* questions of others answered at a time, and of ours */
 #define CLUSTER_NS_BUCKETS  256
 
@@ -41,13 +41,13 @@ typedef struct cluster_kind {
     void      (*making)(cluster *c);           /* it is made; no server yet */
     int       (*ns_init)(cluster_ns *ns);      /* makes names of channels; any thread. 0, SIO_ENOMEM */
     void      (*ns_fini)(cluster_ns *ns);
-    void      (*subscribe)(cluster_ns *ns);    /* once, when the namespace is there; subscriptions survive reconnects */
+    void      (*subscribe)(cluster_ns *ns);    /* once, when the namespace is there */
     void      (*unsubscribe)(cluster_ns *ns);  /* the server stops */
     void      (*started)(cluster *c);          /* both clients are made; before any loop runs */
     void      (*up)(cluster *c);               /* both connections are there again */
     void      (*down)(cluster *c);
     void      (*stopping)(cluster *c);         /* before redis clients are freed; may come without started */
-    void      (*freeing)(cluster *c);          /* no loop runs any more: close and free what is the kind's own */
+    void      (*freeing)(cluster *c);          /* no loop runs any more: free what is its own */
 } cluster_kind;
 
 typedef struct cluster_stats { /* see sio_redis_stats */
@@ -112,9 +112,9 @@ char *cluster_join(const sio_str *part, unsigned n);
 
 /* ---- outbox.c ---- */
 
-/* Any thread: sends a command on the connection for commands; its answer is not waited for, an error counts as lost. What one
- * thread sends leaves in order. Copies. 0; SIO_EUNAVAILABLE while Redis is away, SIO_ELIMIT over max_unsent, SIO_ENOMEM, and
- * then it has been counted as lost. */
+/* Any thread: sends a command on the connection for commands; its answer is not waited for, an error counts
+ * as lost. What one thread sends leaves in order. Copies. 0; SIO_EUNAVAILABLE while Redis is away, SIO_ELIMIT
+ * over max_unsent, SIO_ENOMEM, and then it has been counted as lost. */
 int  cluster_send(cluster *c, const sio_str *argv, unsigned argc);
 /* Hands Redis now what waits for the next turn. */
 void cluster_outbox_flush(cluster *c);
@@ -125,15 +125,15 @@ void cluster_outbox_free(cluster *c);
 
 typedef enum cluster_ask { ASK_GATHER, ASK_FETCH, ASK_SERVERS } cluster_ask;
 
-/* A question to the other servers. It ends by itself, with sio_remote_end, when all have answered, in time or not, or when
- * Redis is lost; then it is gone. */
+/* A question to the other servers. It ends by itself, with sio_remote_end, when all have answered, in time or
+ * not, or when Redis is lost; then it is gone. */
 struct cluster_request {
     cluster_ns *ns;
     char        id_text[CLUSTER_ID_SIZE];
     sio_str     id;
     cluster_ask ask;
     bool        counted;                 /* `servers` is known */
-    unsigned    servers, reported;       /* others there are, and have said all they have (GATHER: how many clients) */
+    unsigned    servers, reported;       /* others there are, and have said all they have */
     uint64_t    clients, answers;        /* GATHER: as reported, and come */
     sio_remote *remote;
     loop_timer  timer;
@@ -145,18 +145,20 @@ struct cluster_request {
     bool        counting, gone;          /* Redis is asked; and meanwhile it ended */
 };
 
-/* NULL when it has been ended at once, with SIO_EUNAVAILABLE, SIO_ELIMIT or SIO_ENOMEM. ms 0: requests_timeout_ms. */
+/* NULL when it has been ended at once, with SIO_EUNAVAILABLE, SIO_ELIMIT or SIO_ENOMEM. ms 0:
+ * requests_timeout_ms. */
 cluster_request *cluster_request_new(cluster_ns *ns, cluster_ask ask, uint32_t ms, sio_remote *r);
-/* Counts the servers and then, when there are others, sends `verb channel message` (verb: a literal; channel lives as long as the
- * namespace; message is copied). The request may be gone when this returns. */
+/* Counts the servers and then, when there are others, sends `verb channel message` (verb: a literal; channel
+ * lives as long as the namespace; message is copied). The request may be gone when this returns. */
 void cluster_request_send(cluster_request *q, const char *verb, sio_str channel, sio_str message);
 /* Also for what could not be sent. */
 void cluster_request_end(cluster_request *q, int err);
 /* NULL: not one of ours of that kind, or over. */
 cluster_request *cluster_request_find(cluster *c, sio_str id, cluster_ask ask);
 bool cluster_request_is_ours(cluster *c, sio_str id);
-/* What another server says; each but the first two may end the request. FETCH: sockets, then reported; SERVERS: its answer, then
- * reported; GATHER: how many clients it has asked, once, and an answer of one of them. */
+/* What another server says; each but the first two may end the request. FETCH: sockets, then reported;
+ * SERVERS: its answer, then reported; GATHER: how many clients it has asked, once, and an answer of one of
+ * them. */
 void cluster_request_peer(cluster_request *q, const sio_peer *p);
 void cluster_request_answer(cluster_request *q, sio_val answer);
 void cluster_request_reported(cluster_request *q);
@@ -173,10 +175,10 @@ typedef struct cluster_asker {
     list        link;
     cluster_ns *ns;
     int         what;                    /* the kind's own */
-    sio_str     id, uid;                 /* of the request and the server that asked; own memory behind this */
+    sio_str     id, uid;                 /* of request and server; memory behind this */
 } cluster_asker;
-/* NULL over CLUSTER_ASKED_MAX, for ids over CLUSTER_PEER_ID_MAX, without memory; refused and counted. What is left at the end is freed
- * by the adapter. */
+/* NULL over CLUSTER_ASKED_MAX, for ids over CLUSTER_PEER_ID_MAX, without memory; refused and counted. What is
+ * left at the end is freed by the adapter. */
 cluster_asker *cluster_asker_new(cluster_ns *ns, int what, sio_str id, sio_str uid);
 void cluster_asker_free(cluster_asker *k);
 

@@ -1,14 +1,14 @@
-/* Commands from any thread to the one connection, without a lock: a stack that loop 0 takes as a whole and turns round, so that
- * what a turn brings leaves in one write. */
+/* Commands from any thread to the one connection, without a lock: a stack that loop 0 takes as a whole and
+ * turns round, so that what a turn brings leaves in one write. */
 #include "cluster/cluster_int.h"
 
 #include <stdlib.h>
 
 typedef struct outbox_item {
     struct outbox_item *next;
-    size_t              bytes;
-    unsigned            argc;
-    sio_str             argv[];          /* and the texts behind it */
+    size_t bytes;
+    unsigned argc;
+    sio_str argv[]; /* and the texts behind it */
 } outbox_item;
 
 static size_t item_bytes(const sio_str *argv, unsigned argc)

@@ -201,7 +201,7 @@ void cluster_requests_drop(cluster *c)
 
 typedef struct count {
     void (*fn)(void *arg, int err, unsigned n);
-    void  *arg;
+    void *arg;
 } count;
 
 static void on_server_count(void *arg, int err, const resp_val *v)

@@ -1,5 +1,5 @@
-/* Messages of the classic Redis adapter: the first byte says which kind the rest is read as. What is taken is written again where
- * there is a writer, and must be read back the same. */
+/* Messages of the classic Redis adapter: the first byte says which kind the rest is read as. What is taken is
+ * written again where there is a writer, and must be read back the same. */
 #include "cluster/classic_message.h"
 #include "codec/json.h"
 #include "sio_err.h"
