@@ -227,18 +227,23 @@ static uint64_t mark_of(redis_sub_kind kind, sio_str name)
     return h;
 }
 
-void conn_subscribe(conn *c, sub *s)
+void conn_subscribe_to(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq)
 {
-    sio_str argv[] = {sub_word[s->kind], sub_name(s)};
+    sio_str argv[] = {sub_word[kind], name};
 
-    s->seq = ++c->r->seq;
-    s->confirmed = false;
-    s->at = c;
     c->subscribes = true;
-    if (conn_ask(c, (ask){.kind = ASK_SUBSCRIBE, .mark = s->seq}, argv, 2) < 0)
+    if (conn_ask(c, (ask){.kind = ASK_SUBSCRIBE, .mark = seq}, argv, 2) < 0)
         conn_doom(c, "too many subscriptions wait to be sent");
     else
         c->unconfirmed++;
+}
+
+void conn_subscribe(conn *c, sub *s)
+{
+    s->seq = ++c->r->seq;
+    s->confirmed = false;
+    s->at = c;
+    conn_subscribe_to(c, s->kind, sub_name(s), s->seq);
 }
 
 void conn_unsubscribe(conn *c, redis_sub_kind kind, sio_str name)
@@ -332,6 +337,8 @@ static void on_reply(conn *c, const resp_val *v)
         return;
     }
     q = pop_ask(c);
+    if (c->ops->leaves_replicas && v->kind == RESP_ERROR && v->s.n > 8 && memcmp(v->s.p, "READONLY", 8) == 0)
+        conn_doom(c, "the master has become a replica");
     if (q.kind != ASK_CALL) {
         c->unconfirmed -= q.kind == ASK_SUBSCRIBE;
         c->ops->on_refused(c, v, q.mark);

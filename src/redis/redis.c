@@ -47,7 +47,7 @@ void redis_leave(redis *r)
 
 static const redis_mode *mode_of(url_kind kind)
 {
-    return kind == URL_SINGLE ? &redis_single : kind == URL_CLUSTER ? &redis_cluster : NULL;
+    return kind == URL_SINGLE ? &redis_single : kind == URL_CLUSTER ? &redis_cluster : &redis_sentinel;
 }
 
 static int start_tls(redis *r)
@@ -89,11 +89,6 @@ int redis_new(redis **out, net *n, const redis_options *o)
     }
     r->o.url = NULL;
     r->mode = mode_of(r->url.kind);
-    if (!r->mode) {
-        url_fini(&r->url);
-        free(r);
-        return SIO_EINVAL;
-    }
     rc = start(r);
     if (rc < 0) {
         release(r);

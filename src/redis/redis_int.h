@@ -55,6 +55,7 @@ typedef struct conn_ops {
     void (*on_subscribed)(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
     void (*on_dropped)(conn *c, redis_sub_kind kind, sio_str name); /* the server ended a subscription by itself */
     void (*on_refused)(conn *c, const resp_val *v, uint64_t seq); /* the answer to a subscription was no */
+    bool leaves_replicas;                 /* READONLY as an answer: this is not the master any more */
 } conn_ops;
 
 /* Who logs in; the texts are the URL's. */
@@ -115,6 +116,8 @@ void conn_retry(conn *c);
 /* 0, SIO_EUNAVAILABLE unless ready or greeting, SIO_ETOOBIG, SIO_ELIMIT, SIO_ENOMEM. */
 int  conn_ask(conn *c, ask q, const sio_str *argv, unsigned argc);
 void conn_subscribe(conn *c, sub *s);
+/* What it does, for a name that is in no table. */
+void conn_subscribe_to(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
 void conn_unsubscribe(conn *c, redis_sub_kind kind, sio_str name);
 
 /* ---- the modes ---- */
@@ -128,7 +131,16 @@ typedef struct redis_mode {
     int   (*command)(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc);
     conn *(*conn_of)(redis *r, const sub *s); /* where to subscribe; NULL = not now */
 } redis_mode;
-extern const redis_mode redis_single, redis_cluster;
+extern const redis_mode redis_single, redis_cluster, redis_sentinel;
+
+/* One server, for those modes that end up with one: on r->main. */
+void  single_on_ready(conn *c);
+void  single_on_lost(conn *c, const char *why);
+void  single_on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
+void  single_on_refused(conn *c, const resp_val *v, uint64_t seq);
+bool  single_can_ask(const redis *r);
+int   single_command(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc);
+conn *single_conn_of(redis *r, const sub *s);
 
 /* ---- subscriptions ---- */
 

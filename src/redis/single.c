@@ -10,13 +10,13 @@ static void check_up(conn *c)
         redis_tell_up(c->r);
 }
 
-static void on_ready(conn *c)
+void single_on_ready(conn *c)
 {
     subs_send(c->r);
     check_up(c);
 }
 
-static void on_lost(conn *c, const char *why)
+void single_on_lost(conn *c, const char *why)
 {
     redis *r = c->r;
 
@@ -32,7 +32,7 @@ static void on_retry(conn *c)
     conn_open(c, r->url.host[0].name, r->url.host[0].port);
 }
 
-static void on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq)
+void single_on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq)
 {
     subs_on_subscribed(c, kind, name, seq);
     if (!c->r->dead)
@@ -40,7 +40,7 @@ static void on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t s
 }
 
 /* An ACL forbids the channel: half a set of subscriptions is none, and the reason is told. */
-static void on_refused(conn *c, const resp_val *v, uint64_t seq)
+void single_on_refused(conn *c, const resp_val *v, uint64_t seq)
 {
     (void)seq;
     snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)(v->s.n < 120 ? v->s.n : 120), v->s.p);
@@ -48,8 +48,8 @@ static void on_refused(conn *c, const resp_val *v, uint64_t seq)
 }
 
 static const conn_ops single_conn = {
-    .on_ready = on_ready, .on_lost = on_lost, .on_retry = on_retry, .on_message = subs_on_message,
-    .on_subscribed = on_subscribed, .on_dropped = subs_on_dropped, .on_refused = on_refused,
+    .on_ready = single_on_ready, .on_lost = single_on_lost, .on_retry = on_retry, .on_message = subs_on_message,
+    .on_subscribed = single_on_subscribed, .on_dropped = subs_on_dropped, .on_refused = single_on_refused,
 };
 
 static int start(redis *r)
@@ -62,19 +62,20 @@ static int start(redis *r)
 static void open_it(redis *r) { on_retry(&r->main); }
 static void close_it(redis *r) { conn_close(&r->main); }
 static void release(redis *r) { conn_release(&r->main); }
-static bool can_ask(const redis *r) { return r->main.state == CONN_READY; }
+bool single_can_ask(const redis *r) { return r->main.state == CONN_READY; }
 
-static int command(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc)
+int single_command(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc)
 {
     if (!redis_is_up(r))
         return SIO_EUNAVAILABLE;
     return conn_ask(&r->main, (ask){.kind = ASK_CALL, .fn = fn, .arg = arg}, argv, argc);
 }
 
-static conn *conn_of(redis *r, const sub *s)
+conn *single_conn_of(redis *r, const sub *s)
 {
     (void)s;
     return r->main.state == CONN_READY ? &r->main : NULL;
 }
 
-const redis_mode redis_single = {start, open_it, close_it, release, can_ask, command, conn_of};
+const redis_mode redis_single = {start, open_it, close_it, release, single_can_ask, single_command,
+                                  single_conn_of};
