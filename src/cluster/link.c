@@ -50,6 +50,7 @@ struct peer_link {
     void              *book;
     char              *secret;
     char               address[ADDRESS_MAX];
+    bool               is_asked;            /* by the server */
     unsigned           nlanes;
     lane               lanes[];
 };
@@ -296,6 +297,7 @@ int peer_link_new(peer_link **out, sio_server *io, const peer_link_options *o)
         return err;
     }
     sio_home_foreign(io, on_foreign, l);
+    l->is_asked = true;
     log_info("link: other servers reach this one, node %s, at %s", sio_node(io), l->address);
     *out = l;
     return 0;
@@ -335,6 +337,8 @@ void peer_link_free(peer_link *l)
 {
     if (!l)
         return;
+    if (l->is_asked)
+        sio_home_foreign(l->io, NULL, NULL);
     for (unsigned i = 0; i < l->nlanes && l->lanes[i].link; i++)
         lane_fini(&l->lanes[i]);
     free(l->secret);

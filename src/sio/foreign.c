@@ -15,7 +15,7 @@ void sio_home_foreign(sio_server *io, sio_foreign_fn *fn, void *arg)
 {
     io->foreign = fn;
     io->foreign_arg = arg;
-    io->eio.on_foreign = on_foreign;
+    io->eio.on_foreign = fn ? on_foreign : NULL;
 }
 
 void sio_home_unknown(sio_server *io, unsigned loop, http_req *r)

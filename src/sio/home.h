@@ -13,7 +13,7 @@ http_server *sio_home_http(sio_server *io, unsigned loop);
 const sio_options *sio_home_options(const sio_server *io);
 
 /* Who is asked, on the loop that got it, about a request for a session of another node (eio_config.on_foreign). One for the
- * server, before it runs. */
+ * server, not while it runs; NULL = nobody. */
 typedef bool sio_foreign_fn(void *arg, unsigned loop, http_req *r, sio_str sid);
 void sio_home_foreign(sio_server *io, sio_foreign_fn *fn, void *arg);
 /* Answers it when nobody else can: "Session ID unknown". */
