@@ -1,12 +1,14 @@
 /* The storm of tests/torture, short: 50 clients that repeat themselves and lose their connections, kill -9 in between, and
- * on PostgreSQL connections that are cut. `make torture` runs it longer. */
+ * on PostgreSQL connections that are cut; then the same on a cluster. `make torture` runs it longer. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { clusterStorm } from "../torture/cluster.mjs";
 import { postgresStore, sqliteStore, storm } from "../torture/storm.mjs";
+import { hasRedis } from "./lib/redis.mjs";
 import { ROOT, tempDir } from "./lib/server.mjs";
 
 const PG = path.join(ROOT, "tests/postgres/pg");
@@ -36,5 +38,9 @@ describe(`a storm with misfortunes, seed ${seed}`, () => {
         });
         after(() => execFileSync(PG, ["stop", dir, "immediate"], { stdio: "ignore" }));
         test("and its connections cut", () => briefly(postgresStore(dir)));
+        test("three nodes, and Redis gone for a while", { skip: !hasRedis() && "redis-server is not installed" }, async (t) => {
+            const result = await clusterStorm({ seed, store: postgresStore(dir), seconds: 1, say: (what) => t.diagnostic(what) });
+            assert.ok(result.misfortunes >= 5 && result.acknowledged > 200, JSON.stringify(result));
+        });
     });
 });
