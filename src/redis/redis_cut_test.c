@@ -1,0 +1,326 @@
+/* A proxy before a real server cuts the connection at every byte of a conversation, in either direction: answers come once or
+ * are told as lost, and the client recovers. All cuts run at once, each with a client and a proxy of its own. */
+#include "net/dial.h"
+#include "redis/rig_test.h"
+
+#include <sys/resource.h>
+
+#define BYTES 420 /* longer than both conversations */
+
+static redis_server server;
+static rig g;
+
+/* ---- the proxy ---- */
+
+typedef struct side side;
+
+typedef struct proxy {
+    net_listener *listener;
+    int           port;
+    long          left[2];     /* bytes until the cut, of the client and of the server */
+    bool          was_cut;
+    unsigned      conns;
+} proxy;
+
+/* One end of a connection through it. */
+struct side {
+    proxy      *p;
+    side       *other;
+    net_stream *s;
+    net_dial   *dial;
+    int         from;          /* 0: the client's end, 1: the server's */
+    char        early[512];    /* what came before the server's end was there */
+    size_t      n;
+};
+
+static void side_free(side *e)
+{
+    if (e->dial)
+        net_dial_cancel(e->dial);
+    free(e);
+}
+
+static void cut_both(side *e)
+{
+    side *o = e->other;
+
+    e->other = NULL;
+    if (o)
+        o->other = NULL;
+    if (o && o->s)
+        net_close(o->s);
+    else if (o)
+        side_free(o);
+    net_close(e->s);
+}
+
+static void forward(side *e, const char *p, size_t n)
+{
+    long *left = &e->p->left[e->from];
+    bool cuts = !e->p->was_cut && (long)n >= *left;
+
+    if (cuts)
+        n = (size_t)*left;
+    *left -= (long)n;
+    if (e->other && e->other->s) {
+        net_send_copy(e->other->s, p, n);
+    } else if (e->other) {
+        assert_true(e->n + n <= sizeof(e->early));
+        memcpy(e->early + e->n, p, n);
+        e->n += n;
+    }
+    if (cuts) {
+        e->p->was_cut = true;
+        cut_both(e);
+    }
+}
+
+static void on_side_data(net_stream *s, char *p, size_t n) { forward(s->owner, p, n); }
+
+static void on_side_close(net_stream *s, int err)
+{
+    side *e = s->owner, *o = e->other;
+
+    (void)err;
+    if (o)
+        o->other = NULL;
+    if (o && o->s)
+        net_close(o->s);
+    else if (o)
+        side_free(o);
+    side_free(e);
+}
+
+static const net_ops side_ops = {on_side_data, NULL, on_side_close};
+
+static void on_server(void *arg, net_stream *s, int err)
+{
+    side *e = arg;
+
+    assert_int_equal(err, 0);
+    e->dial = NULL;
+    e->s = s;
+    net_send_copy(s, e->other->early, e->other->n);
+    e->other->n = 0;
+}
+
+static void on_proxy_accept(void *ctx, int fd)
+{
+    side *client = calloc(1, sizeof(*client)), *far = calloc(1, sizeof(*far));
+
+    client->p = far->p = ctx;
+    client->p->conns++;
+    client->other = far;
+    far->other = client;
+    far->from = 1;
+    client->s = net_adopt(g.n, fd, &side_ops, client);
+    assert_int_equal(net_dial_start(&far->dial, g.n, server.path, 0, 5000, &side_ops, far, on_server, far), 0);
+}
+
+/* ---- a client and its conversation ---- */
+
+typedef struct talk {
+    proxy    p;
+    heard    h;
+    int      at;               /* where it is cut */
+    char     key[24];
+    unsigned asked, answered, lost;
+    bool     asked_end, ended;
+} talk;
+
+static talk all[2 * BYTES];
+static unsigned ended;
+
+static void on_end(void *arg, int err, const resp_val *v)
+{
+    talk *t = arg;
+
+    if (err < 0) {             /* cut here: once more when it is up */
+        t->asked_end = false;
+        return;
+    }
+    int counted = v->kind == RESP_BULK ? v->s.p[0] - '0' : 0;
+    assert_true(counted >= (int)t->answered && counted <= (int)(t->answered + t->lost));
+    t->ended = true;
+    ended++;
+}
+
+static void go_on(talk *t)
+{
+    if (t->asked == 4 && t->answered + t->lost == 4 && !t->asked_end)
+        t->asked_end = redis_cmd(t->h.r, on_end, t, "GET", t->key) == 0;
+}
+
+static void on_talk(void *arg, int err, const resp_val *v)
+{
+    talk *t = arg;
+
+    if (err == 0) {
+        assert_int_equal(v->kind, RESP_INT);
+        t->answered++;
+        assert_true(v->i >= t->answered && v->i <= 4);
+    } else {
+        assert_int_equal(err, SIO_ECLOSED);
+        t->lost++;
+    }
+    assert_true(t->answered + t->lost <= 4);
+    go_on(t);
+}
+
+static void on_talk_up(void *arg)
+{
+    talk *t = arg;
+
+    t->h.ups++;
+    while (t->asked < 4) {
+        assert_int_equal(redis_cmd(t->h.r, on_talk, t, "INCR", t->key), 0);
+        t->asked++;
+    }
+    go_on(t);
+}
+
+static bool all_ended(void *arg)
+{
+    (void)arg;
+    return ended == 2 * BYTES;
+}
+
+static void open_proxy(proxy *p, int direction, int at)
+{
+    memset(p, 0, sizeof(*p));
+    p->left[direction] = at;
+    p->left[!direction] = 1L << 40;
+    assert_int_equal(net_listen(&p->listener, g.n, "127.0.0.1", &p->port, on_proxy_accept, p), 0);
+}
+
+static redis_options talk_options(talk *t, int i, void (*on_up)(void *arg))
+{
+    static char url[64];
+    redis_options o;
+
+    memset(t, 0, sizeof(*t));
+    t->at = i / 2;
+    open_proxy(&t->p, i % 2, t->at);
+    snprintf(t->key, sizeof(t->key), "k%d", i);
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d", t->p.port);
+    o = heard_options(&t->h, url);
+    o.name = "talker";
+    o.arg = t;
+    o.on_up = on_up;
+    o.on_down = NULL;
+    return o;
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < 2 * BYTES; i++) {
+        redis_free(all[i].h.r);
+        net_listener_close(all[i].p.listener);
+    }
+}
+
+static void check_cuts(void)
+{
+    assert_true(all[0].p.was_cut && all[1].p.was_cut);
+    assert_false(all[2 * BYTES - 1].p.was_cut || all[2 * BYTES - 2].p.was_cut);
+    for (int i = 0; i < 2 * BYTES; i++)
+        assert_true(all[i].p.conns == 1 || (all[i].p.conns == 2 && all[i].p.was_cut));
+}
+
+static void commands_cut_at_every_byte(void **state)
+{
+    (void)state;
+    redis_server_do(&server, "FLUSHALL");
+    ended = 0;
+    for (int i = 0; i < 2 * BYTES; i++) {
+        redis_options o = talk_options(&all[i], i, on_talk_up);
+        assert_int_equal(redis_new(&all[i].h.r, g.n, &o), 0);
+    }
+    rig_wait(&g, all_ended, NULL);
+    check_cuts();
+    close_all();
+}
+
+/* ---- subscriptions ---- */
+
+static heard publisher;
+
+static void on_listener_message(void *arg, sio_str channel, sio_str payload, sio_str pattern)
+{
+    talk *t = arg;
+
+    assert_true(sio_str_eq(channel, sio_str_z(t->key)) && sio_str_eq(payload, sio_lit("hello")) && pattern.n == 0);
+    if (!t->ended)
+        ended++;
+    t->ended = true;
+}
+
+/* Whenever it says that it is up, one message: unless the cut takes it away it must arrive. */
+static void on_listener_up(void *arg)
+{
+    talk *t = arg;
+
+    t->h.ups++;
+    assert_int_equal(redis_cmd(publisher.r, NULL, NULL, "PUBLISH", t->key, "hello"), 0);
+}
+
+static void subscriptions_cut_at_every_byte(void **state)
+{
+    (void)state;
+    ended = 0;
+    heard_open(&g, &publisher, server.url);
+    for (int i = 0; i < 2 * BYTES; i++) {
+        redis_options o = talk_options(&all[i], i, on_listener_up);
+        assert_int_equal(redis_new(&all[i].h.r, g.n, &o), 0);
+        assert_int_equal(redis_subscribe(all[i].h.r, REDIS_CHANNEL, sio_str_z(all[i].key), on_listener_message,
+                                         NULL, &all[i]), 0);
+    }
+    rig_wait(&g, all_ended, NULL);
+    check_cuts();
+    for (int i = 0; i < 2 * BYTES; i++)
+        assert_true(all[i].h.ups == 1 || all[i].h.ups == 2);
+    close_all();
+    redis_free(publisher.r);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_open(&g);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_close(&g);
+    return 0;
+}
+
+/* Thousands of descriptors; shells like to allow a thousand. */
+static int start_server(void **state)
+{
+    struct rlimit limit;
+
+    (void)state;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    redis_server_start(&server);
+    return 0;
+}
+
+static int stop_server(void **state)
+{
+    (void)state;
+    redis_server_stop(&server);
+    return 0;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {TEST(commands_cut_at_every_byte), TEST(subscriptions_cut_at_every_byte)};
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}
