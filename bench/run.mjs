@@ -188,6 +188,7 @@ function plan() {
   const missing = [];
   const present = Object.keys(servers).filter((name) => {
     if (named ? !named.includes(name) : servers[name].optional) return false;
+    if (families && !families.includes(servers[name].family)) return false;
     if (servers[name].redis && !redisIsThere()) {
       missing.push(`${name}: redis-server is not installed`);
       return false;

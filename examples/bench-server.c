@@ -2,9 +2,10 @@
  * bench/peers/node-echo.js.
  *
  *     PORT=3000 LOOPS=1 bench-server
+ *     PORT=3000 LOOPS=1 REDIS_URL=redis://127.0.0.1 bench-server      one of a cluster
  */
 #include <signal.h>
-#include <sio.h>
+#include <sio_redis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,6 +53,16 @@ static long from_env(const char *name, long otherwise)
     return text ? strtol(text, NULL, 10) : otherwise;
 }
 
+/* Makes the server one of a cluster, when there is a Redis. */
+static int join_cluster(sio_options *o)
+{
+    sio_redis_options redis;
+
+    sio_redis_options_init(&redis);
+    redis.url = getenv("REDIS_URL");
+    return redis.url ? sio_redis_adapter(&o->adapter, &redis) : 0;
+}
+
 int main(void)
 {
     sio_options o;
@@ -62,7 +73,8 @@ int main(void)
     o.host = "127.0.0.1";
     o.port = (int)from_env("PORT", 3000);
     o.loops = (unsigned)from_env("LOOPS", 1);
-    err = sio_server_new(&server, &o);
+    if ((err = join_cluster(&o)) == 0)
+        err = sio_server_new(&server, &o);
     if (err < 0) {
         fprintf(stderr, "bench-server: %s\n", sio_strerror(err));
         return 1;
