@@ -55,7 +55,7 @@ static int teardown(void **state)
 
 static const char *url_of(const char *host, int port, const char *query)
 {
-    static char url[500];
+    static char url[800];
 
     snprintf(url, sizeof(url), "rediss://%s:%d%s", host, port, query);
     return url;
@@ -63,7 +63,7 @@ static const char *url_of(const char *host, int port, const char *query)
 
 static const char *with_ca(const char *more)
 {
-    static char query[400];
+    static char query[600];
 
     snprintf(query, sizeof(query), "?ca=%s%s", ca, more);
     return query;
