@@ -408,7 +408,18 @@ static void take_response(cluster_ns *ns, const classic_message *m)
     }
 }
 
-/* Everybody gets everybody's answers, as long as they use the channel for all. */
+/* Everybody gets everybody's answers, as long as they use the channel for all: most are looked at no further
+ * than this. */
+static bool is_for_us(const cluster *c, sio_str payload)
+{
+    sio_str id;
+
+    if (c->requests.n == 0)
+        return false;
+    id = classic_peek_id(payload);
+    return !id.p || map_get(&c->requests, id);
+}
+
 static void on_response(void *arg, sio_str channel, sio_str payload, sio_str pattern)
 {
     cluster_ns *ns = arg;
@@ -416,7 +427,7 @@ static void on_response(void *arg, sio_str channel, sio_str payload, sio_str pat
 
     (void)channel;
     (void)pattern;
-    if (ns->c->requests.n == 0)
+    if (!is_for_us(ns->c, payload))
         return;
     if (classic_read_response(&classic_of(ns)->reader, payload, &m) < 0)
         refused(ns, "a response");

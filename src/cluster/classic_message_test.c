@@ -154,6 +154,7 @@ static void check_response(bench *b)
 {
     assert_int_equal(classic_read_response(&b->r, b->payload, &b->m), 0);
     assert_int_equal(b->m.id.n, 6);
+    assert_true(sio_str_eq(classic_peek_id(b->payload), b->m.id));
     if (b->m.type == CLASSIC_UNTYPED)
         check_untyped(b);
     else if (b->m.type == CLASSIC_CLIENTS)
@@ -415,6 +416,31 @@ static void test_undefined_answers(void **state)
     classic_reader_fini(&r);
 }
 
+/* What is not in the usual form is left to the reader. */
+static void test_peek(void **state)
+{
+    static const sio_str odd[] = {SIO_STR(""),
+                                  SIO_STR("{"),
+                                  SIO_STR("{\"requestId\":\""),
+                                  SIO_STR("{\"requestId\":\"a\\u0062\"}"),
+                                  SIO_STR("{\"requestId\":7}"),
+                                  SIO_STR("\x83\xa4type\x09\xa9requestId"),
+                                  SIO_STR("\x83\xa4type\x09\xa9requestId\xa6"
+                                          "12345"),
+                                  SIO_STR("\x83\xa4type\x09\xa9requestId\x07"),
+                                  SIO_STR("\x83\xa4type\x09\xa9requestId\xd9\x01x")};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof odd / sizeof *odd; i++)
+        if (classic_peek_id(odd[i]).p)
+            fail_msg("%u", i);
+    assert_true(sio_str_eq(classic_peek_id(sio_lit("{\"requestId\":\"x\"}")), sio_lit("x")));
+    assert_null(classic_peek_uid(sio_lit("\x93\xa6"
+                                         "12345"))
+                    .p);
+    assert_null(classic_peek_uid(sio_lit("\x93")).p);
+}
+
 /* Nothing half is left behind where there is no room. */
 static void test_too_big(void **state)
 {
@@ -440,7 +466,7 @@ int main(void)
         cmocka_unit_test(test_injected),     cmocka_unit_test(test_answers),
         cmocka_unit_test(test_refused),      cmocka_unit_test(test_numbers_as_rooms),
         cmocka_unit_test(test_poor_sockets), cmocka_unit_test(test_undefined_answers),
-        cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_peek),         cmocka_unit_test(test_too_big),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

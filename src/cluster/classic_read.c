@@ -152,6 +152,45 @@ sio_str classic_peek_uid(sio_str payload)
     return (sio_str){payload.p + 2, p[1] & 0x1f};
 }
 
+/* Behind `before`, which ends with a quote: up to the next one, unless there are escapes. */
+static sio_str peek_json(sio_str payload, sio_str before)
+{
+    const char *from, *end, *p;
+
+    if (payload.n < before.n || memcmp(payload.p, before.p, before.n) != 0)
+        return (sio_str){0};
+    from = payload.p + before.n;
+    end = payload.p + payload.n;
+    for (p = from; p < end && *p != '"' && *p != '\\';)
+        p++;
+    return p < end && *p == '"' ? (sio_str){from, (size_t)(p - from)} : (sio_str){0};
+}
+
+/* {type:9,requestId,packet} */
+static sio_str peek_answer(sio_str payload)
+{
+    static const sio_str head = SIO_STR("\x83\xa4type\x09\xa9requestId");
+    size_t n;
+
+    if (payload.n <= head.n || memcmp(payload.p, head.p, head.n) != 0)
+        return (sio_str){0};
+    n = (uint8_t)payload.p[head.n] - 0xa0u;
+    if (n > 31 || payload.n < head.n + 1 + n)
+        return (sio_str){0};
+    return (sio_str){payload.p + head.n + 1, n};
+}
+
+sio_str classic_peek_id(sio_str payload)
+{
+    static const sio_str head[] = {SIO_STR("{\"requestId\":\""), SIO_STR("{\"type\":8,\"requestId\":\""),
+                                   SIO_STR("{\"type\":6,\"requestId\":\"")};
+    sio_str id = peek_answer(payload);
+
+    for (unsigned i = 0; i < sizeof head / sizeof *head && !id.p; i++)
+        id = peek_json(payload, head[i]);
+    return id;
+}
+
 /* ---- requests ---- */
 
 static int read_opts(classic_reader *r, sio_str object, classic_message *m)

@@ -100,10 +100,12 @@ static void touch(sio_val v)
 
 static void fuzz_response(classic_reader *r, sio_str payload, buf *out)
 {
+    sio_str peeked = classic_peek_id(payload);
     classic_message m;
     sio_peer p;
     size_t at = 0;
 
+    check(!peeked.p || (peeked.p > payload.p && peeked.p + peeked.n <= payload.p + payload.n));
     if (classic_read_response(r, payload, &m) < 0)
         return;
     check(m.id.p && m.type != CLASSIC_BROADCAST);
