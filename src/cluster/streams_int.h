@@ -44,6 +44,7 @@ typedef struct lane {
     char      *name;                   /* of the stream */
     redis     *reader;                 /* a connection of its own: it waits in XREAD */
     message_at at;                     /* the last entry that was read */
+    message_at asked;                  /* the one we asked for when the reader was back: is it still there? */
     message_at target;                 /* the last one when Redis was back: what is uncertain is up to there */
     bool       positioned, targeted;   /* `at`, `target` are known */
     bool       caught_up;              /* nothing is uncertain: entries may be added */
@@ -106,6 +107,8 @@ bool     stream_entry_of(const resp_val *v, stream_entry *e);
 const resp_val *stream_entries_of(const resp_val *v);
 /* Waits for entries behind lane.at, unless it does already or cannot. */
 void     lane_read(lane *l);
+/* Asks, ahead of the next reading, whether something was lost since the last one. */
+void     lane_check(lane *l);
 
 /* ---- streams_restore.c ---- */
 

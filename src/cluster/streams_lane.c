@@ -261,26 +261,10 @@ static void on_tail(void *arg, int err, const resp_val *v)
     lane_read(l);
 }
 
-/* Entries are trimmed from the old end: when ours is there, all behind it are. */
-static void on_still_there(void *arg, int err, const resp_val *v)
-{
-    const lane *l = arg;
-    stream_entry e;
-
-    if (err < 0 || v->kind != RESP_ARRAY || (v->n > 0 && stream_entry_of(v->item, &e) && message_at_compare(e.at, l->at) == 0))
-        return;
-    log_warn("Redis stream %s was trimmed beyond our position: events of other servers may be lost", l->name);
-}
-
 void lane_up(lane *l)
 {
-    redis *r = cluster_of(l)->commands;
-    char at[MESSAGE_AT_SIZE];
-
     l->targeted = l->caught_up = false;
-    if (l->positioned && l->at.ms > 0)
-        redis_cmd(r, on_still_there, l, "XRANGE", l->name, message_at_text(l->at, at), "+", "COUNT", "1");
-    if (redis_cmd(r, on_tail, l, "XREVRANGE", l->name, "+", "-", "COUNT", "1") < 0)
+    if (redis_cmd(cluster_of(l)->commands, on_tail, l, "XREVRANGE", l->name, "+", "-", "COUNT", "1") < 0)
         loop_timer_set(cluster_of(l)->loop, &l->retry, STREAMS_RETRY_MS);
 }
 
@@ -308,6 +292,7 @@ static void on_reader_up(void *arg)
 
     l->reader_up = true;
     l->reading = false;
+    lane_check(l);
     lane_read(l);
 }
 

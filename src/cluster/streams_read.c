@@ -103,6 +103,27 @@ static void take_all(lane *l, const resp_val *entries)
 
 /* ---- reading ---- */
 
+/* Entries are trimmed from the old end: when the one we had read last is there, all behind it are. A stream without any has
+ * begun anew, which is told elsewhere. */
+static void on_still_there(void *arg, int err, const resp_val *v)
+{
+    const lane *l = arg;
+    stream_entry e;
+
+    if (err == 0 && v->kind == RESP_ARRAY && v->n > 0 && stream_entry_of(v->item, &e) &&
+        message_at_compare(e.at, l->asked) != 0)
+        log_warn("Redis stream %s was trimmed beyond our position: events of other servers may be lost", l->name);
+}
+
+void lane_check(lane *l)
+{
+    char at[MESSAGE_AT_SIZE];
+
+    l->asked = l->at;
+    if (l->positioned && l->at.ms > 0)
+        redis_cmd(l->reader, on_still_there, l, "XRANGE", l->name, message_at_text(l->at, at), "+", "COUNT", "1");
+}
+
 static void on_read(void *arg, int err, const resp_val *v)
 {
     lane *l = arg;
