@@ -7,6 +7,7 @@
 #include "app/notify/notify.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
+#include "app/shared.h"
 #include "app/session.h"
 #include "base/isotime.h"
 #include "base/log.h"
@@ -263,6 +264,8 @@ int app_attach(app *a, sio_server *io)
     if (err == 0)
         err = bus_attach(a);
     if (err == 0)
+        err = shared_attach(a);
+    if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     if (limit_has_rates(a->opt.limits))
         sio_use_packet(a->ns, on_packet);
@@ -273,6 +276,7 @@ int app_attach(app *a, sio_server *io)
 
 void app_detach(app *a)
 {
+    shared_detach(a);
     tokens_detach(a);
     chat_detach(a);
     presence_detach(a);

@@ -257,6 +257,15 @@ static void stand(node *n, bool lost)
         n->o.on_lost(n->o.arg);
 }
 
+static void set_count(node *n, int64_t count)
+{
+    unsigned was = n->count;
+
+    n->count = count > 0 && count < UINT16_MAX ? (unsigned)count : 1;
+    if (n->count != was && n->o.on_count)
+        n->o.on_count(n->o.arg, n->count);
+}
+
 static void on_renewed(void *arg, int err, const resp_val *v)
 {
     ask *a = arg;
@@ -272,7 +281,7 @@ static void on_renewed(void *arg, int err, const resp_val *v)
         loop_timer_set(n->o.loop, &n->timer, n->o.lease_ms / 10);
         return;
     }
-    n->count = v->item[1].i > 0 ? (unsigned)v->item[1].i : 1;
+    set_count(n, v->item[1].i);
     take_lost(n, &v->item[2]);
     if (v->item[0].i == 2) {
         away(n);

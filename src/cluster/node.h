@@ -33,6 +33,7 @@ typedef struct node_options {
     void      (*on_lost)(void *arg);
     /* Redis is away, or somebody sweeps behind us: nothing is to be written until on_lost. */
     void      (*on_away)(void *arg);
+    void      (*on_count)(void *arg, unsigned nodes); /* node_count has changed */
     void       *arg;
 } node_options;
 

@@ -5,6 +5,7 @@
 #include "app/inbox.h"
 #include "app/party/party.h"
 #include "app/party/party_hall.h"
+#include "app/party/party_share.h"
 #include "app/party/party_store.h"
 
 #define PARTY_ID_MAX 64 /* bytes; Prisma's have 25 or 36 */
@@ -22,7 +23,8 @@ int party_room_init(party_room *r, sio_str id);
 typedef struct party_loop {
     inbox       inbox;
     app        *a;
-    party_hall *hall;
+    party_hall *hall;    /* alone; with other servers NULL, and */
+    party_share *share;  /* this is in its place */
     bool        ticking;
 } party_loop;
 
@@ -37,8 +39,9 @@ int  party_loop_init(party_loop *l, app *a, unsigned index);
 void party_loop_fini(party_loop *l);
 
 /* Tells the owner of the party that a device of the user comes, goes, or wants to know. fn, which may be
- * NULL, is called on this loop with the viewers the party has then. Aborts without memory for a few bytes. */
-typedef enum party_report { PARTY_COMES, PARTY_GOES, PARTY_ASKS } party_report;
+ * NULL, is called on this loop with the viewers the party has then. PARTY_SWEPT: viewers of a dead server were
+ * removed, and the count is to be told. Aborts without memory for a few bytes. */
+typedef enum party_report { PARTY_COMES, PARTY_GOES, PARTY_ASKS, PARTY_SWEPT } party_report;
 void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket,
                 party_count_fn *fn, void *arg);
 

@@ -1,6 +1,7 @@
 /* What one loop owns: the viewers of its parties. Reports of all loops come in by its inbox; answers go
  * back the same way. */
 #include "app/party/party_int.h"
+#include "sio/home.h"
 
 #include <stdlib.h>
 
@@ -83,6 +84,32 @@ static void report_free(report *r)
     free(r);
 }
 
+static void answer(report *r, int64_t count)
+{
+    r->count = count;
+    r->answered = true;
+    inbox_put(&r->a->party->loop[r->home].inbox, &r->item);
+}
+
+static void on_counted(void *arg, int64_t count) { answer(arg, count); }
+
+/* With other servers: the answer may take a while. */
+static void count_all(party_loop *l, report *r)
+{
+    party_share_fn *fn = r->fn ? on_counted : NULL;
+
+    if (r->what == PARTY_COMES)
+        party_share_join(l->share, r->party, r->user->id, sio_str_z(r->socket.s), fn, r);
+    else if (r->what == PARTY_GOES)
+        party_share_leave(l->share, r->party, r->user->id, fn, r);
+    else if (r->what == PARTY_SWEPT)
+        party_share_recount(l->share, r->party);
+    else if (fn)
+        party_share_count(l->share, r->party, fn, r);
+    if (!fn)
+        report_free(r);
+}
+
 static void count(party_loop *l, report *r)
 {
     if (r->what == PARTY_COMES)
@@ -98,20 +125,27 @@ static void on_take(inbox *b, inbox_item *item)
     party_loop *l = container_of(b, party_loop, inbox);
     report *r = container_of(item, report, item);
 
-    if (!r->answered) {
-        count(l, r);
-        if (r->fn) {
-            r->answered = true;
-            inbox_put(&r->a->party->loop[r->home].inbox, &r->item);
-            return;
-        }
-    } else {
+    if (r->answered) {
         r->fn(r->arg, 0, r->count);
+        report_free(r);
+    } else if (l->share) {
+        count_all(l, r);
+    } else {
+        count(l, r);
+        if (r->fn)
+            answer(r, r->count);
+        else
+            report_free(r);
     }
-    report_free(r);
 }
 
-static void on_taken(inbox *b) { tick(container_of(b, party_loop, inbox)); }
+static void on_taken(inbox *b)
+{
+    party_loop *l = container_of(b, party_loop, inbox);
+
+    if (l->hall)
+        tick(l);
+}
 
 static void on_drop(inbox *b, inbox_item *item)
 {
@@ -125,18 +159,87 @@ static void on_drop(inbox *b, inbox_item *item)
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
+#define SETTLE_MS 3000
+
+static int share_init(party_loop *l, const party_rules *rules, unsigned index)
+{
+    const app_options *opt = &l->a->opt;
+    party_share_options o = {.loop = net_loop(sio_home_net(l->a->io, index)), .code = opt->node_code, .index = index,
+                             .rules = *rules, .tell = on_tell, .arg = l, .settle_ms = SETTLE_MS};
+
+    if (opt->cluster_lease_ms && opt->cluster_lease_ms / 2 < SETTLE_MS)
+        o.settle_ms = opt->cluster_lease_ms / 2;
+    l->share = party_share_new(&o);
+    return l->share ? 0 : SIO_ENOMEM;
+}
+
 int party_loop_init(party_loop *l, app *a, unsigned index)
 {
     party_rules rules = {.announce_limit = a->opt.party_announce_limit,
                          .interval_ms = a->opt.party_count_interval_ms};
 
     *l = (party_loop){.a = a, .inbox = {.io = a->io, .loop = index, .take = on_take, .taken = on_taken}};
+    if (a->opt.redis_url)
+        return share_init(l, &rules, index);
     l->hall = party_hall_new(&rules, on_tell, l);
     return l->hall ? 0 : SIO_ENOMEM;
 }
 
 void party_loop_fini(party_loop *l)
 {
+    party_share_free(l->share); /* what waits in it for an answer gets it by the inbox */
     inbox_drop_all(&l->inbox, on_drop);
     party_hall_free(l->hall);
+}
+
+/* ---- other servers ---------------------------------------------------------------------------------- */
+
+void party_redis(app *a, unsigned loop, redis *r) { party_share_use(a->party->loop[loop].share, r); }
+
+/* A sweep of a dead server's viewers, on loop 0. */
+typedef struct dead {
+    party_sweep_options o;
+    app  *a;
+    bool (*goes_on)(void *arg);
+    void (*done)(void *arg, int err);
+    void *arg;
+} dead;
+
+static void on_gone(void *arg, sio_str party, sio_str user, int64_t count)
+{
+    on_tell(&((dead *)arg)->a->party->loop[0],
+            &(party_told){.party = party, .user = user, .left = true, .count = count});
+}
+
+static void on_recount(void *arg, sio_str party)
+{
+    party_send(((dead *)arg)->a, PARTY_SWEPT, party, NULL, (sio_id){0}, NULL, NULL);
+}
+
+static bool on_goes_on(void *arg) { return ((dead *)arg)->goes_on(((dead *)arg)->arg); }
+
+static void on_done(void *arg, int err)
+{
+    dead *d = arg;
+
+    d->done(d->arg, err);
+    free(d);
+}
+
+int party_sweep(app *a, redis *r, sio_str code, unsigned index, bool (*goes_on)(void *arg),
+                void (*done)(void *arg, int err), void *arg)
+{
+    dead *d = calloc(1, sizeof(*d));
+    int err;
+
+    if (!d)
+        return SIO_ENOMEM;
+    *d = (dead){.a = a, .goes_on = goes_on, .done = done, .arg = arg};
+    d->o = (party_sweep_options){.r = r, .code = code, .index = index, .gone = on_gone, .recount = on_recount,
+                                 .goes_on = on_goes_on, .done = on_done, .arg = d};
+    d->o.rules = (party_rules){a->opt.party_announce_limit, a->opt.party_count_interval_ms};
+    err = party_sweep_viewers(&d->o);
+    if (err < 0)
+        free(d);
+    return err;
 }

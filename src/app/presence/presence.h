@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "app/presence/presence_store.h"
+#include "redis/redis.h"
 
 #define PRESENCE_CHECK_MAX   500 /* users of one question */
 #define PRESENCE_SUBSCRIBE_MAX 200 /* users of one subscription; as in events.def */
@@ -23,6 +24,11 @@ void presence_detach(app *a);
 /* For the handlers of app.c: a socket came; it is leaving. */
 void presence_came(sio_socket *s);
 void presence_goes(sio_socket *s, const char *reason);
+
+/* For shared.c, on that loop: from now on what the loop has is shared through r, and written again; NULL: no more. */
+void presence_redis(app *a, unsigned loop, redis *r);
+/* On any loop: the user was on a server that has died, and on no other. */
+void presence_vanished(app *a, sio_str user_id);
 
 /* err 0: seen[i] is how ids[i] is. Else they are not known: SIO_ECLOSED when the server ended first. */
 typedef void presence_look_fn(void *arg, int err, const sio_str *ids, const presence_seen *seen, unsigned n);

@@ -24,6 +24,7 @@ typedef struct presence_loop {
     presence_store  *store;
     presence_news   *news;
     bool             ticking;
+    bool             flushing; /* what changed is told in the next turn */
     presence_follows follows;
 } presence_loop;
 
@@ -40,7 +41,7 @@ int  presence_loop_init(presence_loop *l, app *a, unsigned index);
 void presence_loop_fini(presence_loop *l);
 
 /* Reports to the user's loop. */
-typedef enum presence_report { PRESENCE_OPENS, PRESENCE_CLOSES, PRESENCE_CHOOSES } presence_report;
+typedef enum presence_report { PRESENCE_OPENS, PRESENCE_CLOSES, PRESENCE_CHOOSES, PRESENCE_VANISHES } presence_report;
 void presence_send(sio_socket *s, presence_report what, enum presence_status status);
 
 /* A question on its way through the owners of its users (presence_look.c). */

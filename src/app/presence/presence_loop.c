@@ -1,9 +1,13 @@
 /* What one loop owns: the reports of its users' sockets, taken a turn at a time, and what others are told. */
 #include "app/presence/presence_int.h"
+#include "app/presence/presence_shared.h"
+#include "app/shared.h"
+#include "sio/home.h"
 
 #include <stdlib.h>
 
 #define REMEMBERED 65536 /* users a loop knows the last visit of */
+#define AUDIT_MS   2000
 
 typedef struct report {
     presence_message     base;
@@ -49,20 +53,27 @@ static void on_tell(void *arg, const presence_told *t)
                      "lastSeen", is_gone ? sio_v((const char *)last_seen) : sio_undefined));
 }
 
+static void on_flush(void *arg);
+
+/* A store in memory changes while messages are taken, and behind them everything is told; a shared one when Redis answers. */
 static void on_change(void *arg, const presence_change *ch)
 {
-    presence_news_add(((presence_loop *)arg)->news, ch);
+    presence_loop *l = arg;
+
+    presence_news_add(l->news, ch);
+    if (l->a->opt.redis_url && !l->flushing)
+        l->flushing = sio_after(l->a->io, 0, on_flush, l) == 0;
 }
 
 /* Tellings in 1000 seconds that this loop may make: to everybody, each costs as many messages as there are
- * clients. */
+ * clients, and those of the other servers come here, too. */
 static int64_t rate(const app *a)
 {
     int64_t clients = (int64_t)sio_clients_count(a->io), loops = sio_server_loops(a->io), rate;
 
     if (!a->opt.presence_everyone || a->opt.presence_deliveries == 0)
         return PRESENCE_ANY_RATE;
-    rate = a->opt.presence_deliveries * 1000 / (clients > 0 ? clients : 1) / loops;
+    rate = a->opt.presence_deliveries * 1000 / (clients > 0 ? clients : 1) / loops / shared_servers(a);
     return rate > 0 ? rate : 1;
 }
 
@@ -73,6 +84,14 @@ static void on_tick(void *arg)
     presence_loop *l = arg;
 
     l->ticking = false;
+    work(l);
+}
+
+static void on_flush(void *arg)
+{
+    presence_loop *l = arg;
+
+    l->flushing = false;
     work(l);
 }
 
@@ -116,9 +135,25 @@ static void report_take(presence_loop *l, report *r)
         s->ops->open(s, r->user->id, socket, now);
     else if (r->what == PRESENCE_CLOSES)
         s->ops->close(s, r->user->id, socket, now);
+    else if (r->what == PRESENCE_VANISHES)
+        presence_shared_gone(s, r->user->id, now);
     else
         s->ops->choose(s, r->user->id, socket, r->status, now);
     report_free(r);
+}
+
+void presence_vanished(app *a, sio_str user_id)
+{
+    app_user *user = calloc(1, sizeof(*user) + user_id.n);
+    report *r = malloc(sizeof(*r));
+
+    if (!user || !r)
+        abort();
+    atomic_init(&user->refs, 1);
+    user->id = (sio_str){user->text_, user_id.n};
+    memcpy(user->text_, user_id.p, user_id.n);
+    *r = (report){.what = PRESENCE_VANISHES, .user = user};
+    inbox_put(&presence_owner(a, user_id)->inbox, &r->base.item);
 }
 
 static void on_take(inbox *b, inbox_item *item)
@@ -147,12 +182,33 @@ static void on_drop(inbox *b, inbox_item *item)
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
+static presence_store *store_new(presence_loop *l, app *a, unsigned index)
+{
+    presence_shared_options o = {.code = a->opt.node_code, .index = index, .grace_ms = a->opt.presence_grace_ms,
+                                 .remembered = REMEMBERED, .audit_ms = AUDIT_MS, .changed = on_change, .arg = l};
+
+    if (!a->opt.redis_url)
+        return presence_memory_new(o.grace_ms, REMEMBERED, on_change, l);
+    o.loop = net_loop(sio_home_net(a->io, index));
+    return presence_shared_new(&o);
+}
+
+void presence_redis(app *a, unsigned loop, redis *r)
+{
+    presence_store *s = a->presence->loop[loop].store;
+
+    if (r)
+        presence_shared_up(s, r);
+    else
+        presence_shared_down(s);
+}
+
 int presence_loop_init(presence_loop *l, app *a, unsigned index)
 {
     *l = (presence_loop){.a = a, .inbox = {.io = a->io, .loop = index, .take = on_take, .taken = on_taken}};
     list_init(&l->follows.waiting);
     l->news = presence_news_new(a->opt.presence_interval_ms, on_tell, l);
-    l->store = presence_memory_new(a->opt.presence_grace_ms, REMEMBERED, on_change, l);
+    l->store = store_new(l, a, index);
     return l->news && l->store ? 0 : SIO_ENOMEM;
 }
 
