@@ -2,8 +2,8 @@
  *
  *     tls [CONNECTIONS [MEGABYTES]]
  *
- * The server's side runs in this process on a loop of its own, the clients are OpenSSL on blocking sockets in a child, so
- * that what is measured here is the server's memory and processor time alone. */
+ * The server's side runs in this process on a loop of its own, the clients are OpenSSL on blocking sockets
+ * in a child, so that what is measured here is the server's memory and processor time alone. */
 #include "loop/loop.h"
 #include "net/tls.h"
 

@@ -365,7 +365,8 @@ static net_stream *stream_new(net *n, net_line line, const net_ops *ops, void *o
 
     if (!s)
         return NULL;
-    *s = (net_stream){.io = {.fd = line.fd, .want = LOOP_READ, .fn = on_io}, .net = n, .ops = ops, .owner = owner};
+    *s = (net_stream){.io = {.fd = line.fd, .want = LOOP_READ, .fn = on_io}, .net = n, .ops = ops};
+    s->owner = owner;
     if (loop_watch(n->loop, &s->io) < 0) {
         free(s);
         return NULL;

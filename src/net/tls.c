@@ -1,9 +1,9 @@
 /* TLS of one connection, between the queue of its stream and the kernel.
  *
- * OpenSSL never waits here: what it reads comes from `feed`, all that one system call brought; what it writes goes to the
- * kernel or, what that does not take, to `spill`, and while there is a spill nothing is encrypted. So a record is never
- * half written in OpenSSL's eyes, and the queue keeps clear text until its record has left: net_unsent and
- * net_is_blocked mean the same as on a plain stream. */
+ * OpenSSL never waits here: what it reads comes from `feed`, all that one system call brought; what it
+ * writes goes to the kernel or, what that does not take, to `spill`, and while there is a spill nothing is
+ * encrypted. So a record is never half written in OpenSSL's eyes, and the queue keeps clear text until its
+ * record has left: net_unsent and net_is_blocked mean the same as on a plain stream. */
 #include "base/log.h"
 #include "net/tls_int.h"
 #include "sio_err.h"
@@ -15,8 +15,9 @@
 
 #define RECORD    SSL3_RT_MAX_PLAIN_LENGTH
 #define MAX_SPILL (128 * 1024) /* a record and what the handshake says; more is a peer that plays */
-/* Encrypted bytes are read to here in net->in and decrypted to its beginning. OpenSSL may have kept most of a record
- * from before, so clear text never reaches what was not looked at yet when that starts one record further on. */
+/* Encrypted bytes are read to here in net->in and decrypted to its beginning. OpenSSL may have kept most
+ * of a record from before, so clear text never reaches what was not looked at yet when that starts one
+ * record further on. */
 #define GAP       (SSL3_RT_MAX_ENCRYPTED_LENGTH + SSL3_RT_HEADER_LENGTH)
 _Static_assert(NET_IN_SIZE - GAP >= 32 * 1024, "reads must not become small");
 _Static_assert(NET_OUT_SIZE >= RECORD, "a record is put together there");
@@ -49,8 +50,8 @@ static void broken(tls_conn *c, const char *why)
         return;
     c->over = TLS_BROKEN;
     net_peer(c->s, peer, sizeof(peer));
-    log_write(c->ctx->quiet ? LOG_DEBUG : LOG_WARN, "TLS with %s %s: %s", *peer ? peer : "a peer that is gone",
-              c->ready ? "broke" : "failed", why);
+    log_write(c->ctx->quiet ? LOG_DEBUG : LOG_WARN, "TLS with %s %s: %s",
+              *peer ? peer : "a peer that is gone", c->ready ? "broke" : "failed", why);
     net_stream_mark(c->s);
 }
 

@@ -96,7 +96,8 @@ static int load_own(SSL_CTX *ssl, const char *cert_file, const char *key_file)
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ssl, cert_file) != 1)
         return refuse(cert_file, "certificate file");
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ssl) != 1)
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ssl) != 1)
         return refuse(key_file, "key file");
     return 0;
 }
@@ -194,7 +195,8 @@ net_stream *tls_client_wrap(tls_client *c, net_stream *s, const char *name)
 /* ---- server ---- */
 
 /* We speak HTTP/1.1. Who insists on something else is told so in the handshake. */
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in, unsigned n, void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in, unsigned n,
+                   void *arg)
 {
     static const unsigned char ours[] = "\x08http/1.1";
     unsigned char *found;

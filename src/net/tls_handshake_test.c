@@ -1,12 +1,14 @@
-/* TLS handshakes of connections that come in: those that lead nowhere, and the certificates that are shown. */
+/* TLS handshakes of connections that come in: those that lead nowhere, and the certificates that are
+ * shown. */
 #include "net/tls_server_rig_test.h"
 
 /* ---- handshakes that lead nowhere ---- */
 
 static void garbage(void **state)
 {
-    static const char *const what[] = {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01\xff\xff\x01 not a hello", "\0\0\0\0\0\0",
-                                       "\x15\x03\x03\x00\x02\x02\x28", "SSH-2.0-x\r\n"};
+    static const char *const what[] = {
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01\xff\xff\x01 not a hello", "\0\0\0\0\0\0",
+        "\x15\x03\x03\x00\x02\x02\x28", "SSH-2.0-x\r\n"};
     char b[100];
 
     (void)state;

@@ -1,5 +1,5 @@
-/* What the tests of TLS share: certificates made on the spot, one loop in the simulator with streams on it, and a peer,
- * which is OpenSSL on memory, at the client end of a simulated connection. */
+/* What the tests of TLS share: certificates made on the spot, one loop in the simulator with streams on
+ * it, and a peer, which is OpenSSL on memory, at the client end of a simulated connection. */
 #ifndef NET_TLS_RIG_TEST_H
 #define NET_TLS_RIG_TEST_H
 
@@ -51,10 +51,12 @@ static inline cert cert_make(const cert *issuer, const char *names, long from, l
     ASN1_INTEGER_set(X509_get_serialNumber(c.x), ++serial);
     X509_gmtime_adj(X509_getm_notBefore(c.x), from);
     X509_gmtime_adj(X509_getm_notAfter(c.x), until);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)(names ? "somebody" : "a CA"), -1, -1, 0);
+    const char *cn = names ? "somebody" : "a CA";
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
     X509_set_issuer_name(c.x, issuer ? X509_get_subject_name(issuer->x) : subject);
     X509_set_pubkey(c.x, c.key);
-    cert_extend(c.x, issuer ? issuer->x : c.x, NID_basic_constraints, names ? "CA:FALSE" : "critical,CA:TRUE");
+    cert_extend(c.x, issuer ? issuer->x : c.x, NID_basic_constraints,
+                names ? "CA:FALSE" : "critical,CA:TRUE");
     if (names)
         cert_extend(c.x, c.x, NID_subject_alt_name, names);
     assert_true(X509_sign(c.x, issuer ? issuer->key : c.key, EVP_sha256()) > 0);

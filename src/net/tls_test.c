@@ -149,6 +149,102 @@ static void more_may_be_queued_while_the_kernel_is_full(void **state)
     peer_free(p);
 }
 
+/* The answer to a key update is written from inside a read, and has to wait behind a record. */
+static void a_key_update_while_the_kernel_is_full(void **state)
+{
+    peer *p = meet();
+
+    (void)state;
+    sim_limit(t.s, p->fd, 100, 150);
+    net_send_copy(t.last, big, 20000);
+    sim_settle(t.s);
+    assert_true(net_is_blocked(t.last));
+    assert_int_equal(SSL_key_update(p->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    assert_int_equal(SSL_do_handshake(p->ssl), 1);
+    peer_say(p, "with new keys", 13);
+    rig_expect("with new keys");
+    assert_int_equal(p->ngot, 20000);
+    assert_memory_equal(p->got, big, 20000);
+    net_send_copy(t.last, "ours are new, too", 17);
+    p->ngot = 0;
+    peer_expect(p, "ours are new, too");
+    peer_free(p);
+}
+
+static unsigned dice(unsigned *seed, unsigned n)
+{
+    *seed = *seed * 1103515245u + 12345u;
+    return (*seed >> 12) % n;
+}
+
+/* One step of either side. */
+static void a_move(peer *p, unsigned *seed, size_t *ours, size_t *theirs)
+{
+    static const unsigned most[] = {1, 100, 5000, 16385, 50000};
+    size_t n = 1 + dice(seed, most[dice(seed, 5)]), k;
+
+    switch (dice(seed, 6)) {
+    case 0:
+        if (*theirs + n <= sizeof(big) && SSL_write_ex(p->ssl, big + *theirs, n, &k))
+            *theirs += n;
+        break;
+    case 1:
+        net_pause(t.last);
+        break;
+    case 2:
+        net_resume(t.last);
+        break;
+    case 3:
+        peer_pump(p);
+        break;
+    default:
+        if (*ours + n <= sizeof(big)) {
+            net_send_copy(t.last, big + *ours, n);
+            *ours += n;
+        }
+        if (dice(seed, 2))
+            net_flush(t.last);
+        else
+            sim_settle(t.s);
+    }
+}
+
+/* Both sides speak at once, with pauses, small windows, short reads and writes; in the end all is there,
+ * in order. */
+static void random_conversations(void **state)
+{
+    static const size_t limit[] = {0, 0, 50, 5000};
+
+    (void)state;
+    for (unsigned start = 1; start <= 60; start++) {
+        unsigned seed = start, closes = t.closes;
+        size_t ours = 0, theirs = 0;
+        peer *p = meet();
+        t.ngot = 0;
+        sim_chunk(t.s, p->fd, limit[dice(&seed, 4)]);
+        sim_limit(t.s, p->fd, limit[dice(&seed, 4)], 100 + dice(&seed, 30000));
+        for (unsigned i = 0; i < 60; i++)
+            a_move(p, &seed, &ours, &theirs);
+        net_resume(t.last);
+        if (start & 1) {
+            peer_pump(p);
+            assert_int_equal(t.ngot, theirs);
+        }
+        net_close(t.last); /* what comes in from here on is dropped */
+        size_t heard = t.ngot;
+        peer_pump(p);
+        assert_int_equal(p->ngot, ours);
+        assert_memory_equal(p->got, big, ours);
+        assert_int_equal(p->why, SSL_ERROR_ZERO_RETURN);
+        assert_int_equal(t.closes, closes + 1);
+        assert_int_equal(t.err, 0);
+        assert_int_equal(t.ngot, heard);
+        assert_true(heard <= theirs);
+        assert_memory_equal(t.got, big, heard);
+        peer_free(p);
+    }
+}
+
 static void too_much_unsent_is_the_end(void **state)
 {
     peer *p = meet();
@@ -442,6 +538,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_turn_leaves_in_one_write, setup, teardown),
         cmocka_unit_test_setup_teardown(partial_writes_keep_their_place, setup, teardown),
         cmocka_unit_test_setup_teardown(more_may_be_queued_while_the_kernel_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_key_update_while_the_kernel_is_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_conversations, setup, teardown),
         cmocka_unit_test_setup_teardown(too_much_unsent_is_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_says_so_behind_the_last_byte, setup, teardown),
         cmocka_unit_test_setup_teardown(close_notify_waits_for_room, setup, teardown),
