@@ -1,5 +1,5 @@
-/* RESP in two passes: the first walks the heads and says how long the reply is, and only when all of it is there does the
- * second build values. So no count is believed before the items themselves have arrived. */
+/* RESP in two passes: the first walks the heads and says how long the reply is, and only when all of it is
+ * there does the second build values. So no count is believed before the items themselves have arrived. */
 #include "codec/resp.h"
 #include "base/num.h"
 #include "sio_err.h"

@@ -128,9 +128,12 @@ static void malformed(void **state)
 {
     static const char *const bad[] = {
         "OK\r\n", "\r\n", " +OK\r\n", "+a\rb\r\n", ":\r\n", ":-\r\n", ":1x\r\n", ":9223372036854775808\r\n",
-        ":-9223372036854775809\r\n", "$\r\n", "$-2\r\n", "$x\r\n", "$?\r\n", "$1\r\nab\r\n", "$0\r\nab", "*-2\r\n", "*x\r\n",
-        "*1\r\n?", "%-1\r\n", "~-1\r\n", ">-1\r\n", "=3\r\ntxt\r\n", "=-1\r\n", "!-1\r\n", "_x\r\n", "#x\r\n", "#\r\n",
-        ",\r\n", ",1.\r\n", ",.5\r\n", ",1e\r\n", ",0x10\r\n", ",infinity\r\n", ",1 \r\n", "*99999999999999\r\n",
+        ":-9223372036854775809\r\n", "$\r\n", "$-2\r\n", "$x\r\n", "$?\r\n", "$1\r\nab\r\n", "$0\r\nab",
+        "*-2\r\n", "*x\r\n",
+        "*1\r\n?", "%-1\r\n", "~-1\r\n", ">-1\r\n", "=3\r\ntxt\r\n", "=-1\r\n", "!-1\r\n", "_x\r\n", "#x\r\n",
+        "#\r\n",
+        ",\r\n", ",1.\r\n", ",.5\r\n", ",1e\r\n", ",0x10\r\n", ",infinity\r\n", ",1 \r\n",
+        "*99999999999999\r\n",
         ":000000000000000000000000000000000000000000000000000000000000000001\r\n",
         ":00000000000000000000000000000000000000000000000000000000000000000",
     };
@@ -221,7 +224,8 @@ static void commands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resp2), cmocka_unit_test(resp3), cmocka_unit_test(nan_is_one), cmocka_unit_test(malformed),
+        cmocka_unit_test(resp2), cmocka_unit_test(resp3), cmocka_unit_test(nan_is_one),
+        cmocka_unit_test(malformed),
         cmocka_unit_test(what_cannot_fit_is_refused_at_its_head), cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(memory_is_limited), cmocka_unit_test(needs_say_how_much), cmocka_unit_test(commands),
     };

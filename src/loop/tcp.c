@@ -99,7 +99,8 @@ int tcp_accept(int listener)
     return fd < 0 ? -errno : fd;
 }
 
-/* A peer that vanished is noticed within half a minute, also while we only listen. Not for unix sockets, which do not mind. */
+/* A peer that vanished is noticed within half a minute, also while we only listen. Not for unix sockets,
+ * which do not mind. */
 static void set_options(int fd)
 {
     int on = 1, idle = 15, interval = 5, count = 3;

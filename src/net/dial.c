@@ -20,12 +20,12 @@ typedef struct address {
     socklen_t               n;
 } address;
 
-/* A look-up shared by the dial and its thread; the last of both frees it. So a dial can be given up, and its loop freed,
- * while the resolver still waits for a name server. */
+/* A look-up shared by the dial and its thread; the last of both frees it. So a dial can be given up, and
+ * its loop freed, while the resolver still waits for a name server. */
 typedef struct lookup {
     atomic_int refs;
     int        evfd;           /* readable when addr is filled */
-    unsigned   n;
+    atomic_int n;              /* of them; -1 before */
     address    addr[MAX_ADDRS];
     char       service[8];
     char       host[];
@@ -79,7 +79,7 @@ static void *lookup_run(void *arg)
     lookup *k = arg;
     uint64_t one = 1;
 
-    k->n = resolve(k->host, k->service, AI_ADDRCONFIG, k->addr);
+    atomic_store(&k->n, (int)resolve(k->host, k->service, AI_ADDRCONFIG, k->addr));
     ssize_t r = write(k->evfd, &one, sizeof(one));
     (void)r; /* cannot fail: the counter is 0 */
     lookup_drop(k);
@@ -112,6 +112,7 @@ static lookup *lookup_new(const char *host, const char *service)
     if (!k)
         return NULL;
     atomic_init(&k->refs, 2);
+    atomic_init(&k->n, -1);
     memcpy(k->host, host, n);
     memcpy(k->service, service, sizeof(k->service));
     k->evfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -163,7 +164,8 @@ static bool watch(net_dial *d, int fd, unsigned want, uint64_t ms)
     return true;
 }
 
-/* The time that is left is shared by the addresses that are, so that one that swallows everything does not eat it all. */
+/* The time that is left is shared by the addresses that are, so that one that swallows everything does not
+ * eat it all. */
 static bool try_address(net_dial *d)
 {
     uint64_t now = loop_now(d->l), left = d->deadline > now ? d->deadline - now : 0;
@@ -198,8 +200,9 @@ static void go_on(net_dial *d, int err)
 static void on_looked_up(net_dial *d)
 {
     lookup *k = d->look;
+    int n = atomic_load(&k->n); /* not -1: the event came behind it */
 
-    d->naddrs = k->n;
+    d->naddrs = n > 0 ? (unsigned)n : 0;
     memcpy(d->addr, k->addr, sizeof(d->addr));
     stop(d);
     go_on(d, d->naddrs ? SIO_EIO : SIO_EADDR);
@@ -232,7 +235,8 @@ static void on_io(loop_io *io, unsigned events)
         on_decided(d);
 }
 
-/* Nothing is under way when even the beginning failed: that is told here, too, since fn never runs inside net_dial_start. */
+/* Nothing is under way when even the beginning failed: that is told here, too, since fn never runs inside
+ * net_dial_start. */
 static void on_timer(loop_timer *t)
 {
     net_dial *d = container_of(t, net_dial, timer);
@@ -291,7 +295,8 @@ static void begin(net_dial *d, const char *host, int port, uint32_t timeout_ms)
         loop_timer_set(d->l, &d->timer, 0);
 }
 
-int net_dial_start(net_dial **out, net *n, const char *host, int port, uint32_t timeout_ms, const net_ops *ops, void *owner,
+int net_dial_start(net_dial **out, net *n, const char *host, int port, uint32_t timeout_ms,
+                   const net_ops *ops, void *owner,
                    net_dial_fn *fn, void *arg)
 {
     net_dial *d = calloc(1, sizeof(*d));

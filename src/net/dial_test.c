@@ -194,7 +194,8 @@ static void nobody_answers(void **state)
 
     (void)state;
     for (int i = 0; i < 8; i++)
-        assert_int_equal(net_dial_start(&filler[i], t.n, "127.0.0.1", port, 60000, &ops, NULL, on_dialled, NULL), 0);
+        assert_int_equal(net_dial_start(&filler[i], t.n, "127.0.0.1", port, 60000, &ops, NULL, on_dialled,
+                                        NULL), 0);
     dial("127.0.0.1", port, 150);
     for (int i = 0; i < 8; i++)
         net_dial_cancel(filler[i]);

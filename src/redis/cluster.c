@@ -83,8 +83,8 @@ static void node_free(cluster *cl, cnode *node)
     free(node);
 }
 
-/* Nodes that the table knows no more go when nothing is under way on them. From the tick only: nobody's callback runs
- * on them then. */
+/* Nodes that the table knows no more go when nothing is under way on them. From the tick only: nobody's
+ * callback runs on them then. */
 static void sweep(cluster *cl)
 {
     list_each(it, &cl->nodes) {
@@ -126,7 +126,9 @@ static cnode *read_node(cluster *cl, const resp_val *v)
 {
     sio_str host = {"", 0};
 
-    if (v->kind != RESP_ARRAY || v->n < 2 || v->item[1].kind != RESP_INT || v->item[1].i < 1 || v->item[1].i > 65535)
+    if (v->kind != RESP_ARRAY || v->n < 2 || v->item[1].kind != RESP_INT)
+        return NULL;
+    if (v->item[1].i < 1 || v->item[1].i > 65535)
         return NULL;
     if (is_text(&v->item[0]) && !resp_is(&v->item[0], "?"))
         host = v->item[0].s;
@@ -238,7 +240,9 @@ static void on_probe_lost(conn *c, const char *why)
 
 static void on_probe_retry(conn *c) { (void)c; }
 
-static const conn_ops probe_ops = {.on_ready = on_probe_ready, .on_lost = on_probe_lost, .on_retry = on_probe_retry};
+static const conn_ops probe_ops = {
+    .on_ready = on_probe_ready, .on_lost = on_probe_lost, .on_retry = on_probe_retry,
+};
 
 /* Connections with subscriptions answer no questions (RESP2). */
 static cnode *answerer(cluster *cl)
@@ -335,8 +339,6 @@ static void on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t s
     if (!c->r->dead && c->unconfirmed == 0)
         check_up(cluster_of(c));
 }
-
-static bool begins(sio_str s, const char *text) { return s.n >= strlen(text) && memcmp(s.p, text, strlen(text)) == 0; }
 
 /* Slots are on the move, or nobody has them at the moment: asked again where they are then. */
 static void on_refused(conn *c, const resp_val *v, uint64_t seq)

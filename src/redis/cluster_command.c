@@ -56,7 +56,9 @@ static int send_to(kcmd *k, cnode *node)
     if (k->ask)
         rc = conn_ask(&node->c, (ask){.kind = ASK_CALL}, &asking, 1);
     k->ask = false;
-    return rc < 0 ? rc : conn_ask(&node->c, (ask){.kind = ASK_CALL, .fn = on_reply, .arg = k}, k->argv, k->argc);
+    if (rc < 0)
+        return rc;
+    return conn_ask(&node->c, (ask){.kind = ASK_CALL, .fn = on_reply, .arg = k}, k->argv, k->argc);
 }
 
 /* Now, or when the node is ready. */
@@ -119,8 +121,6 @@ void cluster_delayed_send(cluster *cl)
 }
 
 /* ---- redirections ---- */
-
-static bool begins(sio_str s, const char *text) { return s.n >= strlen(text) && memcmp(s.p, text, strlen(text)) == 0; }
 
 static int number(const char *p, const char *end, int max)
 {
@@ -209,7 +209,8 @@ static void on_reply(void *arg, int err, const resp_val *v)
 
 /* ---- sums over all nodes ---- */
 
-/* PUBSUB NUMSUB: every node counts its own subscribers. Replicas are asked as well, some clients subscribe there. */
+/* PUBSUB NUMSUB: every node counts its own subscribers. Replicas are asked as well: some clients subscribe
+ * there. */
 typedef struct sum {
     redis_reply_fn *fn;
     void           *arg;
@@ -293,7 +294,8 @@ static int sum_send(sum *s, cluster *cl)
     return s->left ? 0 : SIO_EUNAVAILABLE;
 }
 
-/* Its own callback, even when all parts fail, runs in a later turn only: parts that cannot be sent are left out. */
+/* Its callback, even when all parts fail, runs in a later turn only: parts that cannot be sent are left
+ * out. */
 static int sum_start(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv, unsigned argc)
 {
     sum *s = sum_new(r, fn, arg, argv, argc);

@@ -14,6 +14,13 @@ int  slot_of(sio_str key);
 int  slot_of_command(const sio_str *argv, unsigned argc);
 bool slot_is_word(sio_str s, const char *word); /* whatever the case */
 
+static inline bool begins(sio_str s, const char *text)
+{
+    size_t n = strlen(text);
+
+    return s.n >= n && memcmp(s.p, text, n) == 0;
+}
+
 /* ---- nodes ---- */
 
 typedef enum node_role { NODE_GONE, NODE_REPLICA, NODE_MASTER } node_role; /* in the latest table of slots */
@@ -35,7 +42,8 @@ typedef struct cluster {
     bool       stale;           /* somebody said that a slot has moved */
     unsigned   seed;            /* which address the probe tries next */
     conn      *asker;           /* of the table */
-    cnode     *home;            /* where channels and patterns are subscribed, and commands without a key go */
+    /* where channels and patterns are subscribed, and commands without a key go */
+    cnode     *home;
     list       delayed;         /* commands to be tried again */
     loop_timer tick;
     cnode     *slot[CLUSTER_SLOTS];

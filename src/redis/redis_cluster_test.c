@@ -54,8 +54,8 @@ static void wait_for_agreement(void)
 static int start_cluster(void **state)
 {
     static const char *const args[] = {"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
-                                       "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no",
-                                       "--repl-diskless-sync-delay", "0", NULL};
+                                       "--cluster-node-timeout", "2000", "--cluster-require-full-coverage",
+                                       "no", "--repl-diskless-sync-delay", "0", NULL};
     static const int first[] = {0, 5461, 10923, CLUSTER_SLOTS};
     char out[100];
 
@@ -76,7 +76,8 @@ static int start_cluster(void **state)
     wait_until_says(3, "INFO replication\r\n", "master_link_status:up");
     for (int i = 0; i < 3; i++)
         wait_until_says(i, "CLUSTER NODES\r\n", "slave");
-    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:1,127.0.0.1:%d,127.0.0.1:%d", node[1].port, node[2].port);
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:1,127.0.0.1:%d,127.0.0.1:%d", node[1].port,
+             node[2].port);
     return 0;
 }
 
@@ -125,8 +126,8 @@ static int slot_in(const char *line)
 
 static void slots_of_keys(void **state)
 {
-    static const char *const keys[] = {"a", "foo", "{user1000}.following", "foo{}{bar}", "foo{{bar}}zap", "foo{bar}{zap}",
-                                       "{", "}", "{}", "x{", "a}b{c}d", "123456789"};
+    static const char *const keys[] = {"a", "foo", "{user1000}.following", "foo{}{bar}", "foo{{bar}}zap",
+                                       "foo{bar}{zap}", "{", "}", "{}", "x{", "a}b{c}d", "123456789"};
     heard h;
 
     (void)state;
@@ -205,7 +206,8 @@ static void keys_on_all_nodes(void **state)
         assert_true(redis_server_ask(node[i].port, "DBSIZE\r\n", sum, sizeof(sum)));
         assert_true(atoi(sum + 1) > 50);
     }
-    assert_string_equal(ASK(h.r, "MGET", "key1", "key2"), "-CROSSSLOT Keys in request don't hash to the same slot");
+    assert_string_equal(ASK(h.r, "MGET", "key1", "key2"),
+                        "-CROSSSLOT Keys in request don't hash to the same slot");
     redis_free(h.r);
 }
 
@@ -274,7 +276,8 @@ static void redirected(void **state)
     assert_string_equal(ASK(h.r, "GET", "{mv}3"), "three");
     tell(from, "MIGRATE 127.0.0.1 %d {mv}1 0 5000", node[to].port);
     answer a = {0};
-    assert_int_equal(redis_cmd(h.r, on_answer, &a, "MGET", "{mv}1", "{mv}2"), 0); /* half here, half there: TRYAGAIN */
+    /* Half here, half there: TRYAGAIN. */
+    assert_int_equal(redis_cmd(h.r, on_answer, &a, "MGET", "{mv}1", "{mv}2"), 0);
     assert_false(rig_try(&g, 120, is_answered, &a));
     tell(from, "MIGRATE 127.0.0.1 %d {mv}2 0 5000", node[to].port);
     end_move(slot, from, to);

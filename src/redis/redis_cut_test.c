@@ -1,5 +1,6 @@
-/* A proxy before a real server cuts the connection at every byte of a conversation, in either direction: answers come once or
- * are told as lost, and the client recovers. Many cuts run at once, each with a client and a proxy of its own. */
+/* A proxy before a real server cuts the connection at every byte of a conversation, in either direction:
+ * answers come once or are told as lost, and the client recovers. Many cuts run at once, each with a
+ * client and a proxy of its own. */
 #include "net/dial.h"
 #include "redis/rig_test.h"
 
@@ -113,7 +114,8 @@ static void on_proxy_accept(void *ctx, int fd)
     far->other = client;
     far->from = 1;
     client->s = net_adopt(g.n, fd, &side_ops, client);
-    assert_int_equal(net_dial_start(&far->dial, g.n, server.path, 0, 5000, &side_ops, far, on_server, far), 0);
+    assert_int_equal(net_dial_start(&far->dial, g.n, server.path, 0, 5000, &side_ops, far, on_server, far),
+                     0);
 }
 
 /* ---- a client and its conversation ---- */
@@ -249,7 +251,8 @@ static void on_listener_message(void *arg, sio_str channel, sio_str payload, sio
 {
     talk *t = arg;
 
-    assert_true(sio_str_eq(channel, sio_str_z(t->key)) && sio_str_eq(payload, sio_lit("hello")) && pattern.n == 0);
+    assert_true(sio_str_eq(channel, sio_str_z(t->key)) && sio_str_eq(payload, sio_lit("hello")) &&
+                pattern.n == 0);
     if (!t->ended)
         ended++;
     t->ended = true;
@@ -271,7 +274,8 @@ static void listen_through_cuts(int first)
         redis_options o = talk_options(first, i, on_listener_up);
         sio_str name = sio_str_z(all[i].key);
         assert_int_equal(redis_new(&all[i].h.r, g.n, &o), 0);
-        assert_int_equal(redis_subscribe(all[i].h.r, REDIS_CHANNEL, name, on_listener_message, NULL, &all[i]), 0);
+        assert_int_equal(redis_subscribe(all[i].h.r, REDIS_CHANNEL, name, on_listener_message, NULL, &all[i]),
+                         0);
     }
     rig_wait(&g, all_ended, NULL);
     for (int i = 0; i < 2 * BATCH; i++)
@@ -320,6 +324,7 @@ static int stop_server(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(commands_cut_at_every_byte), TEST(subscriptions_cut_at_every_byte)};
+    const struct CMUnitTest tests[] = {TEST(commands_cut_at_every_byte),
+                                       TEST(subscriptions_cut_at_every_byte)};
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -1,5 +1,5 @@
-/* Inside of the Redis client: URLs, one connection, subscriptions, and what differs between one server, Sentinel and
- * Cluster (the modes). */
+/* Inside of the Redis client: URLs, one connection, subscriptions, and what differs between one server,
+ * Sentinel and Cluster (the modes). */
 #ifndef REDIS_REDIS_INT_H
 #define REDIS_REDIS_INT_H
 
@@ -53,7 +53,8 @@ typedef struct conn_ops {
     void (*on_retry)(conn *c);            /* the pause of conn_retry is over */
     void (*on_message)(conn *c, redis_sub_kind kind, sio_str channel, sio_str payload, sio_str pattern);
     void (*on_subscribed)(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
-    void (*on_dropped)(conn *c, redis_sub_kind kind, sio_str name); /* the server ended a subscription by itself */
+    /* the server ended a subscription by itself */
+    void (*on_dropped)(conn *c, redis_sub_kind kind, sio_str name);
     void (*on_refused)(conn *c, const resp_val *v, uint64_t seq); /* the answer to a subscription was no */
     bool leaves_replicas;                 /* READONLY as an answer: this is not the master any more */
 } conn_ops;
@@ -94,7 +95,8 @@ struct conn {
     bool            subscribes;           /* arrays may be messages */
     bool            eating;
     uint64_t        opened, heard;        /* loop_now */
-    buf             in, out;              /* a reply that is not complete; commands the stream has no room for */
+    /* a reply that is not complete; commands the stream has no room for */
+    buf             in, out;
     size_t          need, out_at;         /* bytes of in worth another try; sent bytes of out */
     arena           mem;                  /* of the reply that is being told */
     loop_timer      timer;
@@ -102,7 +104,8 @@ struct conn {
 };
 
 int  conn_init(conn *c, redis *r, const conn_ops *ops, const conn_login *login);
-/* What was asked is told with SIO_ECANCELED; what was queued still leaves. To be released by conn_release later. */
+/* What was asked is told with SIO_ECANCELED; what was queued still leaves. To be released by conn_release
+ * later. */
 void conn_close(conn *c);
 void conn_release(conn *c);               /* the memory, when nothing of it is on the stack */
 /* From idle. host is copied. */
@@ -196,8 +199,8 @@ struct redis {
     void             *more;               /* the mode's own */
 };
 
-/* Around everything that may run the user's callbacks: redis_free inside it waits for the last leave. After a callback,
- * r->dead says that nothing may be done any more. */
+/* Around everything that may run the user's callbacks: redis_free inside it waits for the last leave.
+ * After a callback, r->dead says that nothing may be done any more. */
 void redis_enter(redis *r);
 void redis_leave(redis *r);
 /* Ready, subscriptions made. */

@@ -158,7 +158,8 @@ static void sentinel_goes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(finds_the_master), TEST(unknown_name), TEST(readonly_is_no_master), TEST(follows_to_the_new_master),
+        TEST(finds_the_master), TEST(unknown_name), TEST(readonly_is_no_master),
+        TEST(follows_to_the_new_master),
         TEST(sentinel_goes),
     };
     return cmocka_run_group_tests(tests, start_servers, stop_servers);

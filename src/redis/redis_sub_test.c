@@ -43,11 +43,11 @@ static void channels_patterns_and_shards(void **state)
     (void)state;
     heard_open(&g, &s, server.url);
     heard_open(&g, &p, server.url);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_PATTERN, sio_lit("b*"), ears_message, ears_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_SHARD, sio_lit("a"), ears_message, ears_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b*"), ears_message, ears_done, &e), 0);
-    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e), SIO_EEXIST);
+    rig_subscribe(s.r, REDIS_CHANNEL, "a", &e);
+    rig_subscribe(s.r, REDIS_PATTERN, "b*", &e);
+    rig_subscribe(s.r, REDIS_SHARD, "a", &e);
+    rig_subscribe(s.r, REDIS_CHANNEL, "b*", &e);
+    assert_int_equal(redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, NULL, &e), SIO_EEXIST);
     assert_int_equal(e.done, 0);
     rig_wait(&g, is_done_4, &e);
     publish(&p, "a", "1");
@@ -75,19 +75,19 @@ static void unsubscribed(void **state)
     (void)state;
     heard_open(&g, &s, server.url);
     heard_open(&g, &p, server.url);
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &a);
+    rig_subscribe(s.r, REDIS_CHANNEL, "a", &a);
     rig_wait(&g, is_done, &a);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("a"));
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("nothing"));
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b);
+    rig_subscribe(s.r, REDIS_CHANNEL, "b", &b);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("b")); /* not confirmed yet */
     assert_int_equal(b.done, 0);
     rig_wait(&g, is_done, &b);
     assert_int_equal(b.canceled, 1);
     b.done = b.canceled = 0;
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b);
+    rig_subscribe(s.r, REDIS_CHANNEL, "b", &b);
     redis_unsubscribe(s.r, REDIS_CHANNEL, sio_lit("b"));
-    redis_subscribe(s.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &b); /* the third time counts */
+    rig_subscribe(s.r, REDIS_CHANNEL, "b", &b); /* the third time counts */
     rig_wait(&g, is_done, &b);
     while (b.done < 2)
         rig_try(&g, 5, is_done_4, &b);
@@ -125,7 +125,7 @@ static void made_again_before_on_up(void **state)
     (void)state;
     o.on_up = on_up_publish;
     assert_int_equal(redis_new(&u.h.r, g.n, &o), 0);
-    assert_int_equal(redis_subscribe(u.h.r, REDIS_CHANNEL, sio_lit("old"), ears_message, ears_done, &old), 0);
+    rig_subscribe(u.h.r, REDIS_CHANNEL, "old", &old);
     rig_wait(&g, is_up, &u.h);
     rig_wait(&g, has_heard, &old);
     assert_int_equal(old.done, 1);
@@ -135,7 +135,7 @@ static void made_again_before_on_up(void **state)
         redis_server_kill(&server);
         rig_wait(&g, is_down, &u.h);
         if (i == 0)
-            assert_int_equal(redis_subscribe(u.h.r, REDIS_PATTERN, sio_lit("ne?"), ears_message, ears_done, &new), 0);
+            rig_subscribe(u.h.r, REDIS_PATTERN, "ne?", &new);
         redis_server_restart(&server);
         rig_wait(&g, has_heard, &new);
         assert_string_equal(old.text, "old=1;");
@@ -159,8 +159,8 @@ static void never_confirmed(void **state)
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", redis_server_free_port());
     o = heard_options(&h, url);
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &e);
+    rig_subscribe(h.r, REDIS_CHANNEL, "a", &e);
+    rig_subscribe(h.r, REDIS_CHANNEL, "b", &e);
     rig_wait(&g, is_down, &h);
     redis_unsubscribe(h.r, REDIS_CHANNEL, sio_lit("a"));
     redis_free(h.r);
@@ -179,7 +179,7 @@ static void signs_of_life_while_subscribed(void **state)
     o.ping_ms = 20;
     o.reply_ms = 1000;
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), ears_message, ears_done, &e);
+    rig_subscribe(h.r, REDIS_CHANNEL, "a", &e);
     rig_wait(&g, is_up, &h);
     assert_false(rig_try(&g, 300, is_down, &h));
     kill(server.pid, SIGSTOP);
@@ -201,7 +201,7 @@ static void forbidden(void **state)
     snprintf(url, sizeof(url), "redis://narrow:pw@127.0.0.1:%d", server.port);
     o = heard_options(&h, url);
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("other"), ears_message, ears_done, &e);
+    rig_subscribe(h.r, REDIS_CHANNEL, "other", &e);
     rig_wait(&g, is_down, &h);
     assert_non_null(strstr(h.why, "subscription: NOPERM"));
     assert_int_equal(h.ups, 0);
@@ -220,7 +220,7 @@ static void many_channels(void **state)
     heard_open(&g, &h, server.url);
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof(name), "c%d", i);
-        assert_int_equal(redis_subscribe(h.r, REDIS_CHANNEL, sio_str_z(name), ears_message, ears_done, &e[i]), 0);
+        rig_subscribe(h.r, REDIS_CHANNEL, name, &e[i]);
     }
     rig_wait(&g, is_done, &e[1999]);
     redis_server_do(&server, "CLIENT KILL TYPE pubsub");
@@ -254,7 +254,7 @@ static void freed_by_a_message(void **state)
     (void)state;
     heard_open(&g, &h, server.url);
     redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("a"), on_message_free, NULL, &h);
-    redis_subscribe(h.r, REDIS_CHANNEL, sio_lit("b"), ears_message, ears_done, &e);
+    rig_subscribe(h.r, REDIS_CHANNEL, "b", &e);
     rig_wait(&g, is_done, &e);
     redis_server_do(&server, "EVAL \"for i=1,100 do redis.call('publish','a',i) end\" 0");
     rig_wait(&g, is_freed, &h);
@@ -279,8 +279,9 @@ static int stop_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(channels_patterns_and_shards), TEST(unsubscribed), TEST(made_again_before_on_up), TEST(never_confirmed),
-        TEST(signs_of_life_while_subscribed), TEST(forbidden), TEST(many_channels), TEST(freed_by_a_message),
+        TEST(channels_patterns_and_shards), TEST(unsubscribed), TEST(made_again_before_on_up),
+        TEST(never_confirmed), TEST(signs_of_life_while_subscribed), TEST(forbidden), TEST(many_channels),
+        TEST(freed_by_a_message),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

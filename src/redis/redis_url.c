@@ -275,8 +275,8 @@ const char *redis_url_fault(const char *url)
 
 /* ---- for logs ---- */
 
-/* Length of what may be shown up to the password, and where the text goes on behind it. Rather too much is hidden
- * than too little: a password may hold characters that should have been encoded. */
+/* Length of what may be shown up to the password, and where the text goes on behind it. Rather too much is
+ * hidden than too little: a password may hold characters that should have been encoded. */
 static size_t login_ends(const char *url, const char **rest)
 {
     const char *from = strstr(url, "://"), *at = strrchr(url, '@'), *colon;

@@ -19,7 +19,8 @@ static void means(const char *url, const char *want)
         fail_msg("%s: %s", url, fault);
     assert_null(redis_url_fault(url));
     for (unsigned i = 0; i < u.nhosts; i++)
-        n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s:%d", i ? "," : "", u.host[i].name, u.host[i].port);
+        n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s:%d", i ? "," : "", u.host[i].name,
+                              u.host[i].port);
     snprintf(got + n, sizeof(got) - n, " %d %s/%s db%d %s%s%s", u.kind, text(u.user), text(u.password), u.db,
              text(u.master), u.tls ? " tls" : "", u.no_verify ? " unverified" : "");
     assert_string_equal(got, want);
@@ -56,7 +57,8 @@ static void several(void **state)
     means("redis+cluster://a,b:7001,[::1]:7002", "a:6379,b:7001,::1:7002 1 -/- db0 -");
     means("rediss+cluster://:pw@a/0", "a:6379 1 -/pw db0 - tls");
     means("redis+sentinel://s1,s2:5/mymaster", "s1:26379,s2:5 2 -/- db0 mymaster");
-    means("redis+sentinel://u:p@s1/my%20master/4?sentinel_user=x&sentinel_password=y", "s1:26379 2 u/p db4 my master");
+    means("redis+sentinel://u:p@s1/my%20master/4?sentinel_user=x&sentinel_password=y",
+          "s1:26379 2 u/p db4 my master");
     means("rediss+sentinel://s1/m/", "s1:26379 2 -/- db0 m tls");
 }
 
@@ -79,13 +81,17 @@ static void parameters(void **state)
 static void faults(void **state)
 {
     static const char *const bad[] = {
-        "", "redis", "http://h", "redis:/h", "redis://", "redis://:1", "redis:///1", "redis://h:", "redis://h:0",
+        "", "redis", "http://h", "redis:/h", "redis://", "redis://:1", "redis:///1", "redis://h:",
+        "redis://h:0",
         "redis://h:65536", "redis://h:x", "redis://h/x", "redis://h/-1", "redis://h/1/2", "redis://h/100000",
-        "redis://me@h", "redis://me:@h", "redis://h,i", "redis://h?x=1", "redis://h?db=1", "redis://h?verify=no",
+        "redis://me@h", "redis://me:@h", "redis://h,i", "redis://h?x=1", "redis://h?db=1",
+        "redis://h?verify=no",
         "redis://h?ca=/x", "rediss://h?verify=maybe", "rediss://h?cert=/c", "rediss://h?ca", "redis://%zz",
-        "redis://a%00b", "redis://:%0@h", "redis://[::1", "redis://[::1]x", "redis://%2Fpath", "unix://", "unix://relative",
+        "redis://a%00b", "redis://:%0@h", "redis://[::1", "redis://[::1]x", "redis://%2Fpath", "unix://",
+        "unix://relative",
         "unix:///", "redis+cluster://a/1", "redis+cluster://a,,b", "redis+cluster://a,", "redis+sentinel://a",
-        "redis+sentinel://a/", "redis+sentinel:///m", "redis+sentinel://a/m/x", "redis+sentinel://a/m?sentinel_user=x",
+        "redis+sentinel://a/", "redis+sentinel:///m", "redis+sentinel://a/m/x",
+        "redis+sentinel://a/m?sentinel_user=x",
         "redis://h?sentinel_password=x", "redis+cluster://1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
     };
     char *long_url = malloc(5001);
@@ -133,7 +139,8 @@ static void secrets_are_hidden(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(single), cmocka_unit_test(sockets), cmocka_unit_test(several), cmocka_unit_test(parameters),
+        cmocka_unit_test(single), cmocka_unit_test(sockets), cmocka_unit_test(several),
+        cmocka_unit_test(parameters),
         cmocka_unit_test(faults), cmocka_unit_test(secrets_are_hidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

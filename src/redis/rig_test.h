@@ -1,4 +1,5 @@
-/* What the tests of the Redis client share: a loop that runs until something has happened, and clients that remember. */
+/* What the tests of the Redis client share: a loop that runs until something has happened, and clients
+ * that remember. */
 #ifndef REDIS_RIG_TEST_H
 #define REDIS_RIG_TEST_H
 
@@ -124,7 +125,8 @@ static inline void ears_message(void *arg, sio_str channel, sio_str payload, sio
     ears *e = arg;
     size_t n = strlen(e->text);
 
-    snprintf(e->text + n, sizeof(e->text) - n, "%.*s%s%.*s=%.*s;", (int)pattern.n, pattern.p, pattern.n ? ":" : "",
+    snprintf(e->text + n, sizeof(e->text) - n, "%.*s%s%.*s=%.*s;", (int)pattern.n, pattern.p,
+             pattern.n ? ":" : "",
              (int)channel.n, channel.p, (int)payload.n, payload.p);
 }
 

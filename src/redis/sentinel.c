@@ -1,5 +1,5 @@
-/* Redis behind Sentinel: whoever the sentinels name as master, as soon as they name another. One sentinel is asked after
- * the other; the one that answered is listened to from then on. */
+/* Redis behind Sentinel: whoever the sentinels name as master, as soon as they name another. One sentinel
+ * is asked after the other; the one that answered is listened to from then on. */
 #include "redis/redis_int.h"
 
 #include <stdio.h>
@@ -80,8 +80,9 @@ static void on_address(void *arg, int err, const resp_val *v)
         set_master(s, v->item[0].s, port_of(v->item[1].s));
 }
 
-/* The question goes out before the subscription, while it is allowed; a change between both is told by neither, but
- * is noticed by ROLE, by READONLY, or since Sentinel cuts the connections of a master that it makes a replica. */
+/* The question goes out before the subscription, while it is allowed; a change between both is told by
+ * neither, but is noticed by ROLE, by READONLY, or since Sentinel cuts the connections of a master that it
+ * makes a replica. */
 static void on_sentinel_ready(conn *c)
 {
     sentinel *s = sentinel_of(c);
@@ -147,8 +148,10 @@ static void on_sentinel_refused(conn *c, const resp_val *v, uint64_t seq)
 }
 
 static const conn_ops sentinel_conn = {
-    .on_ready = on_sentinel_ready, .on_lost = on_sentinel_lost, .on_retry = on_sentinel_retry, .on_message = on_news,
-    .on_subscribed = on_sentinel_subscribed, .on_dropped = on_sentinel_dropped, .on_refused = on_sentinel_refused,
+    .on_ready = on_sentinel_ready, .on_lost = on_sentinel_lost, .on_retry = on_sentinel_retry,
+    .on_message = on_news,
+    .on_subscribed = on_sentinel_subscribed, .on_dropped = on_sentinel_dropped,
+    .on_refused = on_sentinel_refused,
 };
 
 /* ---- the master ---- */
@@ -217,4 +220,5 @@ static void release(redis *r)
     free(s);
 }
 
-const redis_mode redis_sentinel = {start, open_it, close_it, release, single_can_ask, single_command, single_conn_of};
+const redis_mode redis_sentinel = {start, open_it, close_it, release, single_can_ask, single_command,
+                                   single_conn_of};

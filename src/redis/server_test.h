@@ -1,5 +1,5 @@
-/* A redis-server of a test's own: on a free port of 127.0.0.1 and a unix socket, in a directory of its own, stopped by its
- * pid and, should the test crash, by the kernel. For the tests of any floor above. */
+/* A redis-server of a test's own: on a free port of 127.0.0.1 and a unix socket, in a directory of its
+ * own, stopped by its pid and, should the test crash, by the kernel. For the tests of any floor above. */
 #ifndef REDIS_SERVER_TEST_H
 #define REDIS_SERVER_TEST_H
 
@@ -55,8 +55,8 @@ static inline int redis_server_connect(int port)
     return -1;
 }
 
-/* Sends lines of commands ("AUTH x\r\nSET a b\r\n") and gives what is answered within a moment of silence; out is cut to n.
- * False when nobody answers. */
+/* Sends lines of commands ("AUTH x\r\nSET a b\r\n") and gives what is answered within a moment of silence;
+ * out is cut to n. False when nobody answers. */
 static inline bool redis_server_ask(int port, const char *lines, char *out, size_t n)
 {
     int fd = redis_server_connect(port);
@@ -99,7 +99,8 @@ static inline void redis_server_exec(redis_server *s)
 
     snprintf(port, sizeof(port), "%d", s->port);
     snprintf(log, sizeof(log), "%s/log", s->dir);
-    const char *own[] = {"redis-server", "--bind", "127.0.0.1", "--port", port, "--unixsocket", s->path, "--dir", s->dir,
+    const char *own[] = {"redis-server", "--bind", "127.0.0.1", "--port", port, "--unixsocket", s->path,
+                         "--dir", s->dir,
                          "--logfile", log, "--save", "", "--appendonly", "no", "--daemonize", "no"};
     bool has_file = s->args[0] && s->args[0][0] == '/';
     argv[n++] = own[0];
@@ -133,7 +134,8 @@ static inline bool redis_server_launch(redis_server *s)
                 fail_msg("redis-server is not installed");
             return false;
         }
-        /* +PONG, or -NOAUTH, but not -LOADING; with TLS alone nothing speaks on this port, an open one must do */
+        /* +PONG, or -NOAUTH, but not -LOADING; with TLS alone nothing speaks on this port, an open one
+         * must do */
         if (redis_server_ask(s->port, "PING\r\n", out, sizeof(out)) && strncmp(out, "-LOADING", 8) != 0)
             return true;
         nanosleep(&moment, NULL);

@@ -48,7 +48,8 @@ void single_on_refused(conn *c, const resp_val *v, uint64_t seq)
 }
 
 static const conn_ops single_conn = {
-    .on_ready = single_on_ready, .on_lost = single_on_lost, .on_retry = on_retry, .on_message = subs_on_message,
+    .on_ready = single_on_ready, .on_lost = single_on_lost, .on_retry = on_retry,
+    .on_message = subs_on_message,
     .on_subscribed = single_on_subscribed, .on_dropped = subs_on_dropped, .on_refused = single_on_refused,
 };
 

@@ -55,7 +55,10 @@ static const struct {
     {"ZMPOP", 2}, {"ZUNION", 2}, {"MIGRATE", 3},
 };
 
-bool slot_is_word(sio_str s, const char *word) { return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0; }
+bool slot_is_word(sio_str s, const char *word)
+{
+    return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
+}
 
 static int place_of(sio_str word)
 {

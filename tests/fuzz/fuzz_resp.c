@@ -1,5 +1,6 @@
-/* RESP replies: whole and growing piece by piece, which must give the same; and what was understood as an array of texts
- * survives being written as a command. The first byte of the input chooses the size of the pieces. */
+/* RESP replies: whole and growing piece by piece, which must give the same; and what was understood as an
+ * array of texts survives being written as a command. The first byte of the input chooses the size of the
+ * pieces. */
 #include "codec/resp.h"
 #include "sio_err.h"
 
