@@ -66,6 +66,12 @@ int cluster_link(cluster_join *j, sio_server *io, const config *c)
 
 const char *cluster_address(const cluster_join *j) { return j->link ? peer_link_address(j->link) : NULL; }
 
+void cluster_use(cluster_join *j, node *n)
+{
+    if (j->link && n)
+        peer_link_use(j->link, n);
+}
+
 void cluster_unlink(cluster_join *j)
 {
     peer_link_free(j->link);

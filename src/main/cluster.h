@@ -26,6 +26,8 @@ int cluster_make(cluster_join *j, sio_adapter **out, const config *c);
 int  cluster_link(cluster_join *j, sio_server *io, const config *c);
 /* "host:port" for node_options.address, NULL without a link. */
 const char *cluster_address(const cluster_join *j);
+/* The node by which the others are found, before the server runs. */
+void cluster_use(cluster_join *j, node *n);
 /* When no loop runs any more, behind the node and before the server is freed. */
 void cluster_unlink(cluster_join *j);
 

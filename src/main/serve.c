@@ -206,8 +206,9 @@ static int make_server(serve *s)
     s->app.opt.node_address = cluster_address(&s->cluster);
     s->cluster.on_up = on_redis_up;
     s->cluster.arg = s;
-    if ((err = app_attach(&s->app, s->io)) < 0 ||
-        (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
+    if ((err = app_attach(&s->app, s->io)) == 0)
+        cluster_use(&s->cluster, app_node(&s->app));
+    if (err < 0 || (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
     return 0;
 }
