@@ -8,6 +8,20 @@
 
 /* ---- reading ---- */
 
+void classic_members(sio_str object, const sio_str *name, sio_str *v, unsigned n)
+{
+    sio_str key, item;
+    size_t at = 0;
+
+    memset(v, 0, n * sizeof *v);
+    if (json_kind_of(object) != JSON_OBJECT)
+        return;
+    while (json_next(object, &at, &key, &item))
+        for (unsigned i = 0; i < n; i++)
+            if (json_equals(key, name[i])) /* the last one counts */
+                v[i] = json_kind_of(item) == JSON_NULL ? (sio_str){0} : item;
+}
+
 bool classic_read_text(arena *a, sio_str raw, sio_str *out)
 {
     char *p;
@@ -45,15 +59,11 @@ int classic_read_list(arena *a, sio_str list, const sio_str **out, unsigned *n)
 }
 
 /* As `new Set(undefined)`: nothing there is an empty list. */
-static int read_member_list(arena *a, sio_str opts, const char *key, const sio_str **out, unsigned *n)
+static int read_member_list(arena *a, sio_str list, const sio_str **out, unsigned *n)
 {
-    sio_str list;
-
     *out = NULL;
     *n = 0;
-    if (!json_get(opts, sio_s(key), &list) || json_kind_of(list) == JSON_NULL)
-        return 0;
-    return classic_read_list(a, list, out, n);
+    return list.p ? classic_read_list(a, list, out, n) : 0;
 }
 
 static json_kind kind_of_member(sio_str object, const char *key)
@@ -78,18 +88,20 @@ static void read_flags(sio_str flags, sio_op *op, uint32_t *timeout_ms)
 
 int classic_read_opts(arena *a, sio_str opts, sio_op *op, uint32_t *timeout_ms)
 {
-    sio_str flags;
+    static const sio_str name[] = {SIO_STR("rooms"), SIO_STR("except"), SIO_STR("flags")};
+    sio_str v[3];
     int err;
 
     if (timeout_ms)
         *timeout_ms = 0;
     if (json_kind_of(opts) != JSON_OBJECT)
         return SIO_EPARSE;
-    if ((err = read_member_list(a, opts, "rooms", &op->room, &op->nrooms)) < 0 ||
-        (err = read_member_list(a, opts, "except", &op->except, &op->nexcept)) < 0)
+    classic_members(opts, name, v, 3);
+    if ((err = read_member_list(a, v[0], &op->room, &op->nrooms)) < 0 ||
+        (err = read_member_list(a, v[1], &op->except, &op->nexcept)) < 0)
         return err;
-    if (json_get(opts, sio_lit("flags"), &flags))
-        read_flags(flags, op, timeout_ms);
+    if (v[2].p && json_len(v[2]) > 0)
+        read_flags(v[2], op, timeout_ms);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 
 /* The text of a JSON string, or the JSON text of anything else. False without memory. */
 bool classic_read_text(arena *a, sio_str raw, sio_str *out);
+/* Members of an object, all in one pass: v[i] is that of name[i], p NULL when it is absent or null. */
+void classic_members(sio_str object, const sio_str *name, sio_str *v, unsigned n);
 /* A list of texts: 0, SIO_EPARSE when it is none, SIO_ELIMIT over CLASSIC_MAX_ROOMS, SIO_ENOMEM. */
 int  classic_read_list(arena *a, sio_str list, const sio_str **out, unsigned *n);
 /* {"rooms":[..],"except":[..],"flags":{..}} into op and *timeout_ms (0 when not said; may be NULL). Absent

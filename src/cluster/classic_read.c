@@ -71,17 +71,20 @@ static bool member(sio_str object, const char *name, sio_str *v)
     return json_get(object, sio_str_z(name), v) && json_kind_of(*v) != JSON_NULL;
 }
 
+static int text_of(classic_reader *r, sio_str v, sio_str *out)
+{
+    if (json_kind_of(v) == JSON_ARRAY || json_kind_of(v) == JSON_OBJECT)
+        return SIO_EPARSE;
+    return classic_read_text(&r->arena, v, out) ? 0 : SIO_ENOMEM;
+}
+
 /* A text, when there is one. */
 static int read_text(classic_reader *r, sio_str object, const char *name, sio_str *out)
 {
     sio_str v;
 
     *out = (sio_str){0};
-    if (!member(object, name, &v))
-        return 0;
-    if (json_kind_of(v) == JSON_ARRAY || json_kind_of(v) == JSON_OBJECT)
-        return SIO_EPARSE;
-    return classic_read_text(&r->arena, v, out) ? 0 : SIO_ENOMEM;
+    return member(object, name, &v) ? text_of(r, v, out) : 0;
 }
 
 static int read_type(sio_str object, int64_t max, classic_type *out)
@@ -102,21 +105,19 @@ static int read_type(sio_str object, int64_t max, classic_type *out)
 /* An event's {type, data, nsp}. */
 static int read_packet(classic_reader *r, sio_str packet, classic_message *m)
 {
+    static const sio_str name[] = {SIO_STR("type"), SIO_STR("data"), SIO_STR("nsp")};
+    sio_str v[3];
     int64_t type;
-    sio_str v;
-    int err;
 
-    if (json_kind_of(packet) != JSON_OBJECT || !member(packet, "type", &v) ||
-        json_kind_of(v) != JSON_NUMBER || !json_int(v, &type) ||
+    classic_members(packet, name, v, 3);
+    if (!v[0].p || json_kind_of(v[0]) != JSON_NUMBER || !json_int(v[0], &type) ||
         (type != 2 && type != 5)) /* 5: an event with bytes, from old emitters */
         return SIO_EPARSE;
-    if (!member(packet, "data", &m->op.args) || json_kind_of(m->op.args) != JSON_ARRAY)
+    if (!v[1].p || json_kind_of(v[1]) != JSON_ARRAY)
         return SIO_EPARSE;
-    if ((err = read_text(r, packet, "nsp", &m->nsp)) < 0)
-        return err;
-    if (m->nsp.n == 0)
-        m->nsp = sio_lit("/");
-    return 0;
+    m->op.args = v[1];
+    m->nsp = sio_lit("/");
+    return v[2].p ? text_of(r, v[2], &m->nsp) : 0;
 }
 
 int classic_read_broadcast(classic_reader *r, sio_str payload, classic_message *m)
