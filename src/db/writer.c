@@ -185,6 +185,21 @@ static db_job *batch_cut(db_job **all, unsigned max)
     return first;
 }
 
+/* In the order of lanes, and each lane as it was. A batch is short and mostly in order. */
+static db_job *batch_sort(db_job *first)
+{
+    db_job *sorted = NULL, *next, **at;
+
+    for (db_job *j = first; j; j = next) {
+        next = j->next;
+        for (at = &sorted; *at && (*at)->lane <= j->lane; at = &(*at)->next)
+            ;
+        j->next = *at;
+        *at = j;
+    }
+    return sorted;
+}
+
 void *db_writer_main(void *arg)
 {
     db_worker *w = arg;
@@ -193,7 +208,9 @@ void *db_writer_main(void *arg)
     pthread_setname_np(pthread_self(), "db-writer");
     while ((all = db_queue_take_all(w->queue)) != NULL) {
         while (all && !w->broken) {
-            batch_run(w, batch_cut(&all, w->max_batch));
+            db_job *batch = batch_cut(&all, w->max_batch);
+
+            batch_run(w, w->conn->ops->is_shared ? batch_sort(batch) : batch);
             w->conn->ops->tidy(w->conn, !db_queue_is_empty(w->queue));
         }
         if (w->broken) {

@@ -355,7 +355,8 @@ static void fill_start(chat_join *j)
 {
     int err;
 
-    j->job = (db_job){.run = fill_run, .committed = fill_committed, .done = fill_done};
+    j->job = (db_job){
+        .run = fill_run, .committed = fill_committed, .done = fill_done, .lane = db_lane(j->room.id)};
     err = app_write(j->socket, &j->job);
     if (err < 0)
         fill_failed(j, err);

@@ -109,7 +109,7 @@ static void op_start(chat_op *o)
 {
     int err;
 
-    o->job = (db_job){.run = op_run, .done = on_op_done};
+    o->job = (db_job){.run = op_run, .done = on_op_done, .lane = db_lane(o->room.id)};
     if (o->kind->write)
         o->job.committed = op_committed;
     err = o->kind->write ? app_write(o->socket, &o->job) : app_read(o->socket, &o->job);
@@ -212,7 +212,8 @@ static void fill_start(chat_op *o)
 {
     int err;
 
-    o->job = (db_job){.run = fill_run, .committed = fill_committed, .done = on_fill_done};
+    o->job = (db_job){
+        .run = fill_run, .committed = fill_committed, .done = on_fill_done, .lane = db_lane(o->fill_room)};
     err = app_write(o->socket, &o->job);
     if (err == 0)
         return;
