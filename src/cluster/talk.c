@@ -249,20 +249,21 @@ static void receive_fetch(talk_ns *ns, cluster_message *m)
         cluster_asker_free(k);
 }
 
-static void on_server_reply(void *arg, sio_val v)
+static void on_server_answer(void *arg, sio_val v)
 {
     answer_with(arg, MESSAGE_SERVER_EMIT_RESPONSE, v);
-    cluster_asker_free(arg);
 }
+
+static const sio_asked server_asked = {NULL, on_server_answer, on_end};
 
 static void receive_server_emit(talk_ns *ns, cluster_message *m)
 {
-    cluster_asker *k = NULL;
+    cluster_asker *k;
 
-    if (m->request.p && !(k = cluster_asker_new(&ns->base, 0, m->request, m->uid)))
-        return;
-    if (!sio_deliver_server_event(ns->base.ns, m->packet, &m->bins, k ? on_server_reply : NULL, k) && k)
-        cluster_asker_free(k);
+    if (!m->request.p)
+        sio_deliver_server_event(ns->base.ns, m->packet, &m->bins, NULL, NULL);
+    else if ((k = cluster_asker_new(&ns->base, 0, m->request, m->uid)))
+        sio_deliver_server_call(ns->base.ns, m->packet, &m->bins, &server_asked, k);
 }
 
 /* ---- their answers ---- */
