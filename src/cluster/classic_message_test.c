@@ -441,6 +441,28 @@ static void test_peek(void **state)
     assert_null(classic_peek_uid(sio_lit("\x93")).p);
 }
 
+/* A room whose name is no UTF-8 would end a Node process. */
+static void test_only_utf8(void **state)
+{
+    const sio_str room = SIO_STR("a\xff"
+                                 "b\xc3");
+    const sio_op op = {.room = &room, .nrooms = 1, .args = SIO_STR("[\"e\"]")};
+    classic_message m;
+    classic_reader r;
+    buf out;
+
+    (void)state;
+    classic_reader_init(&r);
+    buf_init(&out, 1000);
+    assert_int_equal(classic_put_broadcast(&out, sio_lit("uid"), sio_lit("/"), &op), 0);
+    assert_non_null(memmem(out.p, out.n, "\xa8" "a\xef\xbf\xbd" "b\xef\xbf\xbd", 9));
+    assert_null(memchr(out.p, 0xff, out.n));
+    assert_int_equal(classic_read_broadcast(&r, buf_str(&out), &m), 0);
+    assert_int_equal(m.op.nrooms, 1);
+    buf_fini(&out);
+    classic_reader_fini(&r);
+}
+
 /* Nothing half is left behind where there is no room. */
 static void test_too_big(void **state)
 {
@@ -462,11 +484,17 @@ static void test_too_big(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captured),     cmocka_unit_test(test_captured_specific),
-        cmocka_unit_test(test_injected),     cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_numbers_as_rooms),
-        cmocka_unit_test(test_poor_sockets), cmocka_unit_test(test_undefined_answers),
-        cmocka_unit_test(test_peek),         cmocka_unit_test(test_too_big),
+        cmocka_unit_test(test_captured),
+        cmocka_unit_test(test_captured_specific),
+        cmocka_unit_test(test_injected),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_numbers_as_rooms),
+        cmocka_unit_test(test_poor_sockets),
+        cmocka_unit_test(test_undefined_answers),
+        cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_only_utf8),
+        cmocka_unit_test(test_too_big),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

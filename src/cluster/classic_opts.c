@@ -1,10 +1,13 @@
 /* Rooms, except and flags as the adapters' messages write them; sockets; JSON without attachments. */
 #include "cluster/classic_opts.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
 #include "codec/placeholder.h"
 #include "codec/val.h"
+
+#include <stdlib.h>
 
 /* ---- reading ---- */
 
@@ -117,6 +120,20 @@ int classic_put_list(buf *out, const sio_str *room, unsigned n)
     return err ? err : buf_putc(out, ']');
 }
 
+int classic_put_str(buf *out, sio_str text)
+{
+    char *clean;
+    int err;
+
+    if (utf8_valid(text.p, text.n))
+        return msgpack_put_str(out, text);
+    if (!(clean = malloc(text.n * 3)))
+        return SIO_ENOMEM;
+    err = msgpack_put_str(out, (sio_str){clean, utf8_sanitize(text.p, text.n, clean)});
+    free(clean);
+    return err;
+}
+
 static int put_names(buf *out, const char *key, const sio_str *room, unsigned n)
 {
     int err = msgpack_put_str(out, sio_s(key));
@@ -124,7 +141,7 @@ static int put_names(buf *out, const char *key, const sio_str *room, unsigned n)
     if (!err)
         err = msgpack_put_array(out, n);
     for (unsigned i = 0; i < n && !err; i++)
-        err = msgpack_put_str(out, room[i]);
+        err = classic_put_str(out, room[i]);
     return err;
 }
 

@@ -19,6 +19,8 @@ int  classic_read_opts(arena *a, sio_str opts, sio_op *op, uint32_t *timeout_ms)
 
 /* ---- writing; errors as buf_add ---- */
 
+/* A text as msgpack; what is no UTF-8 becomes U+FFFD, since Node's decoder throws at it. */
+int  classic_put_str(buf *out, sio_str text);
 /* ["a","b"] */
 int  classic_put_list(buf *out, const sio_str *text, unsigned n);
 /* {"rooms":[..],"except":[..]} */

@@ -21,7 +21,7 @@ static int put_pair(buf *out, const char *key, sio_str text)
 {
     int err = msgpack_put_str(out, sio_str_z(key));
 
-    return err ? err : msgpack_put_str(out, text);
+    return err ? err : classic_put_str(out, text);
 }
 
 static int put_type(buf *out, classic_type type)
@@ -47,7 +47,7 @@ int classic_put_broadcast(buf *out, sio_str uid, sio_str nsp, const sio_op *op)
     size_t before = out->n;
     int err = msgpack_put_array(out, 3);
 
-    if (!err && (err = msgpack_put_str(out, uid)) == 0 && (err = put_packet(out, nsp, op)) == 0)
+    if (!err && (err = classic_put_str(out, uid)) == 0 && (err = put_packet(out, nsp, op)) == 0)
         err = classic_put_opts(out, op, 0);
     return whole(out, before, err);
 }
