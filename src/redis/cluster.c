@@ -192,9 +192,9 @@ static void on_table(void *arg, int err, const resp_val *v)
     if (err == 0 && v->kind == RESP_ARRAY) {
         read_table(cl, v);
     } else if (err == 0) {
-        snprintf(why, sizeof(why), "CLUSTER SLOTS: %.*s", (int)(v->s.n < 120 ? v->s.n : 120),
-                 v->kind == RESP_ERROR ? v->s.p : "");
-        redis_tell_down(r, v->kind == RESP_ERROR ? why : "CLUSTER SLOTS: an answer of another kind");
+        sio_str error = error_text(v);
+        snprintf(why, sizeof(why), "CLUSTER SLOTS: %.*s", (int)error.n, error.p);
+        redis_tell_down(r, why);
     }
     cl->asker = NULL;
     if (r->dead || r->main.state == CONN_IDLE)
@@ -344,10 +344,11 @@ static void on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t s
 static void on_refused(conn *c, const resp_val *v, uint64_t seq)
 {
     cluster *cl = cluster_of(c);
-    bool moved = v->kind == RESP_ERROR && cluster_moved(cl, c, v->s, "MOVED");
+    sio_str error = error_text(v);
+    bool moved = cluster_moved(cl, c, error, "MOVED");
 
-    if (!moved && !begins(v->s, "CLUSTERDOWN") && !begins(v->s, "TRYAGAIN") && !begins(v->s, "LOADING")) {
-        snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)(v->s.n < 120 ? v->s.n : 120), v->s.p);
+    if (!moved && !begins(error, "CLUSTERDOWN") && !begins(error, "TRYAGAIN") && !begins(error, "LOADING")) {
+        snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)error.n, error.p);
         conn_drop(c, SIO_ECLOSED, c->why);
         return;
     }

@@ -483,7 +483,9 @@ void conn_drop(conn *c, int err, const char *why)
 /* Errors of the server name no secrets. */
 static void refuse(conn *c, const char *what, const resp_val *v)
 {
-    snprintf(c->why, sizeof(c->why), "%s: %.*s", what, (int)(v->s.n < 120 ? v->s.n : 120), v->s.p);
+    sio_str error = error_text(v);
+
+    snprintf(c->why, sizeof(c->why), "%s: %.*s", what, (int)error.n, error.p);
     conn_drop(c, SIO_ECLOSED, c->why);
 }
 

@@ -42,8 +42,10 @@ void single_on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t s
 /* An ACL forbids the channel: half a set of subscriptions is none, and the reason is told. */
 void single_on_refused(conn *c, const resp_val *v, uint64_t seq)
 {
+    sio_str error = error_text(v);
+
     (void)seq;
-    snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)(v->s.n < 120 ? v->s.n : 120), v->s.p);
+    snprintf(c->why, sizeof(c->why), "subscription: %.*s", (int)error.n, error.p);
     conn_drop(c, SIO_ECLOSED, c->why);
 }
 
