@@ -15,6 +15,7 @@
 #define JOBS_NAME_MAX 128            /* bytes of a queue's or job's name; a queue's has no ':' */
 #define JOBS_ID_MAX   128            /* bytes of an id */
 #define JOBS_DATA_MAX (1u << 20)     /* bytes of data */
+#define JOBS_PAGE_MAX 100            /* failed jobs at a time */
 
 typedef struct jobs jobs;
 
@@ -53,6 +54,7 @@ int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const j
 /* A job that is being performed. Views live until it is ended. Every job given to a handler is ended once, by job_complete,
  * job_fail or job_release. */
 typedef struct job {
+    jobs    *jobs;
     sio_str  id, name, data;         /* data: JSON, checked */
     unsigned attempts_made;          /* before this one */
     unsigned attempts;               /* in all */
@@ -97,7 +99,7 @@ typedef struct job_info {
     unsigned attempts_made;
     int64_t  created_ms, finished_ms;
 } job_info;
-/* Failed jobs, latest first, from the `from`th on, at most n (100). fn runs once; views. */
+/* Failed jobs, latest first, from the `from`th on, at most n. fn runs once; views. */
 int  jobs_failed(jobs *j, const char *queue, unsigned from, unsigned n,
                  void (*fn)(void *arg, int err, const job_info *jobs, unsigned n), void *arg);
 /* A failed job anew / away with it: fn(arg, 0), or SIO_ENOENT. */
@@ -109,6 +111,9 @@ int  jobs_pause(jobs *j, const char *queue, bool pause, jobs_done_fn *fn, void *
 bool jobs_is_up(const jobs *j);
 /* Gives back: jobs under way are released when that can be done without waiting. NULL is allowed. */
 void jobs_free(jobs *j);
+
+/* How long to wait behind the attempt-th failure (from 1), as BullMQ reckons; dice from 0 to 1. */
+int64_t jobs_backoff_ms(job_backoff kind, int64_t ms, double jitter, unsigned attempt, double dice);
 
 /* ---- for keepers ---- */
 typedef struct jobs_ops {
