@@ -22,6 +22,7 @@ import { Device, ROOMS, checkAll, lastWords, pause, seedStore } from "./storm.mj
 const NODES = 3;
 const PARTY = ROOMS[1]; /* every user may watch it */
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
+const ADAPTERS = ["classic", "sharded", "streams"];
 const SLACK_MS = Number(process.env.TORTURE_SLACK_MS || 1500); /* of a busy machine */
 
 /* Every third device watches a party, too. */
@@ -36,11 +37,11 @@ class Viewer extends Device {
 /* ---- three nodes ---------------------------------------------------------------------------------------- */
 
 class Nodes {
-    static async start({ store, redis, lease }) {
+    static async start({ store, redis, lease, adapter }) {
         const nodes = new Nodes();
         Object.assign(nodes, { redis, lease, store, list: [] });
-        nodes.env = { ...store.env, REDIS_URL: redis.url, CLUSTER_LEASE: String(lease), PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50",
-            CHAT_CHECK_INTERVAL: "1000" };
+        nodes.env = { ...store.env, REDIS_URL: redis.url, REDIS_ADAPTER: adapter, CLUSTER_LEASE: String(lease), CHAT_CHECK_INTERVAL: "1000",
+            PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50" };
         nodes.list = await Promise.all(Array.from({ length: NODES }, () => nodes.one()));
         nodes.balancer = await Balancer.start(nodes.list.map((n) => n.port));
         nodes.url = nodes.balancer.url;
@@ -183,13 +184,16 @@ async function death(nodes, devices, say) {
 
 /* ---- the storm ------------------------------------------------------------------------------------------ */
 
-/* Returns what happened, for people; throws what the checker found. away: ms without Redis; lease: ms. */
+/* Returns what happened, for people; throws what the checker found. away: ms without Redis; lease: ms; the adapter is the
+ * seed's choice unless it is named. */
 export async function clusterStorm({ seed, store, clients = 48, seconds = 10, think = 60, away = 2000, lease = 1500,
-    transports = Object.keys(TRANSPORTS), say = () => {} }) {
+    transports = Object.keys(TRANSPORTS), adapter, say = () => {} }) {
     const next = random(seed);
+    adapter ??= ADAPTERS[Math.floor(next() * ADAPTERS.length)];
+    say(`${NODES} nodes, ${adapter} adapter`);
     const users = Array.from({ length: clients / 2 }, (_, i) => `user-${i}`);
     await seedStore(store, [...users, "ghost-1", "ghost-2"]);
-    const nodes = await Nodes.start({ store, redis: await Redis.start(), lease });
+    const nodes = await Nodes.start({ store, redis: await Redis.start(), lease, adapter });
     const devices = Array.from({ length: clients }, (_, i) => {
         const device = new Viewer(nodes, users[i >> 1], `${users[i >> 1]}.${i & 1}`, ROOMS[(i >> 1) % ROOMS.length], seed + 1 + i,
             TRANSPORTS[transports[i % transports.length]]);

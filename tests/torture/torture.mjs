@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /* The storm for as long as you like: torture.mjs [--seconds N] [--seed N] [--clients N] [--only sqlite|postgresql|cluster]
- *             [--transports polling,websocket,upgrade], of the cluster's clients
+ *             [--transports polling,websocket,upgrade] [--adapter classic|sharded|streams], of the cluster
  *
  * On SQLite, and on PostgreSQL where PARTYLINE_TEST_PG says one is (make torture starts one when it is installed); there also on
  * a cluster, with Redis away for 20 s. Prints the seed first; exit code 1 when the checker found something. */
@@ -14,7 +14,7 @@ const AWAY_MS = Number(process.env.TORTURE_AWAY_MS || 20000), LEASE_MS = 5000;
 
 const { values } = parseArgs({ options: {
     seconds: { type: "string", default: "60" }, seed: { type: "string" }, clients: { type: "string", default: "50" },
-    only: { type: "string" }, transports: { type: "string", default: "polling,websocket,upgrade" },
+    only: { type: "string" }, adapter: { type: "string" }, transports: { type: "string", default: "polling,websocket,upgrade" },
 } });
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9));
 const onPostgres = () => postgresStore(process.env.PARTYLINE_TEST_PG);
@@ -23,7 +23,7 @@ if (process.env.PARTYLINE_TEST_PG) {
     storms.push(["postgresql", (options) => storm({ ...options, store: onPostgres() })]);
     if (hasRedis())
         storms.push(["cluster", (options) => clusterStorm({ ...options, store: onPostgres(), away: AWAY_MS, lease: LEASE_MS,
-            transports: values.transports.split(",") })]);
+            transports: values.transports.split(","), adapter: values.adapter })]);
 }
 
 let failed = 0;
