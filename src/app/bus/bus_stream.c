@@ -283,6 +283,7 @@ void bus_stream_free(bus_stream *s)
 {
     if (!s)
         return;
+    loop_timer_cancel(net_loop(sio_home_net(s->b->a->io, 0)), &s->tick); /* the loop is still there, with its timers */
     redis_free(s->reader);
     redis_free(s->cmd);
     free(s);
