@@ -110,7 +110,7 @@ void party_watcher_free(watcher *w)
 {
     place *p = w->p;
 
-    party_share_answer(w, party_share_local(p));
+    party_share_answer(w, party_share_local(p), true);
     p->s->n[w->in]--;
     list_del(&w->link);
     map_del(&p->watchers, watcher_id(w));
@@ -134,12 +134,23 @@ void party_share_tell(place *p, const watcher *w, bool left, int64_t count)
     p->s->o.tell(p->s->o.arg, &t);
 }
 
-void party_share_answer(watcher *w, int64_t count)
+void party_share_answer(watcher *w, int64_t count, bool all)
 {
-    waiter *list = w->waiters;
+    waiter **at = &w->waiters, *due = NULL, **end = &due;
 
-    w->waiters = NULL;
-    for (waiter *it = list, *next; it; it = next) {
+    while (*at) {
+        waiter *it = *at;
+
+        if (!all && it->step > w->step) {
+            at = &it->next;
+            continue;
+        }
+        *at = it->next;
+        *end = it;
+        end = &it->next;
+    }
+    *end = NULL;
+    for (waiter *it = due, *next; it; it = next) {
         next = it->next;
         it->fn(it->arg, count);
         free(it);
@@ -148,12 +159,14 @@ void party_share_answer(watcher *w, int64_t count)
 
 static void wait_for(watcher *w, party_share_fn *fn, void *arg)
 {
-    waiter *it = malloc(sizeof(*it));
+    waiter **end = &w->waiters, *it = malloc(sizeof(*it));
 
     if (!it)
         abort();
-    *it = (waiter){.next = w->waiters, .fn = fn, .arg = arg};
-    w->waiters = it;
+    *it = (waiter){.fn = fn, .arg = arg, .step = w->step + w->pending + (w->in != WATCHERS_BUSY && !w->queued)};
+    while (*end)
+        end = &(*end)->next;
+    *end = it;
 }
 
 /* ---- what the hall says ----------------------------------------------------------------------------- */
@@ -184,10 +197,12 @@ static void on_local(void *arg, const party_told *t)
         memcpy(w->socket, t->socket.p, t->socket.n);
     }
     w->said = false;
-    if (w->in == WATCHERS_BUSY)
-        w->changed = true;
-    else
+    if (w->in != WATCHERS_BUSY && !w->queued)
         party_watcher_to(w, WATCHERS_DUE);
+    else if (w->pending < PARTY_STEPS_MAX)
+        w->pending++;
+    else
+        w->pending--; /* two that follow each other are none */
 }
 
 /* Behind every report of a user: what it changed is on its way now. */
@@ -237,12 +252,31 @@ unsigned party_share_unwritten(const party_share *s)
     return s->n[WATCHERS_DUE] + s->n[WATCHERS_STALE] + s->n[WATCHERS_BUSY];
 }
 
+/* Nobody waits for Redis to come back. What is under way there fails by itself. */
+static void stop_waiting(party_share *s)
+{
+    list_each(it, &s->lists[WATCHERS_DUE]) {
+        watcher *w = container_of(it, watcher, link);
+
+        if (!w->said)
+            go_alone(w, !w->here);
+        w->queued = false;
+        w->pending = 0;
+        if (w->here)
+            party_share_answer(w, party_share_local(w->p), true);
+        else
+            party_watcher_free(w);
+    }
+}
+
 /* Who is in Redis, or thought to be, is written again. */
 void party_share_use(party_share *s, redis *r)
 {
     s->r = r;
-    if (!r)
+    if (!r) {
+        stop_waiting(s);
         return;
+    }
     s->paused = false;
     s->session++;
     while (!list_empty(&s->lists[WATCHERS_KEPT]))
@@ -284,7 +318,7 @@ static void place_free(place *p)
 
     loop_timer_cancel(p->s->o.loop, &p->ask);
     while ((w = map_next(&p->watchers, &at))) {
-        party_share_answer(w, 0);
+        party_share_answer(w, 0, true);
         free(w);
     }
     map_fini(&p->watchers);

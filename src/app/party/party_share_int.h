@@ -10,6 +10,7 @@
 typedef enum watcher_list { WATCHERS_DUE, WATCHERS_STALE, WATCHERS_BUSY, WATCHERS_KEPT, WATCHER_LISTS } watcher_list;
 
 #define PARTY_SOCKET_MAX 20
+#define PARTY_STEPS_MAX  16 /* of a watcher that wait: what comes and goes faster is seen as one */
 
 /* A user who watches a party here, or whose going is being written. */
 typedef struct watcher {
@@ -18,7 +19,10 @@ typedef struct watcher {
     struct place *p;
     bool          here;
     bool          changed;    /* while being written: once more */
-    bool          came;       /* what is being written */
+    bool          came;       /* what is being written: that the user came, or went */
+    bool          queued;     /* what is due is the opposite of that */
+    unsigned      pending;    /* so often the user came or went while it was written: each is a step of its own */
+    unsigned      step;       /* which is being written, or was last */
     bool          silent;     /* it is no news */
     bool          touched;    /* Redis may have it */
     bool          said;       /* announced already, as Redis could not be asked */
@@ -44,6 +48,7 @@ typedef struct place {
 
 typedef struct waiter {
     struct waiter  *next;
+    unsigned        step;     /* of the watcher, the one that is waited for */
     party_share_fn *fn;
     void           *arg;
 } waiter;
@@ -73,7 +78,8 @@ void party_watcher_to(watcher *w, watcher_list to);
 void party_watcher_free(watcher *w);
 /* Somebody came or went, and this is the count. */
 void party_share_tell(place *p, const watcher *w, bool left, int64_t count);
-void party_share_answer(watcher *w, int64_t count);
+/* Answers those who wait for the step that is done, or all. */
+void party_share_answer(watcher *w, int64_t count, bool all);
 int64_t party_share_local(const place *p);
 
 /* party_share_write.c */

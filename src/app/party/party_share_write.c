@@ -166,7 +166,7 @@ static void announce_alone(watcher *w)
         return;
     w->said = true;
     if (count <= w->p->s->o.rules.announce_limit)
-        party_share_tell(w->p, w, !w->here, count);
+        party_share_tell(w->p, w, !w->came, count);
     else
         party_share_ask_in(w->p, w->p->s->o.rules.interval_ms);
 }
@@ -176,11 +176,12 @@ static void fail(watcher *w, int err)
     party_share *s = w->p->s;
 
     announce_alone(w);
+    w->pending = 0;
     if (!w->here) {
         s->sweep_again = true;
         party_watcher_free(w);
     } else {
-        party_share_answer(w, party_share_local(w->p));
+        party_share_answer(w, party_share_local(w->p), true);
         w->session = s->session - 1;
         party_watcher_to(w, err == SIO_EINVAL ? WATCHERS_KEPT : WATCHERS_STALE);
     }
@@ -190,16 +191,17 @@ static void fail(watcher *w, int err)
     }
 }
 
-static void settle(watcher *w)
+/* The step is done, and this is the count. */
+static void settle(watcher *w, int64_t count)
 {
-    if (w->changed) {
+    w->queued = w->pending > 0;
+    party_share_answer(w, count, !w->queued && !w->changed);
+    if (w->queued || w->changed)
         party_watcher_to(w, WATCHERS_DUE);
-    } else if (!w->here) {
+    else if (!w->here)
         party_watcher_free(w);
-    } else {
-        party_share_answer(w, w->p->count);
+    else
         party_watcher_to(w, WATCHERS_KEPT);
-    }
 }
 
 static void on_written(void *arg, int err, const resp_val *v)
@@ -216,16 +218,13 @@ static void on_written(void *arg, int err, const resp_val *v)
     }
     w->said = false;
     if (w->silent) {
-        party_share_answer(w, v->item[1].i);
         party_share_ask_in(p, s->o.settle_ms);
     } else {
         if (v->item[0].i == 1 && v->item[1].i <= s->o.rules.announce_limit)
             party_share_tell(p, w, !w->came, v->item[1].i);
         follow(p, v->item[1].i, v->item[2].i);
     }
-    if (!w->came && !w->changed)
-        party_share_answer(w, v->item[1].i);
-    settle(w);
+    settle(w, v->item[1].i);
     party_share_pump(s);
 }
 
@@ -266,16 +265,19 @@ static void write_next(watcher *w)
     int err;
 
     w->changed = false;
-    w->came = w->here;
-    w->silent = w->here && (w->said || (w->touched && w->session != s->session));
-    if (!w->here && !w->touched) {
-        settle(w); /* came and went before anybody was told */
+    w->came = w->queued ? !w->came : w->here;
+    w->pending -= w->queued;
+    w->queued = false;
+    w->step++;
+    w->silent = w->came && (w->said || (w->touched && w->session != s->session));
+    if (!w->came && !w->touched) {
+        settle(w, w->p->count); /* came and went before anybody was told */
         return;
     }
     w->session = s->session;
     err = enter(w->p);
     if (err == 0)
-        err = write_it(w, !w->here ? "leave" : w->silent ? "put" : "join");
+        err = write_it(w, !w->came ? "leave" : w->silent ? "put" : "join");
     if (err < 0)
         fail(w, err);
 }

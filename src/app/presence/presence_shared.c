@@ -303,6 +303,15 @@ void presence_shared_down(presence_store *face)
 
     s->r = NULL;
     loop_timer_cancel(s->o.loop, &s->audit);
+    list_each(it, &s->lists[MEMBERS_DUE]) {
+        member *m = container_of(it, member, link);
+
+        if (!m->here || (m->fresh && !m->said))
+            presence_announce(s, m, m->here ? PRESENCE_OFFLINE : m->status, (sio_str){0});
+        m->said = true;
+        if (!m->here)
+            presence_member_free(s, m); /* the register has what Redis has of it */
+    }
 }
 
 void presence_shared_gone(presence_store *face, sio_str user, presence_now now)
