@@ -471,6 +471,11 @@ static bool has_lost_ten(void *arg)
     return stats_of(arg).lost >= 10;
 }
 
+static bool has_lost_three(void *arg)
+{
+    return stats_of(arg).lost >= 3;
+}
+
 static bool has_sent(void *arg)
 {
     return stats_of(arg).sent > 0;
@@ -539,6 +544,50 @@ static void test_redis_away(void **state)
     assert_int_equal(atomic_load(&o.ups), 2);
     DO(sio_emit(o.root, "after", 1));
     assert_string_equal(ASK_REDIS("PUBSUB", "NUMSUB", "socket.io-request#/#"), "socket.io-request#/# 1");
+    stop(&o);
+}
+
+/* A server may be there before Redis is. */
+static void test_redis_comes_later(void **state)
+{
+    sio_redis_options r;
+    one o = {0};
+
+    (void)state;
+    r = redis_options_of(&o);
+    redis_server_kill(&server);
+    make(&o, &r);
+    assert_int_equal(pthread_create(&o.thread, NULL, run, &o), 0);
+    o.runs = true;
+    rig_wait(&g, is_away, &o);
+    sio_emit(o.root, "away", 1);
+    assert_int_equal(stats_of(&o).lost, 1);
+    redis_server_restart(&server);
+    rig_wait(&g, is_joined, &o);
+    rig_wait(&g, is_up, &watcher);
+    rig_wait(&g, is_up, &asker);
+    assert_int_equal(atomic_load(&o.downs), 1);
+    DO(sio_emit(o.root, "here", 1));
+    stop(&o);
+}
+
+/* One who may subscribe, and may not publish: refused, counted, and the server goes on. */
+static void test_no_rights(void **state)
+{
+    char url[100];
+    sio_redis_options r;
+    one o = {0};
+
+    (void)state;
+    ASK_REDIS("ACL", "SETUSER", "deaf", "on", ">pw", "allcommands", "allchannels", "allkeys", "-publish");
+    snprintf(url, sizeof url, "redis://deaf:pw@127.0.0.1:%d", server.port);
+    r = redis_options_of(&o);
+    r.url = url;
+    start_with(&o, &r);
+    for (int i = 0; i < 3; i++)
+        sio_emit(o.root, "unheard", i);
+    rig_wait(&g, has_lost_three, &o);
+    on_loop(&o, 1, count_servers, 0, 1);
     stop(&o);
 }
 
@@ -744,6 +793,8 @@ int main(void)
         cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_redis_hangs),
         cmocka_unit_test(test_redis_away),
+        cmocka_unit_test(test_redis_comes_later),
+        cmocka_unit_test(test_no_rights),
         cmocka_unit_test(test_redis_goes_while_asked),
     };
 

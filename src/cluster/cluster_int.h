@@ -64,6 +64,7 @@ struct cluster {
     bool                commands_up, subs_up, stopped;
     int                 told;            /* on_state: 0 nothing yet, 1 up, -1 down */
     atomic_bool         can_send;        /* commands_up, for all threads */
+    uint64_t            refusal_said;    /* loop_now of the last line about what Redis refuses */
 
     _Atomic(struct outbox_item *) outbox; /* newest first */
     atomic_size_t       outbox_bytes;

@@ -1,8 +1,11 @@
 /* Commands from any thread to the one connection, without a lock: a stack that loop 0 takes as a whole and
  * turns round, so that what a turn brings leaves in one write. */
+#include "base/log.h"
 #include "cluster/cluster_int.h"
 
 #include <stdlib.h>
+
+#define REFUSAL_LINE_MS 10000
 
 typedef struct outbox_item {
     struct outbox_item *next;
@@ -59,13 +62,27 @@ static int lost(cluster *c, int err)
     return err;
 }
 
+/* A line about it now and then: a user without rights is refused everything. */
+static void say_refused(cluster *c, sio_str why)
+{
+    uint64_t now = loop_now(c->loop);
+
+    if (c->refusal_said && now - c->refusal_said < REFUSAL_LINE_MS)
+        return;
+    c->refusal_said = now ? now : 1;
+    log_warn("Redis refuses what is for other servers: %.*s", (int)(why.n < 200 ? why.n : 200), why.p);
+}
+
 /* Redis has refused it, or was lost meanwhile: it may have been done or not. */
 static void on_reply(void *arg, int err, const resp_val *v)
 {
     cluster *c = arg;
 
-    if (err || v->kind == RESP_ERROR)
-        lost(c, err);
+    if (!err && v->kind != RESP_ERROR)
+        return;
+    lost(c, err);
+    if (!err)
+        say_refused(c, v->s);
 }
 
 void cluster_outbox_flush(cluster *c)
