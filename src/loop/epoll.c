@@ -262,6 +262,7 @@ static void on_destroy(loop *l)
 }
 
 static const loop_ops epoll_ops = {
+    .real = true,
     .destroy = on_destroy, .run = on_run, .wake = on_wake, .clock = on_clock,
     .watch = on_watch, .rewatch = on_rewatch, .unwatch = on_unwatch,
     .read = on_read, .write = on_write, .writev = on_writev, .shutdown = on_shutdown, .close = on_close,

@@ -161,5 +161,6 @@ bool loop_port_is_taken(loop *l, const char *host, int port) { return l->ops->is
 int loop_accept(loop *l, int listener) { return l->ops->accept(l, listener); }
 
 int loop_connect(loop *l, const struct sockaddr *addr, socklen_t n) { return l->ops->connect(l, addr, n); }
+bool loop_is_real(const loop *l) { return l->ops->real; }
 int loop_connect_result(loop *l, int fd) { return l->ops->connect_result(l, fd); }
 void loop_peer(loop *l, int fd, char *out, size_t n) { l->ops->peer(l, fd, out, n); }

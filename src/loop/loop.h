@@ -109,6 +109,8 @@ int     loop_accept(loop *l, int listener);
 /* Begins a connection, non-blocking with TCP_NODELAY and keep-alive: LOOP_WRITE (or LOOP_ERROR) says that it is decided.
  * Returns the descriptor, or -errno when it has failed at once. The sim looks at the port only. */
 int     loop_connect(loop *l, const struct sockaddr *addr, socklen_t n);
+/* No simulator: there is a network with names, and descriptors of the system can be watched. */
+bool    loop_is_real(const loop *l);
 /* What became of it: 0, -errno. Ask once, after the event. */
 int     loop_connect_result(loop *l, int fd);
 /* Text of the peer's address ("127.0.0.1", "::1"); empty when unknown. */

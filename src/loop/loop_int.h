@@ -52,6 +52,7 @@ void mailbox_run(mailbox *m, void (*fn)(loop_task *t));
 /* ---- the loop ---- */
 
 typedef struct loop_ops {
+    bool      real;
     void    (*destroy)(loop *l);
     void    (*run)(loop *l);
     void    (*wake)(loop *l);     /* any thread, async-signal-safe */

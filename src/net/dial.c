@@ -284,6 +284,8 @@ static void begin(net_dial *d, const char *host, int port, uint32_t timeout_ms)
     } else if (port > 0 && port <= 65535) {
         snprintf(service, sizeof(service), "%d", port);
         d->naddrs = resolve(host, service, AI_NUMERICHOST, d->addr);
+        if (d->naddrs == 0 && !loop_is_real(d->l)) /* one machine, whatever it is called */
+            d->naddrs = resolve("127.0.0.1", service, AI_NUMERICHOST, d->addr);
         if (d->naddrs == 0)
             look_up(d, host, service, timeout_ms);
     }

@@ -242,6 +242,12 @@ static void simulated(void **state)
     net_close(t.s);
     sim_advance(s, 3000);
     assert_int_equal(t.closed, 2); /* both ends */
+    t.got[0] = 0;
+    t.calls = 0;
+    dial("any.name", t.port, 5000); /* is the one machine there is */
+    sim_settle(s);
+    assert_int_equal(t.calls, 1);
+    assert_string_equal(t.got, "hello");
     t.calls = 0;
     dial("127.0.0.1", t.port + 1, 5000);
     sim_advance(s, 10);

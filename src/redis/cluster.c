@@ -233,8 +233,13 @@ static void probe(cluster *cl)
 
 static void on_probe_ready(conn *c) { ask_table(cluster_of(c), c); }
 
+/* All addresses in a row, then a pause. */
 static void on_probe_lost(conn *c, const char *why)
 {
+    cluster *cl = cluster_of(c);
+
+    if (cl->seed % (c->r->url.nhosts + cl->nnodes) != 0)
+        cluster_tick(cl, 1);
     redis_tell_down(c->r, why);
 }
 
