@@ -23,22 +23,33 @@ describe("classic adapter", { skip: SKIP }, () => {
             sockets(c);
             servers(c);
             emitter(c);
-            numbers(c);
-            frozen(c);
-            killed(c);
-            if (mode === "classic")
+            others(c);
+            if (mode === "classic") {
+                frozen(c);
+                killed(c);
                 redisAway(c);
+            }
         });
     }
-    withCluster("classic on ioredis", "classic", () => redis, (c) => {
+    withCluster("classic on ioredis and a Unix socket", "classic", () => redis, (c) => {
         broadcasts(c);
         sockets(c);
-    }, KINDS.map((kind) => kind === "node" ? "ioredis" : kind));
+    }, KINDS.map((kind) => kind === "node" ? "ioredis" : kind), (r) => r.unixUrl);
     withCluster("garbage", "classic", () => redis, (c) => garbage(c, { channels: (key) => [`${key}#/#`, `${key}#/#room#`, `${key}-request#/#`, `${key}-response#/#`] }), ["c", "c"]);
 });
 
-/* Node's room 123 and "123" are two; ours is one, and gets what either is told. */
-function numbers(c) {
+function others(c) {
+    test("Node's allRooms knows ours", async () => {
+        const rooms = [unique("room"), "ünï 🎉"];
+        const crowd = await c.crowd({ rooms });
+        for (const peer of c.peers.filter((p) => p.kind !== "c")) {
+            const all = await peer.good("rooms");
+            for (const room of [...rooms, ...crowd.map((s) => s.id)])
+                assert.ok(all.includes(room), `${room} is not in ${all}`);
+        }
+    });
+
+    /* Node's room 123 and "123" are two; ours is one, and gets what either is told. */
     test("a room whose name is a number", async () => {
         const crowd = await c.crowd({ rooms: [123] });
         for (const peer of c.peers.filter((p) => p.kind !== "c")) {

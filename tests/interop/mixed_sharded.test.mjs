@@ -1,7 +1,9 @@
 /* A cluster of Node's socket.io and ours over sharded pub/sub (Redis 7), in all three ways to subscribe. What is tested for
  * every adapter is in lib/mixed.mjs. */
 
-import { after, before, describe } from "node:test";
+import { after, before, describe, test } from "node:test";
+import { unique } from "./lib/chat.mjs";
+import { ask } from "./lib/client.mjs";
 import {
     Redis, SKIP, acknowledgements, broadcasts, closeAll, frozen, garbage, killed, redisAway, servers, sockets, withCluster,
 } from "./lib/mixed.mjs";
@@ -17,6 +19,8 @@ describe("sharded adapter", { skip: SKIP }, () => {
             acknowledgements(c);
             sockets(c);
             servers(c);
+            if (mode !== "sharded-static")
+                channels(c);
             if (mode === "sharded-dynamic") {
                 frozen(c);
                 killed(c);
@@ -26,3 +30,17 @@ describe("sharded adapter", { skip: SKIP }, () => {
     }
     withCluster("garbage", "sharded-dynamic", () => redis, (c) => garbage(c, { channels: (key) => [`${key}#/#`] }), ["c", "c"]);
 });
+
+/* A room's channel is subscribed to while the room has members, and no longer. */
+function channels(c) {
+    test("who leaves a room unsubscribes from its channel", async () => {
+        const room = unique("room");
+        const [a, b, d] = await c.crowd({ rooms: [room] });
+        await ask(a, "leave", room);
+        await c.subscribed(room, "/", 2);
+        b.disconnect();
+        await c.subscribed(room, "/", 1);
+        await c.peers[0].order("leave", { rooms: [d.id], to: [room] });
+        await c.subscribed(room, "/", 0);
+    });
+}

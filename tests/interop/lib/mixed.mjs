@@ -29,14 +29,17 @@ export const same = (got, sent, what) => assert.deepEqual(plainBytes(got), plain
 
 /* A cluster: .peers, .redis, .mode; clients are gone after each test. */
 export class Cluster {
-    static async start(mode, redis, kinds = KINDS) {
+    static async start(mode, redis, kinds, ourUrl) {
         const cluster = new Cluster();
-        const key = unique("mixed");
-        const options = { url: redis.url, mode, key, timeout: TIMEOUT_MS };
-        Object.assign(cluster, { mode, redis, key, options, mine: [] });
-        cluster.peers = await Promise.all(kinds.map((kind) => Peer.start(kind, options)));
+        Object.assign(cluster, { mode, redis, kinds, ourUrl, key: unique("mixed"), mine: [] });
+        cluster.peers = await Promise.all(kinds.map((kind) => cluster.another(kind)));
         await cluster.complete();
         return cluster;
+    }
+
+    another(kind) {
+        const url = kind === "c" ? this.ourUrl : this.redis.url;
+        return Peer.start(kind, { url, mode: this.mode, key: this.key, timeout: TIMEOUT_MS });
     }
 
     /* Every server sees all of them. */
@@ -96,11 +99,11 @@ export class Cluster {
     }
 }
 
-/* Runs `body(cluster)` in a describe with a cluster of that mode. */
-export function withCluster(title, mode, redis, body, kinds = KINDS) {
+/* Runs `body(cluster)` in a describe with a cluster of that mode; ourUrl: another way to the same Redis, for the servers in C. */
+export function withCluster(title, mode, redis, body, kinds = KINDS, ourUrl = (r) => r.url) {
     describe(`${title}: ${kinds.join(", ")}`, () => {
         const cluster = new Cluster();
-        before(async () => Object.assign(cluster, await Cluster.start(mode, redis(), kinds)));
+        before(async () => Object.assign(cluster, await Cluster.start(mode, redis(), kinds, ourUrl(redis()))));
         after(() => cluster.peers && cluster.stop());
         afterEach(() => cluster.cleanUp());
         body(cluster);
@@ -340,7 +343,7 @@ export function sockets(c) {
 export function servers(c) {
     fromEach(c, "serverSideEmit reaches the others, not itself", async (peer, others) => {
         const mark = unique("sse");
-        const payload = c.mode.startsWith("classic") ? [1, { ü: [true, null] }] : [1, { ü: [true, null] }, bytes(3)];
+        const payload = [1, { ü: [true, null] }, bytes(3)];
         await peer.order("server-emit", { args: ["sse", mark, ...payload] });
         await peer.order("server-emit", { nsp: "/admin", args: ["sse", mark, "admin"] });
         for (const other of others) {
@@ -414,8 +417,20 @@ export function frozen(c) {
     }));
 }
 
-/* One is killed and comes back; its clients too. */
+/* One is stopped, or killed, and comes back; its clients too. */
 export function killed(c) {
+    KINDS.forEach((kind, i) => test(`${i} (${kind}) says goodbye`, async () => {
+        const [leaver] = c.peers.splice(i, 1);
+        const crowd = await c.crowd();
+        await c.client(leaver);
+        await leaver.stop();
+        await c.complete();
+        assert.equal((await c.peers[0].good("fetch", {})).length, crowd.length);
+        c.peers.splice(i, 0, await c.another(kind));
+        await c.complete();
+    }));
+
+
     KINDS.forEach((kind, i) => test(`kill -9 of ${i} (${kind}), and it comes back`, async () => {
         const victim = c.peers[i], others = c.peers.filter((p) => p !== victim);
         await victim.program.crash();
@@ -425,7 +440,7 @@ export function killed(c) {
         await Promise.all(crowd.map((s) => s.inbox.next("without")));
         assert.equal((await others[1].good("fetch", {})).length, crowd.length);
         victim.control.disconnect();
-        c.peers[i] = await Peer.start(kind, c.options);
+        c.peers[i] = await c.another(kind);
         await c.complete();
         crowd.push(await c.client(c.peers[i]));
         await others[0].order("emit", { args: ["with"] });

@@ -27,6 +27,7 @@
  *     server-emit   {nsp, args}                                  -> nothing
  *     server-call   {nsp, args}                                  -> {err, answers}
  *     server-count  {nsp}                                        -> {err, count}
+ *     rooms         {nsp}                                        -> {err, rooms}          of all servers; classic on Node only
  *
  * The timeout of fetch is for Node's sharded and streams adapters, which know no TIMEOUT_MS; others need not look at it.
  * err is null or a text; with one of the time-outs the answers that came are there. What other servers emit to this one:
@@ -132,6 +133,7 @@ const ORDERS = {
     kick: async (order) => { whom(order).disconnectSockets(order.close); },
     "server-emit": async (order) => { named(order).serverSideEmit(...order.args); },
     "server-call": (order) => result(named(order).serverSideEmitWithAck(...order.args), "answers"),
+    rooms: (order) => result(named(order).adapter.allRooms().then((rooms) => [...rooms]), "rooms"),
     "server-count": (order) => result(named(order).adapter.serverCount(), "count"),
 };
 
