@@ -78,7 +78,7 @@ static void assert_args(bench *b, sio_str packet)
 
 static void check_broadcast(bench *b)
 {
-    sio_str decoded = field(b->vector, "decoded"), packet, opts;
+    sio_str decoded = field(b->vector, "decoded"), packet = {0}, opts = {0};
     size_t at = 0;
 
     assert_int_equal(classic_read_broadcast(&b->r, b->payload, &b->m), 0);
