@@ -60,12 +60,14 @@ static void on_gone(void *arg, sio_str user)
 
 static int sweep_sockets(sweep *w)
 {
-    char key[PRESENCE_REGISTER_MAX];
+    char key[PRESENCE_REGISTER_MAX], code[NODE_CODE_LEN + 1];
     presence_sweep_options o = {.r = w->s->r, .gone = on_gone, .goes_on = goes_on, .done = on_part_done, .arg = w,
                                 .wall = sio_now(w->s->a->io)};
 
     presence_register(code_of(w), w->at, key);
+    snprintf(code, sizeof(code), "%.*s", NODE_CODE_LEN, w->code);
     o.key = key;
+    o.moves = w->s->a->opt.recovery_ms > 0 ? code : NULL;
     return presence_sweep(&o);
 }
 

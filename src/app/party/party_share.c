@@ -298,6 +298,7 @@ party_share *party_share_new(const party_share_options *o)
         return NULL;
     s->o = *o;
     snprintf(s->code, sizeof(s->code), "%s", o->code);
+    s->o.code = s->code;
     s->write.text = party_write_script;
     s->tell.text = party_tell_script;
     map_init(&s->places, key_of_place);

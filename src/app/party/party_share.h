@@ -21,7 +21,7 @@ typedef struct party_share party_share;
 
 typedef struct party_share_options {
     loop          *loop;
-    const char    *code;  /* of this server */
+    const char    *code;  /* of this server; copied */
     unsigned       index; /* of its loop */
     party_rules    rules;
     uint32_t       settle_ms; /* after Redis was away: until the others have written theirs, too */

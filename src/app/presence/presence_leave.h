@@ -35,10 +35,22 @@ extern const char presence_status_script[];
 /* gone: nobody is left, and it is the caller's to say so. err: 0, or what Redis could not; it is not known then how far it
  * came. */
 typedef void presence_leave_fn(void *arg, int err, bool gone);
-/* Texts are copied. last: the status that is put back if somebody else turns out to be there, and the time of leaving. status
- * is the caller's presence_status_script. fn runs once, in a later turn; also when the client is freed. 0; SIO_ENOMEM, or that
- * of redis_command, and fn is not called. */
-int presence_leave(redis *r, redis_script *status, sio_str user, const sio_str *sockets, unsigned n, presence_seen last,
-                   presence_leave_fn *fn, void *arg);
+typedef struct presence_leaving {
+    redis         *r;
+    redis_script  *status;   /* the caller's presence_status_script; outlives the call */
+    const char    *moves;    /* the server that had the sockets: what another one has recovered stays. NULL: they do not move */
+    sio_str        user;     /* texts are copied, but for `moves` */
+    const sio_str *sockets;
+    unsigned       n;
+    presence_seen  last;     /* the status that is put back if somebody else turns out to be there; the time of leaving */
+    presence_leave_fn *fn;   /* runs once, in a later turn; also when the client is freed */
+    void          *arg;
+} presence_leaving;
+/* 0; SIO_ENOMEM, or that of redis_command, and fn is not called. */
+int presence_leave(const presence_leaving *o);
+
+/* "partyline:moved:<socket id>" */
+#define PRESENCE_MOVED_MAX (16 + 160)
+sio_str presence_key_moved(sio_str socket, char out[PRESENCE_MOVED_MAX]);
 
 #endif

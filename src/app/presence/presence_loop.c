@@ -13,6 +13,7 @@ typedef struct report {
     presence_message     base;
     presence_report      what;
     enum presence_status status;
+    bool                 recovered;
     app_user            *user; /* held */
     sio_id               socket;
 } report;
@@ -115,7 +116,8 @@ void presence_send(sio_socket *s, presence_report what, enum presence_status sta
 
     if (!r)
         abort();
-    *r = (report){.what = what, .status = status, .user = app_user_hold(user), .socket = sio_id_of(s)};
+    *r = (report){.what = what, .status = status, .user = app_user_hold(user), .socket = sio_id_of(s),
+                  .recovered = sio_recovered(s)};
     inbox_put(&presence_owner(app_of(s), user->id)->inbox, &r->base.item);
 }
 
@@ -132,7 +134,7 @@ static void report_take(presence_loop *l, report *r)
     sio_str socket = sio_str_z(r->socket.s);
 
     if (r->what == PRESENCE_OPENS)
-        s->ops->open(s, r->user->id, socket, now);
+        s->ops->open(s, r->user->id, socket, r->recovered, now);
     else if (r->what == PRESENCE_CLOSES)
         s->ops->close(s, r->user->id, socket, now);
     else if (r->what == PRESENCE_VANISHES)
@@ -185,7 +187,8 @@ static void on_drop(inbox *b, inbox_item *item)
 static presence_store *store_new(presence_loop *l, app *a, unsigned index)
 {
     presence_shared_options o = {.code = a->opt.node_code, .index = index, .grace_ms = a->opt.presence_grace_ms,
-                                 .remembered = REMEMBERED, .audit_ms = AUDIT_MS, .changed = on_change, .arg = l};
+                                 .remembered = REMEMBERED, .audit_ms = AUDIT_MS, .changed = on_change, .arg = l,
+                                 .moves = a->opt.recovery_ms > 0};
 
     if (!a->opt.redis_url)
         return presence_memory_new(o.grace_ms, REMEMBERED, on_change, l);

@@ -88,12 +88,13 @@ static void go(memory *m, person *p)
 
 static memory *memory_of(presence_store *s) { return container_of(s, memory, face); }
 
-static void on_open(presence_store *s, sio_str user, sio_str socket, presence_now now)
+static void on_open(presence_store *s, sio_str user, sio_str socket, bool recovered, presence_now now)
 {
     memory *m = memory_of(s);
     person *p = find_or_make(m, user);
 
     (void)socket;
+    (void)recovered;
     p->sockets++;
     p->seen.wall = now.wall;
     list_del(&p->link);

@@ -186,7 +186,7 @@ void presence_member_adopt(presence_shared *s, member *m, enum presence_status s
 
 /* ---- the face --------------------------------------------------------------------------------------- */
 
-static void on_open(presence_store *face, sio_str user, sio_str socket, presence_now now)
+static void on_open(presence_store *face, sio_str user, sio_str socket, bool recovered, presence_now now)
 {
     presence_shared *s = shared_of(face);
     member *m;
@@ -198,8 +198,9 @@ static void on_open(presence_store *face, sio_str user, sio_str socket, presence
     t = tie_of(m, socket);
     t->closed = false;
     t->wanted = true;
+    t->moved = recovered && s->o.moves;
     untie_closed(m);
-    s->local->ops->open(s->local, user, socket, now);
+    s->local->ops->open(s->local, user, socket, recovered, now);
     m->seen_wall = now.wall;
     note(s, m);
 }
@@ -272,7 +273,9 @@ presence_store *presence_shared_new(const presence_shared_options *o)
         list_init(&s->lists[i]);
     loop_timer_init(&s->audit, presence_on_audit);
     loop_timer_init(&s->resume, presence_on_resume);
-    presence_register(sio_str_z(o->code), o->index, s->key);
+    snprintf(s->code, sizeof(s->code), "%s", o->code);
+    s->o.code = s->code;
+    presence_register(sio_str_z(s->code), o->index, s->key);
     s->local = presence_memory_new(o->grace_ms, o->remembered, on_local, s);
     if (s->local)
         return &s->face;

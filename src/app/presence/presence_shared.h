@@ -3,6 +3,8 @@
  *   online_users            set of user ids: who is there
  *   user_sockets:<id>       set of the socket ids of a user, on all servers
  *   user:status:<id>        hash: status, lastSeen (as Date.toISOString)
+ *   partyline:moved:<socket id>   code of the server that has recovered the socket from another one, for an hour: who had it
+ *                           before leaves it alone
  *   partyline:{<code>}:sockets:<loop>   hash: socket id -> user id; what a server has put into the others, for those who
  *                                       sweep behind it when it dies, and for itself when Redis was away
  *
@@ -20,11 +22,12 @@
 
 typedef struct presence_shared_options {
     loop               *loop;
-    const char         *code;       /* of this server */
+    const char         *code;       /* of this server; copied */
     unsigned            index;      /* of its loop */
     int64_t             grace_ms;
     unsigned            remembered; /* as for presence_memory_new */
     uint32_t            audit_ms;   /* how often some users are checked against Redis */
+    bool                moves;      /* sockets may be recovered on another server, by the same id */
     presence_change_fn *changed;
     void               *arg;
 } presence_shared_options;
@@ -50,6 +53,7 @@ sio_str presence_register(sio_str code, unsigned index, char out[PRESENCE_REGIST
 typedef struct presence_sweep_options {
     redis *r;
     const char *key;                                        /* the register; copied */
+    const char *moves;                                      /* as in presence_leaving: the code of its server, or NULL; copied */
     /* Whether this socket is to stay. Asked again before it is struck from the register. NULL: none stays. */
     bool (*keeps)(void *arg, sio_str user, sio_str socket);
     void (*gone)(void *arg, sio_str user);                  /* that was the last one, to be announced */

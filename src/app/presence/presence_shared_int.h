@@ -18,6 +18,7 @@ typedef struct tie {
     bool    wanted;
     bool    written; /* Redis has it, or may have it */
     bool    leaving; /* being taken out */
+    bool    moved;   /* it was recovered, perhaps from another server */
 } tie;
 
 /* How a member stands: changed since written; to be written again; being written; as Redis has it. */
@@ -64,7 +65,7 @@ typedef struct presence_shared {
     bool            sweeping, sweep_again;
     unsigned        session; /* counts presence_shared_up */
     loop_timer      audit, resume;
-    char            key[PRESENCE_REGISTER_MAX];
+    char            key[PRESENCE_REGISTER_MAX], code[8];
 } presence_shared;
 
 static inline presence_shared *shared_of(presence_store *s) { return container_of(s, presence_shared, face); }

@@ -68,7 +68,7 @@ static void site_open(site *x, unsigned number, unsigned session)
 {
     redis_options o = heard_options(&x->h, server.url);
     presence_shared_options so = {.loop = g.l, .code = code_of(number, session), .index = 0, .grace_ms = 0,
-                                  .remembered = 100, .audit_ms = AUDIT_MS, .changed = on_change, .arg = x};
+                                  .remembered = 100, .audit_ms = AUDIT_MS, .moves = true, .changed = on_change, .arg = x};
 
     *x = (site){.h = x->h, .number = number, .session = session, .connected = true};
     o.on_up = on_up;
@@ -97,7 +97,7 @@ static presence_now now(void)
 
 static void come(int i, const char *user, const char *socket)
 {
-    sites[i].store->ops->open(sites[i].store, S(user), S(socket), now());
+    sites[i].store->ops->open(sites[i].store, S(user), S(socket), false, now());
 }
 
 static void go(int i, const char *user, const char *socket)
@@ -148,6 +148,7 @@ static void sweep(int i, unsigned number, unsigned session)
 
     presence_register(S(code_of(number, session)), 0, key);
     o.key = key;
+    o.moves = code_of(number, session);
     sites[i].swept = false;
     assert_int_equal(presence_sweep(&o), 0);
     rig_wait(&g, is_swept, &sites[i]);
@@ -290,6 +291,31 @@ static void who_comes_is_there_before_redis_says_so(void **state)
     rig_wait(&g, is_true, &done);
     assert_int_equal(seen.status, PRESENCE_ONLINE);
     settle();
+}
+
+/* A connection is lost on one server and recovered, by the same id, on another one: it is that one's from then on. */
+static void a_recovered_socket_belongs_to_its_new_server(void **state)
+{
+    (void)state;
+    come(0, "ann", "a1");
+    come(2, "bob", "b1");
+    settle();
+    sites[1].store->ops->open(sites[1].store, S("ann"), S("a1"), true, now());
+    sites[1].store->ops->open(sites[1].store, S("bob"), S("b1"), true, now());
+    settle();
+    go(0, "ann", "a1"); /* it notices late */
+    settle();
+    site_close(&sites[2]);
+    sweep(1, 2, 0);
+    assert_string_equal(sockets_of("ann"), "a1");
+    assert_string_equal(sockets_of("bob"), "b1");
+    assert_string_equal(reply("SMISMEMBER", "online_users", "ann", "bob"), "1 1");
+    assert_log(0, "ann online; ");
+    assert_log(1, "");
+    go(1, "ann", "a1");
+    settle();
+    assert_string_equal(reply("EXISTS", "user_sockets:ann"), "0");
+    assert_log(1, "ann offline; ");
 }
 
 static void many_devices(void **state)
@@ -608,6 +634,7 @@ int main(void)
         SHARED_TEST(the_keys_are_those_of_the_node_servers),
         SHARED_TEST(a_user_on_two_servers_is_announced_once),
         SHARED_TEST(who_comes_is_there_before_redis_says_so),
+        SHARED_TEST(a_recovered_socket_belongs_to_its_new_server),
         SHARED_TEST(many_devices),
         SHARED_TEST(what_was_flushed_comes_back_in_silence),
         SHARED_TEST(an_audit_finds_who_was_lost),

@@ -30,8 +30,8 @@ typedef void presence_change_fn(void *arg, const presence_change *ch);
 typedef struct presence_store presence_store;
 typedef struct presence_store_ops {
     /* A socket of the user came, or left; each once. The user is offline some time after the last one has
-     * left. */
-    void (*open)(presence_store *s, sio_str user, sio_str socket, presence_now now);
+     * left. recovered: it is one that was lost, here or on another server, and is back by the same id. */
+    void (*open)(presence_store *s, sio_str user, sio_str socket, bool recovered, presence_now now);
     void (*close)(presence_store *s, sio_str user, sio_str socket, presence_now now);
     /* The user chose a status (not PRESENCE_OFFLINE), for as long as one of the sockets is there. */
     void (*choose)(presence_store *s, sio_str user, sio_str socket, enum presence_status status,

@@ -22,7 +22,7 @@ struct sweep {
     presence_sweep_options o;
     redis_script           status;
     batch                  b;
-    char                   key[PRESENCE_REGISTER_MAX], cursor[24];
+    char                   key[PRESENCE_REGISTER_MAX], cursor[24], code[8];
     entry                 *entries;
     unsigned               n;
 };
@@ -100,7 +100,9 @@ static void leave(sweep *s)
         entry *e = &s->entries[i];
 
         if (!stays(s, e))
-            batch_add(&s->b, presence_leave(s->o.r, &s->status, e->user, &e->socket, 1, last, on_left, e));
+            batch_add(&s->b, presence_leave(&(presence_leaving){
+                                 .r = s->o.r, .status = &s->status, .moves = s->o.moves, .user = e->user,
+                                 .sockets = &e->socket, .n = 1, .last = last, .fn = on_left, .arg = e}));
     }
     batch_sent(&s->b);
 }
@@ -171,6 +173,10 @@ int presence_sweep(const presence_sweep_options *o)
     s->status.text = presence_status_script;
     snprintf(s->key, sizeof(s->key), "%s", o->key);
     snprintf(s->cursor, sizeof(s->cursor), "0");
+    if (o->moves) {
+        snprintf(s->code, sizeof(s->code), "%s", o->moves);
+        s->o.moves = s->code;
+    }
     err = ask(s);
     if (err < 0)
         free(s);

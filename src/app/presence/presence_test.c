@@ -47,7 +47,7 @@ static void rig_fini(rig *r)
 
 static void rig_open(rig *r, const char *user, const char *socket)
 {
-    r->store->ops->open(r->store, S(user), S(socket), r->now);
+    r->store->ops->open(r->store, S(user), S(socket), false, r->now);
 }
 
 static void rig_close(rig *r, const char *user, const char *socket)

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#define MOVED_MS  "3600000"
 #define WINDOW    256  /* members of a loop that are written at a time */
 #define PAUSE_MS  1000 /* after Redis took no commands */
 #define AUDIT_MAX 500  /* users of one question */
@@ -103,23 +104,64 @@ static void on_status(void *arg, int err, const resp_val *v)
     batch_end(&m->b);
 }
 
-/* HDEL or SREM of those that are leaving. */
-static int take_out(member *m, const char *command, sio_str key, redis_reply_fn *fn)
+/* The register last: what is still in it is swept by others. */
+static void strike(member *m)
 {
-    sio_str argv[2 + PRESENCE_LEAVE_MAX] = {sio_s(command), key};
+    sio_str argv[2 + PRESENCE_LEAVE_MAX] = {sio_s("HDEL"), sio_s(m->s->key)};
     unsigned argc = 2;
 
     for (unsigned i = 0; i < m->nties && argc < 2 + PRESENCE_LEAVE_MAX; i++)
         if (m->ties[i].leaving)
             argv[argc++] = tie_id(&m->ties[i]);
-    return argc > 2 ? redis_command(m->s->r, fn, fn ? &m->b : NULL, argv, argc) : SIO_ENOENT;
+    if (argc > 2 && m->s->r)
+        redis_command(m->s->r, NULL, NULL, argv, argc);
 }
 
-/* The register last: what is still in it is swept by others. */
-static void strike(member *m)
+static void mark_leaving(member *m)
 {
-    if (m->s->r)
-        take_out(m, "HDEL", sio_s(m->s->key), NULL);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->nties; i++)
+        m->ties[i].leaving = !m->ties[i].wanted && n++ < PRESENCE_LEAVE_MAX;
+}
+
+static unsigned count_leaving(const member *m)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < m->nties; i++)
+        n += m->ties[i].leaving;
+    return n;
+}
+
+static void on_gone(void *arg, int err, bool gone)
+{
+    member *m = arg;
+
+    if (err == 0) {
+        strike(m);
+        if (gone && !m->here)
+            presence_announce(m->s, m, m->status, (sio_str){0});
+    }
+    finish(m, err);
+}
+
+/* Those that are leaving; ends the step. */
+static void leave(member *m)
+{
+    sio_str sockets[PRESENCE_LEAVE_MAX];
+    presence_leaving o = {.r = m->s->r, .status = &m->s->status, .moves = m->s->o.moves ? m->s->o.code : NULL,
+                          .user = member_id(m), .sockets = sockets, .fn = on_gone, .arg = m};
+    int err = SIO_ECLOSED;
+
+    o.last = (presence_seen){.status = m->status, .wall = m->gone.wall ? m->gone.wall : loop_wall(m->s->o.loop)};
+    for (unsigned i = 0; i < m->nties; i++)
+        if (m->ties[i].leaving)
+            sockets[o.n++] = tie_id(&m->ties[i]);
+    if (o.r)
+        err = presence_leave(&o);
+    if (err < 0)
+        finish(m, err);
 }
 
 /* It is in Redis: what is to be said of it is said by the one that made it true. */
@@ -138,23 +180,19 @@ static void tell(member *m)
         presence_announce(s, m, PRESENCE_OFFLINE, (sio_str){0});
 }
 
+/* Sockets that have been replaced can go now. */
 static void on_there(batch *b)
 {
     member *m = of(b);
 
     if (b->err == 0) {
-        strike(m);
         tell(m);
+        mark_leaving(m);
     }
-    finish(m, b->err);
-}
-
-static void mark_leaving(member *m)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < m->nties; i++)
-        m->ties[i].leaving = !m->ties[i].wanted && n++ < PRESENCE_LEAVE_MAX;
+    if (b->err == 0 && count_leaving(m) > 0)
+        leave(m);
+    else
+        finish(m, b->err);
 }
 
 static int write_status(member *m)
@@ -171,11 +209,10 @@ static int write_status(member *m)
     return redis_eval(m->s->r, &m->s->status, on_status, m, 1, argv, 4);
 }
 
-/* The sockets are in: the user and the status follow, and sockets that have been replaced can go. */
+/* The sockets are in: the user and the status follow. */
 static void on_sockets_in(batch *b)
 {
     member *m = of(b);
-    char key[PRESENCE_KEY_MAX];
     int err = b->err < 0 ? b->err : m->s->r ? 0 : SIO_ECLOSED;
 
     if (err < 0) {
@@ -184,14 +221,18 @@ static void on_sockets_in(batch *b)
     }
     m->was_new = false;
     m->answer = m->status;
-    mark_leaving(m);
     batch_begin(b, on_there);
     batch_add(b, redis_cmd(m->s->r, on_was_new, m, "SADD", PRESENCE_ONLINE_USERS, member_id(m)));
     batch_add(b, write_status(m));
-    err = take_out(m, "SREM", presence_key_sockets(member_id(m), key), batch_on_reply);
-    if (err != SIO_ENOENT)
-        batch_add(b, err);
     batch_sent(b);
+}
+
+/* So that the server that had it before leaves it alone. */
+static int mark_moved(member *m, const tie *t)
+{
+    char key[PRESENCE_MOVED_MAX];
+
+    return redis_cmd(m->s->r, batch_on_reply, &m->b, "SET", presence_key_moved(tie_id(t), key), m->s->o.code, "PX", MOVED_MS);
 }
 
 /* The register first: what is in it is swept when we die. */
@@ -213,6 +254,9 @@ static void put_in(member *m)
             break;
         }
         t->written = true;
+        if (t->moved)
+            batch_add(&m->b, mark_moved(m, t));
+        t->moved = false;
         reg[2 + 2 * n] = add[2 + n] = tie_id(t);
         reg[3 + 2 * n++] = member_id(m);
     }
@@ -236,36 +280,13 @@ static void write_coming(member *m)
 
 /* ---- going ------------------------------------------------------------------------------------------ */
 
-static void on_gone(void *arg, int err, bool gone)
-{
-    member *m = arg;
-
-    if (err == 0) {
-        strike(m);
-        if (gone && !m->here)
-            presence_announce(m->s, m, m->status, (sio_str){0});
-    }
-    finish(m, err);
-}
-
 static void write_going(member *m)
 {
-    sio_str sockets[PRESENCE_LEAVE_MAX];
-    unsigned n = 0;
-    int err;
-
     mark_leaving(m);
-    for (unsigned i = 0; i < m->nties; i++)
-        if (m->ties[i].leaving)
-            sockets[n++] = tie_id(&m->ties[i]);
-    if (!m->touched && !m->said) {
+    if (m->touched || m->said)
+        leave(m);
+    else
         finish(m, 0); /* came and went before anybody was told */
-        return;
-    }
-    err = presence_leave(m->s->r, &m->s->status, member_id(m), sockets, n,
-                         (presence_seen){.status = m->status, .wall = m->gone.wall}, on_gone, m);
-    if (err < 0)
-        finish(m, err);
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------ */
@@ -335,7 +356,8 @@ static void on_swept(void *arg, int err)
 void presence_sweep_own(presence_shared *s)
 {
     presence_sweep_options o = {.r = s->r, .key = s->key, .keeps = keeps, .gone = on_swept_one, .goes_on = goes_on,
-                                .done = on_swept, .arg = s, .wall = loop_wall(s->o.loop)};
+                                .done = on_swept, .arg = s, .wall = loop_wall(s->o.loop),
+                                .moves = s->o.moves ? s->o.code : NULL};
 
     s->sweep_again = s->sweeping || presence_sweep(&o) < 0;
     s->sweeping = s->sweeping || !s->sweep_again;
