@@ -79,6 +79,12 @@ int  redis_command(redis *r, redis_reply_fn *fn, void *arg, const sio_str *argv,
 #define REDIS_A15(a, ...) sio_s(a), REDIS_A14(__VA_ARGS__)
 #define REDIS_A16(a, ...) sio_s(a), REDIS_A15(__VA_ARGS__)
 
+/* ---- Redis Cluster, Sentinel ----
+ * A cluster is up when every slot has a master that answers, and all subscriptions are made. While one master is away, on_down
+ * was told and commands to the others still go; answers of commands that were redirected may come behind those asked later.
+ * A subscription whose slot moves is made again at the new place, without on_down: what is published meanwhile is missed.
+ * Sentinel's master is looked for again whenever it is lost, and left when there is another: on_down, on_up. */
+
 /* ---- scripts ---- */
 typedef struct redis_script {
     const char *text;

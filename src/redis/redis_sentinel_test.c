@@ -153,12 +153,42 @@ static void sentinel_goes(void **state)
     redis_free(h.r);
 }
 
+/* A sentinel that wants a password of its own. */
+static void sentinel_with_a_password(void **state)
+{
+    char file[] = "/tmp/sentinel_test_XXXXXX", other[200];
+    FILE *f = fdopen(mkstemp(file), "w");
+    const char *watch[] = {file, "--sentinel", NULL};
+    redis_server locked;
+    redis_options o;
+    heard h;
+
+    (void)state;
+    fprintf(f, "requirepass guard\nsentinel monitor mymaster 127.0.0.1 %d 1\n", master.port);
+    fclose(f);
+    redis_server_start_with(&locked, watch);
+    unlink(file);
+    snprintf(other, sizeof(other), "redis+sentinel://127.0.0.1:%d/mymaster?sentinel_password=guard",
+             locked.port);
+    heard_open(&g, &h, other);
+    assert_string_equal(ASK(h.r, "SET", "key", "1"), "OK");
+    redis_free(h.r);
+    *strchr(other, '?') = 0;
+    o = heard_options(&h, other);
+    assert_int_equal(redis_new(&h.r, g.n, &o), 0);
+    rig_wait(&g, is_down, &h);
+    assert_non_null(strstr(h.why, "NOAUTH"));
+    redis_free(h.r);
+    redis_server_stop(&locked);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(finds_the_master), TEST(unknown_name), TEST(readonly_is_no_master),
+        TEST(finds_the_master), TEST(sentinel_with_a_password), TEST(unknown_name),
+        TEST(readonly_is_no_master),
         TEST(follows_to_the_new_master),
         TEST(sentinel_goes),
     };

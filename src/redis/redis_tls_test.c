@@ -145,6 +145,38 @@ static void we_show_a_certificate(void **state)
     redis_free(h.r);
 }
 
+/* A cluster of one node, whose table names the port with TLS. */
+static void clusters(void **state)
+{
+    char number[12], url[400], out[2000];
+    const char *args[] = {"--tls-port", number, "--tls-cert-file", cert_file, "--tls-key-file", key_file,
+                          "--tls-ca-cert-file", ca, "--tls-auth-clients", "no", "--tls-cluster", "yes",
+                          "--cluster-enabled", "yes", NULL};
+    int port = redis_server_free_port();
+    ears e = {.done = 0};
+    redis_server one;
+    heard h, s;
+
+    (void)state;
+    snprintf(number, sizeof(number), "%d", port);
+    redis_server_start_with(&one, args);
+    redis_server_do(&one, "CLUSTER ADDSLOTSRANGE 0 16383");
+    do
+        assert_true(redis_server_ask(one.port, "CLUSTER INFO\r\n", out, sizeof(out)));
+    while (!strstr(out, "cluster_state:ok"));
+    snprintf(url, sizeof(url), "rediss+cluster://127.0.0.1:%d?ca=%s", port, ca);
+    heard_open(&g, &h, url);
+    assert_string_equal(ASK(h.r, "SET", "a", "1"), "OK");
+    heard_open(&g, &s, url);
+    rig_subscribe(s.r, REDIS_SHARD, "ch", &e);
+    rig_wait(&g, is_done, &e);
+    assert_string_equal(ASK(h.r, "SPUBLISH", "ch", "x"), "1");
+    rig_wait(&g, has_heard, &e);
+    redis_free(h.r);
+    redis_free(s.r);
+    redis_server_stop(&one);
+}
+
 static void files_are_read_at_once(void **state)
 {
     redis_options o;
@@ -161,7 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(commands_and_subscriptions), TEST(who_it_is_matters), TEST(we_show_a_certificate),
-        TEST(files_are_read_at_once),
+        TEST(clusters), TEST(files_are_read_at_once),
     };
     return cmocka_run_group_tests(tests, start_servers, stop_servers);
 }

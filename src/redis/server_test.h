@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,9 +36,9 @@ static inline int redis_server_free_port(void)
     socklen_t n = sizeof(a);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    /* Redis Cluster adds 10000 to it. */
+    /* Redis Cluster adds 10000 to it; from 32768 on the kernel takes them for outgoing connections. */
     do {
-        a.sin_port = htons((uint16_t)(12000 + (unsigned)(clock() + getpid() * 7 + rand()) % 20000));
+        a.sin_port = htons((uint16_t)(11000 + (unsigned)(clock() + getpid() * 7 + rand()) % 10000));
     } while (bind(fd, (struct sockaddr *)&a, n) < 0);
     close(fd);
     return ntohs(a.sin_port);
@@ -55,11 +56,20 @@ static inline int redis_server_connect(int port)
     return -1;
 }
 
-/* Sends lines of commands ("AUTH x\r\nSET a b\r\n") and gives what is answered within a moment of silence;
- * out is cut to n. False when nobody answers. */
-static inline bool redis_server_ask(int port, const char *lines, char *out, size_t n)
+static inline int redis_server_connect_path(const char *path)
 {
-    int fd = redis_server_connect(port);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static inline bool redis_server_ask_fd(int fd, const char *lines, char *out, size_t n)
+{
     size_t got = 0;
 
     out[0] = 0;
@@ -77,6 +87,13 @@ static inline bool redis_server_ask(int port, const char *lines, char *out, size
     out[got] = 0;
     close(fd);
     return got > 0;
+}
+
+/* Sends lines of commands ("AUTH x\r\nSET a b\r\n") and gives what is answered within a moment of silence;
+ * out is cut to n. False when nobody answers. */
+static inline bool redis_server_ask(int port, const char *lines, char *out, size_t n)
+{
+    return redis_server_ask_fd(redis_server_connect(port), lines, out, n);
 }
 
 /* The same for a command whose answer does not matter, and must be there. */
@@ -134,9 +151,9 @@ static inline bool redis_server_launch(redis_server *s)
                 fail_msg("redis-server is not installed");
             return false;
         }
-        /* +PONG, or -NOAUTH, but not -LOADING; with TLS alone nothing speaks on this port, an open one
-         * must do */
-        if (redis_server_ask(s->port, "PING\r\n", out, sizeof(out)) && strncmp(out, "-LOADING", 8) != 0)
+        /* +PONG, or -NOAUTH, but not -LOADING. By the unix socket: on the port it might be somebody else. */
+        int fd = redis_server_connect_path(s->path);
+        if (redis_server_ask_fd(fd, "PING\r\n", out, sizeof(out)) && strncmp(out, "-LOADING", 8) != 0)
             return true;
         nanosleep(&moment, NULL);
     }
