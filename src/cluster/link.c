@@ -14,6 +14,7 @@
 
 #define ADDRESS_MAX  300
 #define FRESH_MS     10000 /* an address is asked for again after so long */
+#define STALE_MS     1000  /* the same while Redis is away */
 #define MAX_OWNERS   4096  /* nodes that a loop remembers or asks about; codes can be made up */
 #define HANGING_MS   10000 /* a poll is answered by then and its pings; see answer_ms */
 
@@ -155,6 +156,8 @@ static void on_answer(void *arg)
         o->fresh_until = now + FRESH_MS;
     } else if (o->found_err == SIO_ENOENT || o->found_err == 0) {
         o->target.port = 0;
+    } else {
+        o->fresh_until = now + STALE_MS;
     }
     serve_waiting(o, o->target.port != 0);
     if (is_idle(o) && !o->target.port)

@@ -5,15 +5,17 @@
 #include "cluster/client_test.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 typedef struct side {
     sio_server *io;
     peer_link  *link;
     pthread_t   thread;
-    bool        runs;
+    atomic_bool runs;
 } side;
 
 static side S[2];
+static atomic_int book_err; /* what the book says, when it is none of these */
 static const char *const codes[] = {"AAAA", "BBBB"};
 
 /* ---- the servers ---- */
@@ -28,6 +30,10 @@ static void on_echo(sio_socket *s, sio_in *in)
 static void find(void *book, sio_str code, peer_link_found_fn *fn, void *arg)
 {
     (void)book;
+    if (book_err) {
+        fn(arg, book_err, NULL);
+        return;
+    }
     for (int i = 0; i < 2; i++)
         if (sio_str_eq(code, sio_str_z(codes[i]))) {
             fn(arg, S[i].runs ? 0 : SIO_ENOENT, S[i].runs ? peer_link_address(S[i].link) : NULL);
@@ -195,6 +201,27 @@ static void what_nobody_has_is_unknown(void **state)
     close(a.fd);
 }
 
+/* While Redis is away: where a node was is where it is looked for; who was never asked for is not known. */
+static void without_the_book_known_nodes_are_served(void **state)
+{
+    client a = dial(1);
+    char sid[21], later[21];
+
+    (void)state;
+    open_session(0, sid);
+    expect(ask(&a, "POST", sid, "40"), "ok");
+    book_err = SIO_EUNAVAILABLE;
+    expect(ask(&a, "GET", sid, ""), "40{\"sid\":");
+    expect(ask(&a, "GET", "ACCCC0123456789abcde", ""), UNKNOWN);
+    stop(&S[0]);
+    expect(ask(&a, "POST", sid, "3"), UNKNOWN); /* and so is one that has gone */
+    expect(ask(&a, "POST", sid, "3"), UNKNOWN);
+    book_err = 0;
+    expect(ask(&a, "POST", sid, "3"), UNKNOWN);
+    open_session(1, later);
+    close(a.fd);
+}
+
 static void a_node_that_ends_takes_its_sessions_along(void **state)
 {
     client a = dial(0);
@@ -260,6 +287,7 @@ int main(void)
         LINK_TEST(a_session_is_served_through_the_other_node),
         LINK_TEST(an_upgrade_through_the_other_node_becomes_a_tunnel),
         LINK_TEST(what_nobody_has_is_unknown),
+        LINK_TEST(without_the_book_known_nodes_are_served),
         LINK_TEST(a_node_that_ends_takes_its_sessions_along),
         LINK_TEST(the_link_wants_a_secret_and_a_free_port),
         cmocka_unit_test(addresses),

@@ -81,9 +81,13 @@ void cluster_unlink(cluster_join *j)
 void cluster_counts_read(const cluster_join *j, cluster_counts *out)
 {
     sio_redis_stats stats = {0};
+    peer_link_stats link = {0};
 
     if (j->adapter)
         sio_redis_stats_read(j->adapter, &stats);
+    if (j->link)
+        peer_link_stats_read(j->link, &link);
     *out = (cluster_counts){.up = atomic_load(&j->is_up), .sent = stats.sent, .lost = stats.lost, .received = stats.received,
-                            .requests = stats.requests};
+                            .requests = stats.requests, .unreached = link.failures, .link_refused = link.refused,
+                            .tunnels = link.open_tunnels};
 }

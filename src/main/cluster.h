@@ -37,7 +37,10 @@ void cluster_unlink(cluster_join *j);
     COUNTER(sent, "cluster_sent_total", "", "Messages to other servers handed to Redis.")                          \
     COUNTER(lost, "cluster_lost_total", "", "Messages that other servers did not get: Redis was away or too slow.") \
     COUNTER(received, "cluster_received_total", "", "Messages of other servers for rooms that are here.")          \
-    COUNTER(requests, "cluster_requests_total", "", "Questions asked of other servers.")
+    COUNTER(requests, "cluster_requests_total", "", "Questions asked of other servers.")                           \
+    COUNTER(unreached, "cluster_relay_failures_total", "", "Requests for sessions of other servers that these did not answer.") \
+    COUNTER(link_refused, "cluster_link_refused_total", "", "Connections to CLUSTER_PORT that did not know the secret.") \
+    GAUGE(tunnels, "cluster_tunnels", "", "WebSockets of other servers' sessions that come through this one.")
 typedef struct cluster_counts {
 #define CLUSTER_MEMBER(member, name, labels, help) uint64_t member;
     CLUSTER_STATS(CLUSTER_MEMBER, CLUSTER_MEMBER)

@@ -126,6 +126,20 @@ describe("balancers without stickiness", { skip: redisMissing }, () => {
                 echo.closeAllConnections();
             });
 
+            test("while Redis is away every session is served as before", async () => {
+                const sockets = await Promise.all(Array.from({ length: 9 }, () =>
+                    user(proxy, unique("poller"), { transports: TRANSPORTS.polling })));
+                const roomId = unique("room");
+
+                await Promise.all(sockets.map((s) => join(s, roomId)));
+                await redis.stop("SIGKILL");
+                for (let round = 0; round < 3; round++)
+                    await Promise.all(sockets.map((s, i) => say(s, roomId, `${round} ${i}`)));
+                assert.ok(sockets.every((s) => s.connected));
+                await redis.resume();
+                await Promise.all(nodes.map((n) => until(() => metric(n, "redis_up"), "Redis to be back")));
+            });
+
             test("our own paths are not for everybody", async () => {
                 for (const path of ["/metrics", "/healthz", "/readyz"])
                     assert.equal((await fetch(proxy.url + path)).status, 404, path);
