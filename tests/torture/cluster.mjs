@@ -41,7 +41,7 @@ class Nodes {
         const nodes = new Nodes();
         Object.assign(nodes, { redis, lease, store, list: [] });
         nodes.env = { ...store.env, REDIS_URL: redis.url, REDIS_ADAPTER: adapter, CLUSTER_LEASE: String(lease), CHAT_CHECK_INTERVAL: "1000",
-            PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50" };
+            PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50", CLUSTER_SECRET: "a secret of all three nodes", CLUSTER_HOST: "127.0.0.1" };
         nodes.list = await Promise.all(Array.from({ length: NODES }, () => nodes.one()));
         nodes.balancer = await Balancer.start(nodes.list.map((n) => n.port));
         nodes.url = nodes.balancer.url;
