@@ -76,6 +76,7 @@ static void list_put(watcher *w, watcher_list to)
     party_share *s = w->p->s;
 
     w->in = to;
+    w->p->kept += to == WATCHERS_KEPT;
     s->n[to]++;
     list_add_tail(&s->lists[to], &w->link);
 }
@@ -83,6 +84,7 @@ static void list_put(watcher *w, watcher_list to)
 void party_watcher_to(watcher *w, watcher_list to)
 {
     w->p->s->n[w->in]--;
+    w->p->kept -= w->in == WATCHERS_KEPT;
     list_del(&w->link);
     list_put(w, to);
 }
@@ -112,6 +114,7 @@ void party_watcher_free(watcher *w)
 
     party_share_answer(w, party_share_local(p), true);
     p->s->n[w->in]--;
+    p->kept -= w->in == WATCHERS_KEPT;
     list_del(&w->link);
     map_del(&p->watchers, watcher_id(w));
     free(w);
@@ -279,6 +282,7 @@ void party_share_use(party_share *s, redis *r)
     }
     s->paused = false;
     s->session++;
+    s->settled = loop_now(s->o.loop) + s->o.settle_ms;
     while (!list_empty(&s->lists[WATCHERS_KEPT]))
         party_watcher_to(container_of(s->lists[WATCHERS_KEPT].next, watcher, link), WATCHERS_STALE);
     list_each(it, &s->lists[WATCHERS_BUSY])

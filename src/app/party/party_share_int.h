@@ -42,6 +42,7 @@ typedef struct place {
     bool         asking;      /* the answer is awaited */
     unsigned     session;     /* of the share: when it was put into the register */
     int64_t      count;       /* as viewers here have it, as far as is known */
+    unsigned     kept;        /* watchers that Redis has: there cannot be less */
     uint32_t     id_len;
     char         id[];
 } place;
@@ -64,6 +65,7 @@ struct party_share {
     unsigned      n[WATCHER_LISTS];
     bool          pumping, paused, sweeping, sweep_again;
     unsigned      session;
+    uint64_t      settled;    /* loop_now from which on the others have written theirs, too */
     loop_timer    resume;
 };
 

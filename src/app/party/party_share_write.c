@@ -47,11 +47,13 @@ const char party_write_script[] =
     "redis.call('PEXPIRE', KEYS[3], interval + 60000)\n"
     "return {1, n, wait}\n";
 
-/* KEYS: viewers, told. ARGV: interval, the count that viewers have. Gives {the count, what to tell, as above}. */
+/* KEYS: viewers, told. ARGV: interval, the count that viewers have, how many there are at least. Gives {the count, what to
+ * tell, as above}. */
 const char party_tell_script[] =
     "local interval = tonumber(ARGV[1])\n"
     "local n = redis.call('HLEN', KEYS[1])\n"
     "local told = redis.call('HMGET', KEYS[2], 'n', 'counted')\n"
+    "if n < tonumber(ARGV[3]) then return {n, interval} end\n"
     "if tonumber(told[1] or ARGV[2]) == n then return {n, -1} end\n"
     SCRIPT_TIME
     "local since = t - tonumber(told[2] or 0)\n"
@@ -89,36 +91,57 @@ static void follow(place *p, int64_t count, int64_t wait)
         party_share_ask_in(p, wait);
 }
 
+/* Redis has less than was written from here: it was emptied. The node will notice; what can be seen at once is put right at
+ * once. */
+static void heal(party_share *s)
+{
+    if (s->r && s->n[WATCHERS_STALE] == 0)
+        party_share_use(s, s->r);
+}
+
 static void on_asked(void *arg, int err, const resp_val *v)
 {
     place *p = arg;
+    bool good = err == 0 && ints(v, 2);
 
     p->asking = false;
-    if (err == 0 && ints(v, 2))
+    if (good && v->item[0].i < p->kept) {
+        heal(p->s);
+        party_share_ask_in(p, p->s->o.settle_ms);
+        return;
+    }
+    if (good)
         follow(p, v->item[0].i, v->item[1].i);
     party_place_drop(p);
 }
 
 static int ask(place *p)
 {
-    char viewers[PARTY_KEY_MAX], told[PARTY_KEY_MAX], interval[24], count[24];
+    char viewers[PARTY_KEY_MAX], told[PARTY_KEY_MAX], interval[24], count[24], least[24];
     party_share *s = p->s;
-    sio_str argv[4] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
+    sio_str argv[5] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
 
     number(interval, s->o.rules.interval_ms);
     number(count, p->count);
+    number(least, p->kept);
     argv[2] = sio_str_z(interval);
     argv[3] = sio_str_z(count);
-    return redis_eval(s->r, &s->tell, on_asked, p, 2, argv, 4);
+    argv[4] = sio_str_z(least);
+    return redis_eval(s->r, &s->tell, on_asked, p, 2, argv, 5);
 }
 
 void party_share_on_ask(loop_timer *t)
 {
     place *p = container_of(t, place, ask);
     int64_t local = party_share_local(p);
+    uint64_t now = loop_now(p->s->o.loop);
 
     if (p->asking)
         return;
+    if (p->s->r && now < p->s->settled) {
+        loop_timer_set(p->s->o.loop, t, p->s->settled - now);
+        return;
+    }
     p->asking = p->s->r && ask(p) == 0;
     if (!p->s->r && local != p->count)
         party_share_tell(p, NULL, false, local);
@@ -137,7 +160,7 @@ static void on_counted(void *arg, int err, const resp_val *v)
 {
     question *q = arg;
 
-    q->fn(q->arg, err == 0 && v->kind == RESP_INT ? v->i : q->otherwise);
+    q->fn(q->arg, err == 0 && v->kind == RESP_INT && v->i > q->otherwise ? v->i : q->otherwise);
     free(q);
 }
 
@@ -204,6 +227,17 @@ static void settle(watcher *w, int64_t count)
         party_watcher_to(w, WATCHERS_KEPT);
 }
 
+/* It was emptied meanwhile: nobody is told a count that is none. */
+static void on_written_anew(watcher *w)
+{
+    party_share *s = w->p->s;
+
+    party_share_ask_in(w->p, s->o.settle_ms);
+    settle(w, party_share_local(w->p));
+    heal(s);
+    party_share_pump(s);
+}
+
 static void on_written(void *arg, int err, const resp_val *v)
 {
     watcher *w = arg;
@@ -217,6 +251,10 @@ static void on_written(void *arg, int err, const resp_val *v)
         return;
     }
     w->said = false;
+    if (!w->silent && v->item[1].i < p->kept) {
+        on_written_anew(w);
+        return;
+    }
     if (w->silent) {
         party_share_ask_in(p, s->o.settle_ms);
     } else {
