@@ -74,11 +74,12 @@ static uint64_t due(conn *c)
     return c->heard + c->r->o.ping_ms;
 }
 
+/* Looks again after ping_ms at the latest: by then what is due now may have been answered. */
 static void arm(conn *c)
 {
-    uint64_t at = due(c), now = now_of(c);
+    uint64_t at = due(c), now = now_of(c), ms = at > now ? at - now : 0;
 
-    loop_timer_set(c->r->l, &c->timer, at > now ? at - now : 0);
+    loop_timer_set(c->r->l, &c->timer, ms < c->r->o.ping_ms ? ms : c->r->o.ping_ms);
 }
 
 static void send_ping(conn *c)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define DEFAULT_BYTES ((size_t)64 << 20)
+#define NEVER_MS      (UINT32_C(24) * 3600 * 1000)
 
 void redis_options_init(redis_options *o)
 {
@@ -80,6 +81,8 @@ int redis_new(redis **out, net *n, const redis_options *o)
     r->n = n;
     r->l = net_loop(n);
     r->o = *o;
+    if (r->o.ping_ms == 0)
+        r->o.ping_ms = NEVER_MS;
     subs_init(r);
     buf_init(&r->enc, o->max_unsent);
     loop_timer_init(&r->soon, on_soon);

@@ -29,7 +29,7 @@ typedef struct redis_options {
     uint32_t    connect_ms;      /* 5000 */
     uint32_t    reply_ms;        /* a connection whose oldest command waits longer is given up; default 10000, 0 = for ever
                                   * (for blocking commands) */
-    uint32_t    ping_ms;         /* an idle connection is asked for a sign of life so often; default 5000 */
+    uint32_t    ping_ms;         /* an idle connection is asked for a sign of life so often; default 5000, 0 = never */
     const char *name;            /* CLIENT SETNAME; NULL = none; copied */
     /* Each may be NULL. */
     void      (*on_up)(void *arg);               /* ready, subscriptions made */
