@@ -159,16 +159,16 @@ static void on_drop(inbox *b, inbox_item *item)
 
 /* ---- life ------------------------------------------------------------------------------------------ */
 
-#define SETTLE_MS 3000
+#define LEASE_MS 15000 /* when it is not set */
 
+/* The others notice a loss with their next renewal, a third of a lease later, and take a moment to write. */
 static int share_init(party_loop *l, const party_rules *rules, unsigned index)
 {
     const app_options *opt = &l->a->opt;
     party_share_options o = {.loop = net_loop(sio_home_net(l->a->io, index)), .code = opt->node_code, .index = index,
-                             .rules = *rules, .tell = on_tell, .arg = l, .settle_ms = SETTLE_MS};
+                             .rules = *rules, .tell = on_tell, .arg = l};
 
-    if (opt->cluster_lease_ms && opt->cluster_lease_ms / 2 < SETTLE_MS)
-        o.settle_ms = opt->cluster_lease_ms / 2;
+    o.settle_ms = (opt->cluster_lease_ms ? opt->cluster_lease_ms : LEASE_MS) / 3 + 1000;
     l->share = party_share_new(&o);
     return l->share ? 0 : SIO_ENOMEM;
 }
