@@ -1,4 +1,4 @@
-/* HTTP over TLS on real sockets: a connection that moves to the loop of another thread takes its TLS along. */
+/* HTTP over TLS on real sockets: a connection that moves to another thread's loop takes its TLS along. */
 #include "http/http.h"
 #include "net/tls_rig_test.h"
 
@@ -157,7 +157,8 @@ static void connections_move_with_what_was_read(void **state)
         SSL *ssl = dial(ctx);
         size_t n = i % 2 ? sizeof(body) : 10;
         for (int again = 0; again < 3; again++) {
-            int k = snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", n);
+            int k = snprintf(head, sizeof(head), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                             n);
             say(ssl, head, (size_t)k);
             say(ssl, body, n);
             k = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", n);
