@@ -23,6 +23,7 @@ const NODES = 3;
 const PARTY = ROOMS[1]; /* every user may watch it */
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
 const ADAPTERS = ["classic", "sharded", "streams"];
+const PING_TIMEOUT_MS = 4000; /* so long a session whose client has gone elsewhere between two polls may live on */
 const SLACK_MS = Number(process.env.TORTURE_SLACK_MS || 1500); /* of a busy machine */
 
 /* Every third device watches a party, too. */
@@ -41,7 +42,8 @@ class Nodes {
         const nodes = new Nodes();
         Object.assign(nodes, { redis, lease, store, list: [] });
         nodes.env = { ...store.env, REDIS_URL: redis.url, REDIS_ADAPTER: adapter, CLUSTER_LEASE: String(lease), CHAT_CHECK_INTERVAL: "1000",
-            PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50", CLUSTER_SECRET: "a secret of all three nodes", CLUSTER_HOST: "127.0.0.1" };
+            PRESENCE_GRACE: "500", PRESENCE_INTERVAL: "50", PING_INTERVAL: "1000", PING_TIMEOUT: String(PING_TIMEOUT_MS),
+            CLUSTER_SECRET: "a secret of all three nodes", CLUSTER_HOST: "127.0.0.1" };
         nodes.list = await Promise.all(Array.from({ length: NODES }, () => nodes.one()));
         nodes.balancer = await Balancer.start(nodes.list.map((n) => n.port));
         nodes.url = nodes.balancer.url;
@@ -124,19 +126,19 @@ async function caughtUp(devices) {
 
 const sorted = (list) => [...list].sort();
 
-/* Redis' keys of presence, as they should be when exactly these sockets are there. */
+/* Redis' keys of presence, as they should be when exactly these sockets are there: sockets() gives them. */
 async function presenceIs(redis, sockets, ms, what) {
-    const users = sorted(new Set(sockets.map((s) => s.userId)));
-    const wanted = users.map((userId) => [userId, sorted(sockets.filter((s) => s.userId === userId).map((s) => s.id)), "online"]);
+    const keysOf = (list) => sorted(new Set(list.map((s) => s.userId))).map((userId) =>
+        [userId, sorted(list.filter((s) => s.userId === userId).map((s) => s.id)), "online"]);
     const read = async () => Promise.all(sorted(await redis.ask("SMEMBERS", "online_users")).map(async (userId) =>
         [userId, sorted(await redis.ask("SMEMBERS", `user_sockets:${userId}`)), await redis.ask("HGET", `user:status:${userId}`, "status")]));
-    let found;
+    let found, wanted;
     await until(async () => {
-        found = await read();
+        [found, wanted] = [await read(), keysOf(sockets())];
         return JSON.stringify(found) === JSON.stringify(wanted);
     }, what, ms).catch(() => assert.deepEqual(found, wanted, what));
     const keys = (await redis.ask("KEYS", "user_sockets:*")).map((k) => k.slice("user_sockets:".length));
-    assert.deepEqual(sorted(keys), users, "no keys of users who are not there");
+    assert.deepEqual(sorted(keys), wanted.map(([userId]) => userId), "no keys of users who are not there");
 }
 
 /* Every viewer's node says the same number. */
@@ -161,23 +163,24 @@ async function death(nodes, devices, say) {
     const sockets = () => devices.map((d) => Object.assign(d.socket, { userId: d.userId }));
     const viewers = devices.filter((d) => d.watches);
     const users = new Set(viewers.map((d) => d.userId)).size;
-    await presenceIs(nodes.redis, sockets(), 15000, "presence heals");
+    await presenceIs(nodes.redis, sockets, nodes.lease + 2 * PING_TIMEOUT_MS + SLACK_MS, "presence heals");
     await viewersAre(viewers.map((d) => d.socket), users, 15000);
 
     const ghosts = await Promise.all(["ghost-1", "ghost-2"].map((userId) => direct(nodes.list[0], userId)));
     for (const ghost of ghosts)
         assert.equal((await ask(ghost, "party:join_live", { partyId: PARTY })).ok, true);
-    await presenceIs(nodes.redis, [...sockets(), ...ghosts], 5000, "two users more");
+    await presenceIs(nodes.redis, () => [...sockets(), ...ghosts], 5000, "two users more");
     const watcher = await direct(nodes.list[1], viewers[0].userId);
     await viewersAre([watcher], users + 2, 5000);
 
     await nodes.crash(0);
     const start = Date.now();
-    await within(until(() => devices.every((d) => d.ready), "all to be back elsewhere"), "all to be back", 15000);
+    const left = async () => (await nodes.redis.ask("SMEMBERS", "online_users")).filter((u) => u.startsWith("ghost-"));
+    await until(async () => (await left()).length === 0, "the dead node's users to be gone", nodes.lease + SLACK_MS);
     await viewersAre([watcher], users, nodes.lease + SLACK_MS - (Date.now() - start));
-    await presenceIs(nodes.redis, [...sockets(), watcher], Math.max(1000, nodes.lease + SLACK_MS - (Date.now() - start)),
-        "the dead node's users are gone");
     say(`the dead node's users and viewers were gone after ${Date.now() - start} ms, lease ${nodes.lease} ms`);
+    await until(() => devices.every((d) => d.ready), "all to be back elsewhere", 15000);
+    await presenceIs(nodes.redis, () => [...sockets(), watcher], nodes.lease + 2 * PING_TIMEOUT_MS + SLACK_MS, "the others are there");
     watcher.disconnect();
     await nodes.revive(0);
 }
@@ -213,7 +216,7 @@ export async function clusterStorm({ seed, store, clients = 48, seconds = 10, th
     const result = { misfortunes: count, ...await checkAll(devices) };
     await death(nodes, devices, say);
     closeAll();
-    await presenceIs(nodes.redis, [], 10000, "nobody is there any more");
+    await presenceIs(nodes.redis, () => [], 10000, "nobody is there any more");
     await nodes.stop();
     return result;
 }
