@@ -121,10 +121,28 @@ static const char api_keys[] =
     " name text PRIMARY KEY, print text NOT NULL, status integer NOT NULL, body text NOT NULL, created_at " TIME ");"
     "CREATE INDEX partyline_idempotency_age ON partyline.partyline_idempotency (created_at);";
 
+/* Rows that change often get room in their pages. */
+static const char jobs[] =
+    "CREATE TABLE partyline.partyline_queues ("
+    " name text PRIMARY KEY, paused boolean NOT NULL, window_at bigint NOT NULL, window_n bigint NOT NULL);"
+    "CREATE TABLE partyline.partyline_jobs ("
+    " queue text NOT NULL, id text NOT NULL, name text NOT NULL, data text NOT NULL, state integer NOT NULL,"
+    " priority bigint NOT NULL, ord bigint NOT NULL, due_at bigint NOT NULL,"
+    " attempts bigint NOT NULL, attempts_made bigint NOT NULL DEFAULT 0, stalled bigint NOT NULL DEFAULT 0,"
+    " backoff integer NOT NULL, backoff_ms bigint NOT NULL, jitter integer NOT NULL,"
+    " complete_count bigint NOT NULL, complete_age bigint NOT NULL, fail_count bigint NOT NULL, fail_age bigint NOT NULL,"
+    " lock_token text, locked_until bigint NOT NULL DEFAULT 0,"
+    " reason text, result text, progress text, created_at bigint NOT NULL, finished_at bigint,"
+    " PRIMARY KEY (queue, id)) WITH (fillfactor = 70);"
+    "CREATE INDEX partyline_jobs_order ON partyline.partyline_jobs (queue, state, priority, ord);"
+    "CREATE INDEX partyline_jobs_due ON partyline.partyline_jobs (queue, state, due_at);"
+    "CREATE INDEX partyline_jobs_finished ON partyline.partyline_jobs (queue, state, finished_at);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
     {"api keys", api_keys},
+    {"jobs", jobs},
 };
 const db_step_list db_pg_steps = {steps, sizeof(steps) / sizeof(steps[0])};

@@ -147,10 +147,29 @@ static const char api_keys[] =
     " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX partyline_idempotency_age ON partyline_idempotency (created_at);";
 
+/* Queues of jobs. The indexes are the order in which they are taken, who is due when, and what can be forgotten. */
+static const char jobs[] =
+    "CREATE TABLE partyline_queues ("
+    " name TEXT PRIMARY KEY NOT NULL, paused INTEGER NOT NULL CHECK (paused IN (0, 1)),"
+    " window_at INTEGER NOT NULL, window_n INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE partyline_jobs ("
+    " queue TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, state INTEGER NOT NULL,"
+    " priority INTEGER NOT NULL, ord INTEGER NOT NULL, due_at INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, attempts_made INTEGER NOT NULL DEFAULT 0, stalled INTEGER NOT NULL DEFAULT 0,"
+    " backoff INTEGER NOT NULL, backoff_ms INTEGER NOT NULL, jitter INTEGER NOT NULL,"
+    " complete_count INTEGER NOT NULL, complete_age INTEGER NOT NULL, fail_count INTEGER NOT NULL, fail_age INTEGER NOT NULL,"
+    " lock_token TEXT, locked_until INTEGER NOT NULL DEFAULT 0,"
+    " reason TEXT, result TEXT, progress TEXT, created_at INTEGER NOT NULL, finished_at INTEGER,"
+    " PRIMARY KEY (queue, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX partyline_jobs_order ON partyline_jobs (queue, state, priority, ord);"
+    "CREATE INDEX partyline_jobs_due ON partyline_jobs (queue, state, due_at);"
+    "CREATE INDEX partyline_jobs_finished ON partyline_jobs (queue, state, finished_at);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
     {"api keys", api_keys},
+    {"jobs", jobs},
 };
 const db_step_list db_sqlite_steps = {steps, sizeof(steps) / sizeof(steps[0])};
