@@ -315,15 +315,33 @@ static void say_goodbye(shard *sh)
         client_close(container_of(sh->clients.next, client, link), EIO_SHUTDOWN);
 }
 
+static bool is_drained(const shard *sh)
+{
+    return http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until;
+}
+
+/* The adapter lives on loop 0: what clients of all loops leave behind when they go (their state, for recovery) passes there, and
+ * has a tick to get out. */
+static bool has_last_words(shard *sh)
+{
+    sio_server *io = sh->io;
+
+    if (sh->index != 0 || !io->in_cluster || sh->last_tick)
+        return false;
+    sh->last_tick = atomic_load(&io->drained) + 1 >= io->nshards || loop_now(sh->loop) >= sh->drain_until;
+    return true;
+}
+
 static void drain_tick(loop_timer *t)
 {
     shard *sh = container_of(t, shard, drain_tick);
 
     if (!sh->draining)
         say_goodbye(sh);
-    if (http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until) {
+    if (is_drained(sh) && !has_last_words(sh)) {
         if (sh->index == 0)
             adapter_stop(sh->io); /* leaves with this turn's output, behind what the last handlers emitted */
+        atomic_fetch_add(&sh->io->drained, 1);
         loop_stop(sh->loop);
     } else {
         loop_timer_set(sh->loop, t, DRAIN_TICK_MS);

@@ -54,6 +54,7 @@ struct shard {
     eio_server  *eio;
     pthread_t    thread;
     bool         has_thread, draining;
+    bool         last_tick;    /* loop 0 in a cluster: all have drained, what they posted goes out */
     list         clients;
     atomic_size_t nclients;    /* written by the shard, read by all */
     list         laters;        /* what sio_after has not run yet */
@@ -91,6 +92,7 @@ struct sio_server {
     int           port;
     bool          listening;
     atomic_int    stopping;     /* 0, or grace + 1 */
+    atomic_uint   drained;      /* loops that are done, when stopping */
     atomic_uint   drain_rate;   /* connections a second, 0 = not draining */
     guarded       ns;
     bool          in_cluster;   /* the adapter was started */
