@@ -21,7 +21,8 @@ static inline void batch_add(batch *b, int sent)
         b->err = sent;
 }
 
-/* First thing in the answer of each command: whether v can be looked at. An error that Redis answers is SIO_EINVAL. */
+/* First thing in the answer of each command: whether v can be looked at. An error that Redis answers is
+ * SIO_EINVAL. */
 static inline bool batch_is_good(batch *b, int err, const resp_val *v)
 {
     if (err == 0 && v->kind == RESP_ERROR)

@@ -89,9 +89,16 @@ static void on_dead(void *arg, sio_str code, unsigned loops)
 static int make_node(shared *s)
 {
     const app_options *opt = &s->a->opt;
-    node_options o = {.loop = net_loop(sio_home_net(s->a->io, 0)), .redis = s->loop[0].r, .address = opt->node_address,
-                      .loops = s->n, .lease_ms = opt->cluster_lease_ms, .on_dead = on_dead, .on_lost = on_lost,
-                      .on_away = on_away, .on_count = on_count, .arg = s};
+    node_options o = {.loop = net_loop(sio_home_net(s->a->io, 0)),
+                      .redis = s->loop[0].r,
+                      .address = opt->node_address,
+                      .loops = s->n,
+                      .lease_ms = opt->cluster_lease_ms,
+                      .on_dead = on_dead,
+                      .on_lost = on_lost,
+                      .on_away = on_away,
+                      .on_count = on_count,
+                      .arg = s};
 
     memcpy(o.code, opt->node_code, NODE_CODE_LEN);
     return node_new(&s->node, &o);

@@ -61,7 +61,11 @@ static void on_gone(void *arg, sio_str user)
 static int sweep_sockets(sweep *w)
 {
     char key[PRESENCE_REGISTER_MAX], code[NODE_CODE_LEN + 1];
-    presence_sweep_options o = {.r = w->s->r, .gone = on_gone, .goes_on = goes_on, .done = on_part_done, .arg = w,
+    presence_sweep_options o = {.r = w->s->r,
+                                .gone = on_gone,
+                                .goes_on = goes_on,
+                                .done = on_part_done,
+                                .arg = w,
                                 .wall = sio_now(w->s->a->io)};
 
     presence_register(code_of(w), w->at, key);
@@ -93,7 +97,8 @@ static void next(sweep *w)
     if (!goes_on(w))
         err = SIO_ECANCELED;
     else
-        err = w->viewers ? party_sweep(w->s->a, w->s->r, code_of(w), w->at, goes_on, on_part_done, w) : sweep_sockets(w);
+        err = w->viewers ? party_sweep(w->s->a, w->s->r, code_of(w), w->at, goes_on, on_part_done, w)
+                         : sweep_sockets(w);
     if (err < 0) {
         node_swept(w->s->node, code_of(w), false);
         sweep_free(w);

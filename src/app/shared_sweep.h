@@ -1,4 +1,5 @@
-/* Sweeping behind servers that have died: what they had put into Redis of users' sockets and of viewers. On loop 0. */
+/* Sweeping behind servers that have died: what they had put into Redis of users' sockets and of viewers. On
+ * loop 0. */
 #ifndef APP_SHARED_SWEEP_H
 #define APP_SHARED_SWEEP_H
 

@@ -15,9 +15,9 @@
     "local t = redis.call('TIME')\n" \
     "t = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-/* KEYS: nodes, our hash, the claim on us. ARGV: prefix, code, lease, address, started, loops, claims we hold. Gives {0 = as
- * before, 1 = our lease or hash was gone, 2 = we are being swept and have no lease; nodes alive; claims lost; the dead, each
- * with its loops}. The other keys are of the same slot. */
+/* KEYS: nodes, our hash, the claim on us. ARGV: prefix, code, lease, address, started, loops, claims we hold.
+ * Gives {0 = as before, 1 = our lease or hash was gone, 2 = we are being swept and have no lease; nodes
+ * alive; claims lost; the dead, each with its loops}. The other keys are of the same slot. */
 static const char renew_text[] =
     SCRIPT_TIME
     "local P, me = '{' .. ARGV[1] .. '}', ARGV[2]\n"
@@ -43,7 +43,8 @@ static const char renew_text[] =
     "end\n"
     "return {state, redis.call('ZCOUNT', KEYS[1], t, '+inf'), lost, dead}\n";
 
-/* KEYS: nodes, the claim. ARGV: its code, ours, lease. One that is back is not dead: its lease is asked in the same step. */
+/* KEYS: nodes, the claim. ARGV: its code, ours, lease. One that is back is not dead: its lease is asked in
+ * the same step. */
 static const char claim_text[] =
     SCRIPT_TIME
     "local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])\n"
@@ -105,7 +106,8 @@ static sio_str key_nodes(const node *n, char out[KEY_MAX])
 
 static sio_str key_one(const node *n, const char *what, sio_str code, char out[KEY_MAX])
 {
-    return (sio_str){out, (size_t)snprintf(out, KEY_MAX, "{%s}:%s:%.*s", n->prefix, what, (int)code.n, code.p)};
+    return (sio_str){out,
+                     (size_t)snprintf(out, KEY_MAX, "{%s}:%s:%.*s", n->prefix, what, (int)code.n, code.p)};
 }
 
 /* ---- what is under way ------------------------------------------------------------------------------ */
@@ -184,7 +186,8 @@ static void on_claimed(void *arg, int err, const resp_val *v)
 void node_claim(node *n, sio_str code, void (*fn)(void *arg, bool ours), void *arg)
 {
     char nodes[KEY_MAX], claim[KEY_MAX];
-    sio_str argv[] = {key_nodes(n, nodes), key_one(n, "claim", code, claim), code, code_str(n->o.code), sio_s(n->lease)};
+    sio_str argv[] = {key_nodes(n, nodes), key_one(n, "claim", code, claim), code, code_str(n->o.code),
+                      sio_s(n->lease)};
     ask *a;
 
     if (code.n != NODE_CODE_LEN || n->nclaims == CLAIMS_MAX) {
@@ -246,7 +249,8 @@ static void tell_dead(node *n, const resp_val *list)
     }
 }
 
-/* What we have is written again after every loss of Redis: not all that was sent to it before has come there. */
+/* What we have is written again after every loss of Redis: not all that was sent to it before has come there.
+ */
 static void stand(node *n, bool lost)
 {
     if (n->standing && !lost)
@@ -298,8 +302,14 @@ static void renew(node *n)
 {
     char nodes[KEY_MAX], own[KEY_MAX], claim[KEY_MAX];
     sio_str me = code_str(n->o.code);
-    sio_str argv[9 + CLAIMS_MAX] = {key_nodes(n, nodes), key_one(n, "node", me, own), key_one(n, "claim", me, claim),
-                                    sio_s(n->prefix), me, sio_s(n->lease), sio_s(n->address), sio_s(n->started),
+    sio_str argv[9 + CLAIMS_MAX] = {key_nodes(n, nodes),
+                                    key_one(n, "node", me, own),
+                                    key_one(n, "claim", me, claim),
+                                    sio_s(n->prefix),
+                                    me,
+                                    sio_s(n->lease),
+                                    sio_s(n->address),
+                                    sio_s(n->started),
                                     sio_s(n->loops)};
     unsigned argc = 9;
     ask *a;

@@ -81,7 +81,8 @@ static bool all_have_tried(void *arg)
 
 static void peer_open(int i)
 {
-    static const char *const codes[] = {"aaa0", "bbb1", "ccc2"}, *const addresses[] = {"10.0.0.1:3000", "host-b:1", NULL};
+    static const char *const codes[] = {"aaa0", "bbb1", "ccc2"}, *const addresses[] = {"10.0.0.1:3000",
+                                                                                       "host-b:1", NULL};
     peer *x = &p[i];
     redis_options o = heard_options(&x->h, server.url);
     node_options no = {.loop = g.l, .address = addresses[i], .loops = 2 + (unsigned)i, .lease_ms = LEASE,

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static sio_str key_put(char out[PARTY_KEY_MAX], int n) { return (sio_str){out, (size_t)(n < PARTY_KEY_MAX ? n : PARTY_KEY_MAX - 1)}; }
+static sio_str key_put(char out[PARTY_KEY_MAX], int n)
+{
+    return (sio_str){out, (size_t)(n < PARTY_KEY_MAX ? n : PARTY_KEY_MAX - 1)};
+}
 
 sio_str party_key_viewers(sio_str party, char out[PARTY_KEY_MAX])
 {
@@ -13,8 +16,8 @@ sio_str party_key_viewers(sio_str party, char out[PARTY_KEY_MAX])
 
 sio_str party_key_here(sio_str party, sio_str code, char out[PARTY_KEY_MAX])
 {
-    return key_put(out, snprintf(out, PARTY_KEY_MAX, "partyline:viewers:{%.*s}:%.*s", (int)party.n, party.p, (int)code.n,
-                                 code.p));
+    return key_put(out, snprintf(out, PARTY_KEY_MAX, "partyline:viewers:{%.*s}:%.*s", (int)party.n, party.p,
+                                 (int)code.n, code.p));
 }
 
 sio_str party_key_told(sio_str party, char out[PARTY_KEY_MAX])
@@ -24,7 +27,8 @@ sio_str party_key_told(sio_str party, char out[PARTY_KEY_MAX])
 
 sio_str party_key_register(sio_str code, unsigned index, char out[PARTY_KEY_MAX])
 {
-    return key_put(out, snprintf(out, PARTY_KEY_MAX, "partyline:{%.*s}:parties:%u", (int)code.n, code.p, index));
+    return key_put(out,
+                   snprintf(out, PARTY_KEY_MAX, "partyline:{%.*s}:parties:%u", (int)code.n, code.p, index));
 }
 
 /* ---- places and watchers ---------------------------------------------------------------------------- */
@@ -58,7 +62,8 @@ static void strike(place *p)
     char key[PARTY_KEY_MAX];
 
     if (p->s->r && p->session)
-        redis_cmd(p->s->r, NULL, NULL, "SREM", party_key_register(sio_str_z(p->s->code), p->s->o.index, key), place_id(p));
+        redis_cmd(p->s->r, NULL, NULL, "SREM", party_key_register(sio_str_z(p->s->code), p->s->o.index, key),
+                  place_id(p));
 }
 
 void party_place_drop(place *p)
@@ -166,7 +171,8 @@ static void wait_for(watcher *w, party_share_fn *fn, void *arg)
 
     if (!it)
         abort();
-    *it = (waiter){.fn = fn, .arg = arg, .step = w->step + w->pending + (w->in != WATCHERS_BUSY && !w->queued)};
+    *it =
+        (waiter){.fn = fn, .arg = arg, .step = w->step + w->pending + (w->in != WATCHERS_BUSY && !w->queued)};
     while (*end)
         end = &(*end)->next;
     *end = it;
@@ -228,7 +234,8 @@ static void proceed(party_share *s, sio_str party, sio_str user, party_share_fn 
 
 /* ---- the face --------------------------------------------------------------------------------------- */
 
-void party_share_join(party_share *s, sio_str party, sio_str user, sio_str socket, party_share_fn *fn, void *arg)
+void party_share_join(party_share *s, sio_str party, sio_str user, sio_str socket, party_share_fn *fn,
+                      void *arg)
 {
     party_hall_join(s->local, party, user, socket, (int64_t)loop_now(s->o.loop));
     proceed(s, party, user, fn, arg);

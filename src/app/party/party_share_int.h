@@ -7,7 +7,13 @@
 #include "base/map.h"
 
 /* How a watcher stands: changed since written; to be written again; being written; as Redis has it. */
-typedef enum watcher_list { WATCHERS_DUE, WATCHERS_STALE, WATCHERS_BUSY, WATCHERS_KEPT, WATCHER_LISTS } watcher_list;
+typedef enum watcher_list {
+    WATCHERS_DUE,
+    WATCHERS_STALE,
+    WATCHERS_BUSY,
+    WATCHERS_KEPT,
+    WATCHER_LISTS
+} watcher_list;
 
 #define PARTY_SOCKET_MAX 20
 #define PARTY_STEPS_MAX  16 /* of a watcher that wait: what comes and goes faster is seen as one */
@@ -21,7 +27,7 @@ typedef struct watcher {
     bool          changed;    /* while being written: once more */
     bool          came;       /* what is being written: that the user came, or went */
     bool          queued;     /* what is due is the opposite of that */
-    unsigned      pending;    /* so often the user came or went while it was written: each is a step of its own */
+    unsigned pending; /* so often the user came or went while it was written: each is a step of its own */
     unsigned      step;       /* which is being written, or was last */
     bool          silent;     /* it is no news */
     bool          touched;    /* Redis may have it */

@@ -37,7 +37,10 @@ static void on_tell(void *arg, const party_told *t)
     joined += t->user.p && !t->left;
     left += t->user.p && t->left;
     if (n < sizeof(x->log) - 100)
-        snprintf(x->log + n, sizeof(x->log) - n, "%s%.*s%s%.*s %d; ", !t->user.p ? "count" : t->left ? "left " : "joined ",
+        snprintf(x->log + n, sizeof(x->log) - n, "%s%.*s%s%.*s %d; ",
+                 !t->user.p ? "count"
+                 : t->left  ? "left "
+                            : "joined ",
                  (int)t->user.n, t->user.p ? t->user.p : "", t->socket.p ? " by " : "", (int)t->socket.n,
                  t->socket.p ? t->socket.p : "", (int)t->count);
 }
@@ -69,8 +72,12 @@ static const char *code_of(unsigned number, unsigned session)
 static void site_open(site *x, unsigned number, unsigned session)
 {
     redis_options o = heard_options(&x->h, server.url);
-    party_share_options so = {.loop = g.l, .code = code_of(number, session), .rules = {LIMIT, INTERVAL}, .settle_ms = SETTLE,
-                              .tell = on_tell, .arg = x};
+    party_share_options so = {.loop = g.l,
+                              .code = code_of(number, session),
+                              .rules = {LIMIT, INTERVAL},
+                              .settle_ms = SETTLE,
+                              .tell = on_tell,
+                              .arg = x};
 
     *x = (site){.h = x->h, .number = number, .session = session};
     o.on_up = on_up;
@@ -162,8 +169,13 @@ static bool is_swept(void *arg) { return ((site *)arg)->swept; }
 
 static void sweep(int i, unsigned number, unsigned session)
 {
-    party_sweep_options o = {.r = sites[i].h.r, .code = S(code_of(number, session)), .rules = {LIMIT, INTERVAL},
-                             .gone = on_gone, .recount = on_recount, .done = on_done, .arg = &sites[i]};
+    party_sweep_options o = {.r = sites[i].h.r,
+                             .code = S(code_of(number, session)),
+                             .rules = {LIMIT, INTERVAL},
+                             .gone = on_gone,
+                             .recount = on_recount,
+                             .done = on_done,
+                             .arg = &sites[i]};
 
     sites[i].swept = false;
     assert_int_equal(party_sweep_viewers(&o), 0);
@@ -194,7 +206,8 @@ static void crash(int i)
     site_close(&sites[i]);
     do
         rig_try(&g, 1, never, NULL);
-    while (redis_server_ask(server.port, "CLIENT LIST\r\n", out, sizeof(out)) && strstr(out, code_of((unsigned)i, session)));
+    while (redis_server_ask(server.port, "CLIENT LIST\r\n", out, sizeof(out)) &&
+           strstr(out, code_of((unsigned)i, session)));
     sweep((i + 1) % SITES, (unsigned)i, session);
 }
 
@@ -242,7 +255,8 @@ static void users_count_once_in_the_cluster(void **state)
     assert_int_equal(go(1, "p", "nobody"), 0);
     assert_string_equal(reply("KEYS", "*viewers*[^d]"), ""); /* only :told is left, for a minute */
     while (strcmp(reply("EXISTS", "partyline:{n100}:parties:0"), "0") != 0)
-        rig_try(&g, INTERVAL, never, NULL); /* the count is told once more, since two servers told it at a time */
+        rig_try(&g, INTERVAL, never,
+                NULL); /* the count is told once more, since two servers told it at a time */
 }
 
 /* Each step is one: nobody who asks is told of a later one. */

@@ -14,11 +14,13 @@
     "local t = redis.call('TIME')\n" \
     "t = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-/* KEYS: viewers, ours, told. ARGV: user, code, limit, interval, what: join, leave, or put, which nobody is told of. Gives {1
- * when the count has changed, the count, what to tell: -1 nothing but who came or went in a small party, 0 the count, else ask
- * after so many ms}. */
+/* KEYS: viewers, ours, told. ARGV: user, code, limit, interval, what: join, leave, or put, which nobody is
+ * told of. Gives {1 when the count has changed, the count, what to tell: -1 nothing but who came or went in a
+ * small party, 0 the count, else ask after so many ms; how many are
+ * in ours}. */
 const char party_write_script[] =
-    "local user, code, limit, interval, what = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]\n"
+    "local user, code, limit, interval, what = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), "
+    "ARGV[5]\n"
     "local changed = false\n"
     "if what == 'leave' then\n"
     "  if redis.call('SREM', KEYS[2], user) == 1 and redis.call('HINCRBY', KEYS[1], user, -1) <= 0 then\n"
@@ -29,8 +31,8 @@ const char party_write_script[] =
     "  changed = redis.call('HINCRBY', KEYS[1], user, 1) == 1\n"
     "end\n"
     "local n = redis.call('HLEN', KEYS[1])\n"
-    "if not changed or what == 'put' then return {0, n, -1} end\n"
-    SCRIPT_TIME
+    "local here = redis.call('SCARD', KEYS[2])\n"
+    "if not changed or what == 'put' then return {0, n, -1, here} end\n" SCRIPT_TIME
     "local told = redis.call('HMGET', KEYS[3], 'counted', 'announced', 'by')\n"
     "local wait = -1\n"
     "if n <= limit then\n"
@@ -40,20 +42,20 @@ const char party_write_script[] =
     "  if crossed then wait = interval end\n"
     "else\n"
     "  local since = t - tonumber(told[1] or 0)\n"
-    "  if since >= 0 and since < interval then return {1, n, interval - since} end\n"
+    "  if since >= 0 and since < interval then return {1, n, interval - since, here} end\n"
     "  redis.call('HSET', KEYS[3], 'n', n, 'counted', t)\n"
     "  wait = 0\n"
     "end\n"
     "redis.call('PEXPIRE', KEYS[3], interval + 60000)\n"
-    "return {1, n, wait}\n";
+    "return {1, n, wait, here}\n";
 
-/* KEYS: viewers, told. ARGV: interval, the count that viewers have, how many there are at least. Gives {the count, what to
- * tell, as above}. */
+/* KEYS: viewers, told, ours. ARGV: interval, the count that viewers have, how many must be in ours. Gives {the
+ * count, what to tell, as above, or -2: too few are}. */
 const char party_tell_script[] =
     "local interval = tonumber(ARGV[1])\n"
     "local n = redis.call('HLEN', KEYS[1])\n"
     "local told = redis.call('HMGET', KEYS[2], 'n', 'counted')\n"
-    "if n < tonumber(ARGV[3]) then return {n, interval} end\n"
+    "if redis.call('SCARD', KEYS[3]) < tonumber(ARGV[3]) then return {n, -2} end\n"
     "if tonumber(told[1] or ARGV[2]) == n then return {n, -1} end\n"
     SCRIPT_TIME
     "local since = t - tonumber(told[2] or 0)\n"
@@ -91,8 +93,8 @@ static void follow(place *p, int64_t count, int64_t wait)
         party_share_ask_in(p, wait);
 }
 
-/* Redis has less than was written from here: it was emptied. The node will notice; what can be seen at once is put right at
- * once. */
+/* Redis has less than was written from here: it was emptied. The node will notice; what can be seen at once
+ * is put right at once. */
 static void heal(party_share *s)
 {
     if (s->r && s->n[WATCHERS_STALE] == 0)
@@ -105,7 +107,7 @@ static void on_asked(void *arg, int err, const resp_val *v)
     bool good = err == 0 && ints(v, 2);
 
     p->asking = false;
-    if (good && v->item[0].i < p->kept) {
+    if (good && v->item[1].i == -2) {
         heal(p->s);
         party_share_ask_in(p, p->s->o.settle_ms);
         return;
@@ -117,17 +119,18 @@ static void on_asked(void *arg, int err, const resp_val *v)
 
 static int ask(place *p)
 {
-    char viewers[PARTY_KEY_MAX], told[PARTY_KEY_MAX], interval[24], count[24], least[24];
+    char viewers[PARTY_KEY_MAX], told[PARTY_KEY_MAX], ours[PARTY_KEY_MAX], interval[24], count[24], least[24];
     party_share *s = p->s;
-    sio_str argv[5] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
+    sio_str argv[6] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
 
     number(interval, s->o.rules.interval_ms);
     number(count, p->count);
     number(least, p->kept);
-    argv[2] = sio_str_z(interval);
-    argv[3] = sio_str_z(count);
-    argv[4] = sio_str_z(least);
-    return redis_eval(s->r, &s->tell, on_asked, p, 2, argv, 5);
+    argv[2] = party_key_here(place_id(p), sio_str_z(s->code), ours);
+    argv[3] = sio_str_z(interval);
+    argv[4] = sio_str_z(count);
+    argv[5] = sio_str_z(least);
+    return redis_eval(s->r, &s->tell, on_asked, p, 3, argv, 6);
 }
 
 void party_share_on_ask(loop_timer *t)
@@ -244,14 +247,15 @@ static void on_written(void *arg, int err, const resp_val *v)
     place *p = w->p;
     party_share *s = p->s;
 
-    if (err < 0 || !ints(v, 3)) {
-        log_debug("viewers of %.*s are not in Redis: %s", (int)p->id_len, p->id, sio_strerror(err < 0 ? err : SIO_EINVAL));
+    if (err < 0 || !ints(v, 4)) {
+        log_debug("viewers of %.*s are not in Redis: %s", (int)p->id_len, p->id,
+                  sio_strerror(err < 0 ? err : SIO_EINVAL));
         fail(w, err < 0 ? err : SIO_EINVAL);
         party_share_pump(s);
         return;
     }
     w->said = false;
-    if (!w->silent && v->item[1].i < p->kept) {
+    if (!w->silent && v->item[3].i < p->kept) {
         on_written_anew(w);
         return;
     }
@@ -277,7 +281,8 @@ static int enter(place *p)
     if (p->session == s->session)
         return 0;
     p->session = s->session;
-    return redis_cmd(s->r, NULL, NULL, "SADD", party_key_register(sio_str_z(s->code), s->o.index, key), place_id(p));
+    return redis_cmd(s->r, NULL, NULL, "SADD", party_key_register(sio_str_z(s->code), s->o.index, key),
+                     place_id(p));
 }
 
 static int write_it(watcher *w, const char *what)
@@ -285,8 +290,8 @@ static int write_it(watcher *w, const char *what)
     char viewers[PARTY_KEY_MAX], ours[PARTY_KEY_MAX], told[PARTY_KEY_MAX], limit[24], interval[24];
     party_share *s = w->p->s;
     sio_str party = place_id(w->p), code = sio_str_z(s->code);
-    sio_str argv[8] = {party_key_viewers(party, viewers), party_key_here(party, code, ours), party_key_told(party, told),
-                       watcher_id(w), code};
+    sio_str argv[8] = {party_key_viewers(party, viewers), party_key_here(party, code, ours),
+                       party_key_told(party, told), watcher_id(w), code};
 
     number(limit, s->o.rules.announce_limit);
     number(interval, s->o.rules.interval_ms);
@@ -382,8 +387,16 @@ static void on_swept(void *arg, int err)
 
 void party_share_sweep(party_share *s)
 {
-    party_sweep_options o = {.r = s->r, .code = sio_str_z(s->code), .index = s->o.index, .rules = s->o.rules, .keeps = keeps,
-                             .gone = on_gone, .recount = on_recount, .goes_on = goes_on, .done = on_swept, .arg = s};
+    party_sweep_options o = {.r = s->r,
+                             .code = sio_str_z(s->code),
+                             .index = s->o.index,
+                             .rules = s->o.rules,
+                             .keeps = keeps,
+                             .gone = on_gone,
+                             .recount = on_recount,
+                             .goes_on = goes_on,
+                             .done = on_swept,
+                             .arg = s};
 
     s->sweep_again = s->sweeping || party_sweep_viewers(&o) < 0;
     s->sweeping = s->sweeping || !s->sweep_again;

@@ -1,6 +1,6 @@
-/* Party by party of the register, and in each its set of users, some hundred at a time; then the party is struck from the
- * register. A script takes users out of the set and lowers their numbers in one step, so that nothing is lowered twice
- * whenever somebody stops half-way. */
+/* Party by party of the register, and in each its set of users, some hundred at a time; then the party is
+ * struck from the register. A script takes users out of the set and lowers their numbers in one step, so that
+ * nothing is lowered twice whenever somebody stops half-way. */
 #include "app/batch.h"
 #include "app/party/party_share.h"
 
@@ -16,7 +16,8 @@
 static const char drop_script[] =
     "local gone = {}\n"
     "for i = 2, #ARGV do\n"
-    "  if redis.call('SREM', KEYS[2], ARGV[i]) == 1 and redis.call('HINCRBY', KEYS[1], ARGV[i], -1) <= 0 then\n"
+    "  if redis.call('SREM', KEYS[2], ARGV[i]) == 1 and redis.call('HINCRBY', KEYS[1], ARGV[i], -1) <= 0 "
+    "then\n"
     "    redis.call('HDEL', KEYS[1], ARGV[i])\n"
     "    gone[#gone + 1] = ARGV[i]\n"
     "  end\n"
@@ -149,7 +150,8 @@ static void on_dropped(void *arg, int err, const resp_val *v)
 {
     sweep *s = arg;
 
-    if (err == 0 && (v->kind != RESP_ARRAY || v->n != 2 || v->item[0].kind != RESP_INT || v->item[1].kind != RESP_ARRAY))
+    if (err == 0 &&
+        (v->kind != RESP_ARRAY || v->n != 2 || v->item[0].kind != RESP_INT || v->item[1].kind != RESP_ARRAY))
         err = SIO_EINVAL;
     if (err < 0) {
         finish(s, err);
@@ -167,7 +169,8 @@ static void drop(sweep *s)
     char viewers[PARTY_KEY_MAX], theirs[PARTY_KEY_MAX], told[PARTY_KEY_MAX], limit[24];
     sio_str party = party_of(s);
     sio_str argv[4 + USERS_MAX] = {party_key_viewers(party, viewers),
-                                   party_key_here(party, sio_str_z(s->code), theirs), party_key_told(party, told)};
+                                   party_key_here(party, sio_str_z(s->code), theirs),
+                                   party_key_told(party, told)};
     unsigned argc = 4;
 
     snprintf(limit, sizeof(limit), "%lld", (long long)s->o.rules.announce_limit);
@@ -224,7 +227,8 @@ static void on_parties(void *arg, int err, const resp_val *v)
 
 static int ask(sweep *s)
 {
-    return redis_cmd(s->o.r, on_parties, s, "SSCAN", (const char *)s->key, (const char *)s->cursor, "COUNT", PARTIES);
+    return redis_cmd(s->o.r, on_parties, s, "SSCAN", (const char *)s->key, (const char *)s->cursor, "COUNT",
+                     PARTIES);
 }
 
 static void scan(sweep *s)

@@ -42,8 +42,14 @@ static sio_str key(const char *prefix, sio_str user, char out[PRESENCE_KEY_MAX])
     return (sio_str){out, n + user.n};
 }
 
-sio_str presence_key_sockets(sio_str user, char out[PRESENCE_KEY_MAX]) { return key("user_sockets:", user, out); }
-sio_str presence_key_status(sio_str user, char out[PRESENCE_KEY_MAX]) { return key("user:status:", user, out); }
+sio_str presence_key_sockets(sio_str user, char out[PRESENCE_KEY_MAX])
+{
+    return key("user_sockets:", user, out);
+}
+sio_str presence_key_status(sio_str user, char out[PRESENCE_KEY_MAX])
+{
+    return key("user:status:", user, out);
+}
 
 static leaving *of(batch *b) { return container_of(b, leaving, b); }
 
@@ -102,8 +108,9 @@ static void take_out(leaving *l)
     app_iso(l->o.last.wall, seen);
     batch_begin(&l->b, on_taken_out);
     batch_add(&l->b, redis_cmd(l->o.r, on_removed, l, "SREM", PRESENCE_ONLINE_USERS, l->o.user));
-    batch_add(&l->b, redis_cmd(l->o.r, batch_on_reply, &l->b, "HSET", presence_key_status(l->o.user, status), "status",
-                               presence_status_names[PRESENCE_OFFLINE], "lastSeen", (const char *)seen));
+    batch_add(&l->b,
+              redis_cmd(l->o.r, batch_on_reply, &l->b, "HSET", presence_key_status(l->o.user, status),
+                        "status", presence_status_names[PRESENCE_OFFLINE], "lastSeen", (const char *)seen));
     batch_sent(&l->b);
 }
 
@@ -181,7 +188,8 @@ static int take_sockets(leaving *l)
 
 sio_str presence_key_moved(sio_str socket, char out[PRESENCE_MOVED_MAX])
 {
-    int n = snprintf(out, PRESENCE_MOVED_MAX, "partyline:moved:%.*s", (int)(socket.n < 160 ? socket.n : 159), socket.p);
+    int n = snprintf(out, PRESENCE_MOVED_MAX, "partyline:moved:%.*s", (int)(socket.n < 160 ? socket.n : 159),
+                     socket.p);
 
     return (sio_str){out, (size_t)n};
 }
@@ -213,7 +221,8 @@ static int ask_moved(leaving *l)
 
     batch_begin(&l->b, on_all_known);
     for (unsigned i = 0; i < l->o.n && l->b.err == 0; i++)
-        batch_add(&l->b, redis_cmd(l->o.r, on_moved, &l->each[i], "GET", presence_key_moved(l->each[i].id, key_text)));
+        batch_add(&l->b, redis_cmd(l->o.r, on_moved, &l->each[i], "GET",
+                                   presence_key_moved(l->each[i].id, key_text)));
     return l->b.waiting > 1 ? 0 : l->b.err;
 }
 

@@ -6,8 +6,8 @@
 
 sio_str presence_register(sio_str code, unsigned index, char out[PRESENCE_REGISTER_MAX])
 {
-    int n = snprintf(out, PRESENCE_REGISTER_MAX, "partyline:{%.*s}:sockets:%u", (int)(code.n < 8 ? code.n : 8), code.p,
-                     index);
+    int n = snprintf(out, PRESENCE_REGISTER_MAX, "partyline:{%.*s}:sockets:%u",
+                     (int)(code.n < 8 ? code.n : 8), code.p, index);
 
     return (sio_str){out, (size_t)n};
 }
@@ -221,7 +221,8 @@ static void on_close(presence_store *face, sio_str user, sio_str socket, presenc
     s->local->ops->close(s->local, user, socket, now); /* the member may be gone now */
 }
 
-static void on_choose(presence_store *face, sio_str user, sio_str socket, enum presence_status status, presence_now now)
+static void on_choose(presence_store *face, sio_str user, sio_str socket, enum presence_status status,
+                      presence_now now)
 {
     presence_store *local = shared_of(face)->local;
 

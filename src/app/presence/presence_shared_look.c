@@ -1,5 +1,5 @@
-/* How users are in the whole cluster: one command for who is online, one for each user's status. Who is here is there for
- * certain, even if Redis was not told yet. */
+/* How users are in the whole cluster: one command for who is online, one for each user's status. Who is here
+ * is there for certain, even if Redis was not told yet. */
 #include "app/presence/presence_shared_int.h"
 
 #include <stdio.h>
@@ -36,8 +36,9 @@ static int64_t parse_iso(sio_str s)
         return 0;
     memcpy(text, s.p, 24);
     text[24] = '\0';
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec,
-               &ms, &end) != 8 || end != 'Z' || ms < 0)
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
+               &t.tm_min, &t.tm_sec, &ms, &end) != 8 ||
+        end != 'Z' || ms < 0)
         return 0;
     t.tm_year -= 1900;
     t.tm_mon -= 1;
@@ -68,8 +69,8 @@ static void on_status(void *arg, int err, const resp_val *v)
     batch_end(&a->l->b);
 }
 
-/* What was answered for one user, under what is known here. A user who is there with no status, or one that makes no sense,
- * is online. */
+/* What was answered for one user, under what is known here. A user who is there with no status, or one that
+ * makes no sense, is online. */
 static presence_seen merge(presence_shared *s, sio_str user, const asked *a)
 {
     member *m = presence_member(s, user);
@@ -122,8 +123,8 @@ static void ask(look *l)
     batch_add(&l->b, argv ? redis_command(r, on_online, l, argv, 2 + l->n) : SIO_ENOMEM);
     for (unsigned i = 0; i < l->n && l->b.err == 0; i++) {
         l->each[i] = (asked){.l = l, .seen = {.status = PRESENCE_OFFLINE}};
-        batch_add(&l->b, redis_cmd(r, on_status, &l->each[i], "HMGET", presence_key_status(l->users[i], key), "status",
-                                   "lastSeen"));
+        batch_add(&l->b, redis_cmd(r, on_status, &l->each[i], "HMGET", presence_key_status(l->users[i], key),
+                                   "status", "lastSeen"));
     }
     free(argv);
     batch_sent(&l->b);

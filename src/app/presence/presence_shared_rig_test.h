@@ -1,4 +1,5 @@
-/* Stores of several servers on a real redis-server, all in one loop, each with a client of its own. For one test program. */
+/* Stores of several servers on a real redis-server, all in one loop, each with a client of its own. For one
+ * test program. */
 #ifndef APP_PRESENCE_PRESENCE_SHARED_RIG_TEST_H
 #define APP_PRESENCE_PRESENCE_SHARED_RIG_TEST_H
 
@@ -70,8 +71,15 @@ static const char *code_of(unsigned number, unsigned session)
 static void site_open(site *x, unsigned number, unsigned session)
 {
     redis_options o = heard_options(&x->h, server.url);
-    presence_shared_options so = {.loop = g.l, .code = code_of(number, session), .index = 0, .grace_ms = 0,
-                                  .remembered = 100, .audit_ms = AUDIT_MS, .moves = true, .changed = on_change, .arg = x};
+    presence_shared_options so = {.loop = g.l,
+                                  .code = code_of(number, session),
+                                  .index = 0,
+                                  .grace_ms = 0,
+                                  .remembered = 100,
+                                  .audit_ms = AUDIT_MS,
+                                  .moves = true,
+                                  .changed = on_change,
+                                  .arg = x};
 
     *x = (site){.h = x->h, .number = number, .session = session, .connected = true};
     o.on_up = on_up;

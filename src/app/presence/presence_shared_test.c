@@ -16,7 +16,8 @@ static void the_keys_are_those_of_the_node_servers(void **state)
     assert_log(0, "ann online; ");
     go(0, "ann", "a1");
     settle();
-    assert_string_equal(reply("EXISTS", "online_users", "user_sockets:ann", "partyline:{n000}:sockets:0"), "0");
+    assert_string_equal(reply("EXISTS", "online_users", "user_sockets:ann", "partyline:{n000}:sockets:0"),
+                        "0");
     assert_string_equal(status_of("ann"), "offline");
     assert_log(0, "ann offline; ");
     assert_int_equal(look(1, "ann").status, PRESENCE_OFFLINE);
@@ -62,7 +63,8 @@ static void who_comes_is_there_before_redis_says_so(void **state)
     settle();
 }
 
-/* A connection is lost on one server and recovered, by the same id, on another one: it is that one's from then on. */
+/* A connection is lost on one server and recovered, by the same id, on another one: it is that one's from
+ * then on. */
 static void a_recovered_socket_belongs_to_its_new_server(void **state)
 {
     (void)state;
@@ -104,7 +106,8 @@ static void many_devices(void **state)
         go(0, "ann", id);
     }
     settle();
-    assert_string_equal(reply("EXISTS", "online_users", "user_sockets:ann", "partyline:{n000}:sockets:0"), "0");
+    assert_string_equal(reply("EXISTS", "online_users", "user_sockets:ann", "partyline:{n000}:sockets:0"),
+                        "0");
     assert_log(0, "ann online; ann offline; ");
 }
 
@@ -247,8 +250,8 @@ static void toggle(truth *t, int i, int u, int d)
     t->there[i][u][d] = !t->there[i][u][d];
 }
 
-/* It dies, all of it; when Redis has seen all that it had sent, as it has when a lease is over, another sweeps; it is back
- * under a new code. */
+/* It dies, all of it; when Redis has seen all that it had sent, as it has when a lease is over, another
+ * sweeps; it is back under a new code. */
 static void crash(truth *t, int i)
 {
     unsigned session = sites[i].session;
@@ -257,15 +260,16 @@ static void crash(truth *t, int i)
     site_close(&sites[i]);
     do
         rig_try(&g, 1, never, NULL);
-    while (redis_server_ask(server.port, "CLIENT LIST\r\n", out, sizeof(out)) && strstr(out, code_of((unsigned)i, session)));
+    while (redis_server_ask(server.port, "CLIENT LIST\r\n", out, sizeof(out)) &&
+           strstr(out, code_of((unsigned)i, session)));
     memset(t->there[i], 0, sizeof(t->there[i]));
     sweep((i + 1) % SITES, (unsigned)i, session);
     site_open(&sites[i], (unsigned)i, session + 1);
 }
 
-/* The very commands of a Node server's handlers, each when the one before is answered. What they do when a user comes there
- * who goes here at the same time, nobody but that server could put right: it does not happen here. What they do wrong when a
- * user goes there who comes here, an audit finds. */
+/* The very commands of a Node server's handlers, each when the one before is answered. What they do when a
+ * user comes there who goes here at the same time, nobody but that server could put right: it does not happen
+ * here. What they do wrong when a user goes there who comes here, an audit finds. */
 static void seed_toggle(truth *t, int u)
 {
     char user[8], sockets[40], status[40];
@@ -304,8 +308,9 @@ static void explain(const truth *t)
 
     for (int u = 0; u < USERS; u++) {
         snprintf(user, sizeof(user), "U%d", u);
-        print_message("%s: %d sockets, Redis has %s, is in the set: %s, %s\n", user, sockets_in(t, u), sockets_of(user),
-                      reply("SISMEMBER", "online_users", (const char *)user), status_of(user));
+        print_message("%s: %d sockets, Redis has %s, is in the set: %s, %s\n", user, sockets_in(t, u),
+                      sockets_of(user), reply("SISMEMBER", "online_users", (const char *)user),
+                      status_of(user));
     }
 }
 
@@ -322,7 +327,8 @@ static bool agrees(const truth *t)
         if (strcmp(reply("SCARD", (const char *)key), n) != 0 ||
             strcmp(reply("SISMEMBER", "online_users", (const char *)user), count ? "1" : "0") != 0)
             return false;
-        for (int i = 0; i < SITES; i++) /* who looks at a user of its own and finds a wrong status repairs it */
+        for (int i = 0; i < SITES;
+             i++) /* who looks at a user of its own and finds a wrong status repairs it */
             if ((look(i, user).status == PRESENCE_OFFLINE) != (count == 0))
                 return false;
         if (count && strcmp(status_of(user), "offline") == 0)

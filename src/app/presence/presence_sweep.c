@@ -1,5 +1,6 @@
-/* HSCAN gives a part of the register; the sockets of each user in it leave together; then they are struck from it; then the
- * next part. What was not struck when somebody stops half-way is swept again: leaving twice changes nothing. */
+/* HSCAN gives a part of the register; the sockets of each user in it leave together; then they are struck
+ * from it; then the next part. What was not struck when somebody stops half-way is swept again: leaving twice
+ * changes nothing. */
 #include "app/batch.h"
 #include "app/presence/presence_leave.h"
 #include "app/presence/presence_shared.h"
@@ -38,7 +39,10 @@ static void finish(sweep *s, int err)
 
 /* ---- striking --------------------------------------------------------------------------------------- */
 
-static bool stays(const sweep *s, const entry *e) { return s->o.keeps && s->o.keeps(s->o.arg, e->user, e->socket); }
+static bool stays(const sweep *s, const entry *e)
+{
+    return s->o.keeps && s->o.keeps(s->o.arg, e->user, e->socket);
+}
 
 static void on_struck(batch *b)
 {
@@ -151,7 +155,8 @@ static void on_scanned(void *arg, int err, const resp_val *v)
 
 static int ask(sweep *s)
 {
-    return redis_cmd(s->o.r, on_scanned, s, "HSCAN", (const char *)s->key, (const char *)s->cursor, "COUNT", PART);
+    return redis_cmd(s->o.r, on_scanned, s, "HSCAN", (const char *)s->key, (const char *)s->cursor, "COUNT",
+                     PART);
 }
 
 static void scan(sweep *s)

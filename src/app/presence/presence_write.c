@@ -154,7 +154,8 @@ static void leave(member *m)
                           .user = member_id(m), .sockets = sockets, .fn = on_gone, .arg = m};
     int err = SIO_ECLOSED;
 
-    o.last = (presence_seen){.status = m->status, .wall = m->gone.wall ? m->gone.wall : loop_wall(m->s->o.loop)};
+    o.last =
+        (presence_seen){.status = m->status, .wall = m->gone.wall ? m->gone.wall : loop_wall(m->s->o.loop)};
     for (unsigned i = 0; i < m->nties; i++)
         if (m->ties[i].leaving)
             sockets[o.n++] = tie_id(&m->ties[i]);
@@ -232,7 +233,8 @@ static int mark_moved(member *m, const tie *t)
 {
     char key[PRESENCE_MOVED_MAX];
 
-    return redis_cmd(m->s->r, batch_on_reply, &m->b, "SET", presence_key_moved(tie_id(t), key), m->s->o.code, "PX", MOVED_MS);
+    return redis_cmd(m->s->r, batch_on_reply, &m->b, "SET", presence_key_moved(tie_id(t), key), m->s->o.code,
+                     "PX", MOVED_MS);
 }
 
 /* The register first: what is in it is swept when we die. */
@@ -355,8 +357,14 @@ static void on_swept(void *arg, int err)
 
 void presence_sweep_own(presence_shared *s)
 {
-    presence_sweep_options o = {.r = s->r, .key = s->key, .keeps = keeps, .gone = on_swept_one, .goes_on = goes_on,
-                                .done = on_swept, .arg = s, .wall = loop_wall(s->o.loop),
+    presence_sweep_options o = {.r = s->r,
+                                .key = s->key,
+                                .keeps = keeps,
+                                .gone = on_swept_one,
+                                .goes_on = goes_on,
+                                .done = on_swept,
+                                .arg = s,
+                                .wall = loop_wall(s->o.loop),
                                 .moves = s->o.moves ? s->o.code : NULL};
 
     s->sweep_again = s->sweeping || presence_sweep(&o) < 0;
