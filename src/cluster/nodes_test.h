@@ -170,6 +170,8 @@ static inline void nodes_meet(nodes *all, const char *ns)
         int64_t hello = 1000000 + i;
 
         for (unsigned k = 0; k < all->n; k++) {
+            if (k == i && !all->node[i].adapter->ops->delivers)
+                continue; /* what a server does for itself is not noted */
             for (unsigned tries = 0; tries < 2000 && !node_times(&all->node[k], hello); tries++) {
                 struct timespec moment = {0, 10000000};
 
