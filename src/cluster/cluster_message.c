@@ -159,8 +159,10 @@ static int read_body(message_decoder *d, const wanted *w, cluster_message *m)
 
 static int read_opts(message_decoder *d, sio_str raw, cluster_message *m)
 {
-    static const sio_op_kind kind[] = {[MESSAGE_JOIN] = SIO_OP_JOIN, [MESSAGE_LEAVE] = SIO_OP_LEAVE,
-                                       [MESSAGE_DISCONNECT] = SIO_OP_DISCONNECT, [MESSAGE_FETCH] = SIO_OP_EMIT};
+    static const sio_op_kind kind[] = {[MESSAGE_JOIN] = SIO_OP_JOIN,
+                                       [MESSAGE_LEAVE] = SIO_OP_LEAVE,
+                                       [MESSAGE_DISCONNECT] = SIO_OP_DISCONNECT,
+                                       [MESSAGE_FETCH] = SIO_OP_EMIT};
 
     wanted w[] = {{"flags"}}, f[] = {{"expectSingleResponse"}};
     int err;
@@ -170,7 +172,8 @@ static int read_opts(message_decoder *d, sio_str raw, cluster_message *m)
     if (!raw.p || (err = classic_read_opts(&d->strings, raw, &m->op, &m->timeout_ms)) < 0)
         return raw.p ? err : SIO_EPARSE;
     READ_MEMBERS(raw, w);
-    m->single = w[0].raw.p && READ_MEMBERS(w[0].raw, f) == 0 && f[0].raw.p && json_kind_of(f[0].raw) == JSON_TRUE;
+    m->single =
+        w[0].raw.p && READ_MEMBERS(w[0].raw, f) == 0 && f[0].raw.p && json_kind_of(f[0].raw) == JSON_TRUE;
     return 0;
 }
 
@@ -272,14 +275,16 @@ static int entry_payload(message_decoder *d, sio_str data, sio_str *payload)
     return 0;
 }
 
-int message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data, cluster_message *m)
+int message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data,
+                         cluster_message *m)
 {
     sio_str payload, json = {NULL, 0};
     int err;
 
     *m = (cluster_message){.uid = uid, .nsp = nsp};
     message_decoder_reset(d);
-    if (uid.n == 0 || uid.n > MESSAGE_MAX_ID || json_scan(type.p, type.n) != (long)type.n || read_type(type, &m->type) < 0)
+    if (uid.n == 0 || uid.n > MESSAGE_MAX_ID || json_scan(type.p, type.n) != (long)type.n ||
+        read_type(type, &m->type) < 0)
         return SIO_EPARSE;
     if (data.n > 0)
         if ((err = entry_payload(d, data, &payload)) < 0 || (err = to_json(d, payload, &json, m)) < 0)

@@ -1,5 +1,6 @@
-/* What the sharded and the streams adapter say to their like: the messages of the JavaScript ClusterAdapter, byte for byte as
- * @socket.io/redis-adapter (createShardedAdapter) and @socket.io/redis-streams-adapter 0.3 send them. Sans-IO; any thread.
+/* What the sharded and the streams adapter say to their like: the messages of the JavaScript
+ * ClusterAdapter, byte for byte as @socket.io/redis-adapter (createShardedAdapter) and
+ * @socket.io/redis-streams-adapter 0.3 send them. Sans-IO; any thread.
  *
  * A message is {type, data, uid, nsp}: JSON, or msgpack where there are bytes in it or the way demands it. */
 #ifndef CLUSTER_MESSAGE_H
@@ -57,15 +58,15 @@ void message_decoder_fini(message_decoder *d);
 /* Every reading does this first. */
 void message_decoder_reset(message_decoder *d);
 
-/* Reads one message as published on a channel. What is in *m are views of the payload and of d, until the next reading; m->op
- * refers to *m. 0; SIO_EPARSE for what is no message of this format, SIO_ELIMIT, SIO_ETOOBIG, SIO_ENOMEM. Types 1, 2 and 13 are
- * read without their data. */
+/* Reads one message as published on a channel. What is in *m are views of the payload and of d, until the
+ * next reading; m->op refers to *m. 0; SIO_EPARSE for what is no message of this format, SIO_ELIMIT,
+ * SIO_ETOOBIG, SIO_ENOMEM. Types 1, 2 and 13 are read without their data. */
 int  message_decode(message_decoder *d, sio_str payload, cluster_message *m);
-/* Reads the fields of an entry of a stream: type in decimal, data as JSON text or base64 of msgpack (p NULL: none). Errors as
- * above. */
+/* Reads the fields of an entry of a stream: type in decimal, data as JSON text or base64 of msgpack (p
+ * NULL: none). Errors as above. */
 int  message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data, cluster_message *m);
-/* One socket of a FETCH_RESPONSE, at position *at of m->packet (start with 0): 1, 0 behind the last, SIO_EPARSE, SIO_ENOMEM.
- * Room names are in d. */
+/* One socket of a FETCH_RESPONSE, at position *at of m->packet (start with 0): 1, 0 behind the last,
+ * SIO_EPARSE, SIO_ENOMEM. Room names are in d. */
 int  message_peer_next(message_decoder *d, const cluster_message *m, size_t *at, sio_peer *p);
 
 /* ---- writing ------------------------------------------------------------------------------------------ */
@@ -75,11 +76,11 @@ typedef enum message_form {
     MESSAGE_PACKED                     /* always msgpack (streams, on its channels) */
 } message_form;
 
-/* Appends the message as it is published. 0, SIO_ETOOBIG, SIO_ENOMEM, SIO_EPARSE for a packet that is no JSON; out is as before
- * then. */
+/* Appends the message as it is published. 0, SIO_ETOOBIG, SIO_ENOMEM, SIO_EPARSE for a packet that is no
+ * JSON; out is as before then. */
 int  message_encode(buf *out, const cluster_message *m, message_form form);
-/* Appends the `data` field of a stream's entry: JSON, or base64 of msgpack when there are bytes in it; bytes as
- * {"type":"Buffer","data":[...]} with `plaintext`. Errors as above. */
+/* Appends the `data` field of a stream's entry: JSON, or base64 of msgpack when there are bytes in it;
+ * bytes as {"type":"Buffer","data":[...]} with `plaintext`. Errors as above. */
 int  message_entry_encode(buf *out, const cluster_message *m, bool plaintext);
 
 /* ---- sessions and positions (streams, recovery) ------------------------------------------------------- */
@@ -106,16 +107,17 @@ bool message_at_parse(sio_str text, message_at *out);
 sio_str message_at_text(message_at at, char out[MESSAGE_AT_SIZE]);
 message_at message_at_next(message_at at);
 int  message_at_compare(message_at a, message_at b);
-/* Whether an event meant for op was for a client in these rooms, as in the reference: in any of op's rooms (or op names none),
- * and in none of the excepted. */
+/* Whether an event meant for op was for a client in these rooms, as in the reference: in any of op's rooms
+ * (or op names none), and in none of the excepted. */
 bool message_includes(const sio_op *op, const sio_str *room, unsigned nrooms);
 
 /* ---- routing ------------------------------------------------------------------------------------------ */
 
-/* Sharded: the room whose channel the message goes to (socket.io#nsp#ROOM#), p NULL: everybody's. Dynamic nodes do not
- * subscribe the rooms that are sockets' own; senders tell those by their length. */
+/* Sharded: the room whose channel the message goes to (socket.io#nsp#ROOM#), p NULL: everybody's. Dynamic
+ * nodes do not subscribe the rooms that are sockets' own; senders tell those by their length. */
 sio_str message_room(const cluster_message *m, sio_redis_subscriptions mode);
-/* Streams: the hash of a namespace's name, 31 * h + unit in 32 bits over UTF-16, with its sign as in the reference. */
+/* Streams: the hash of a namespace's name, 31 * h + unit in 32 bits over UTF-16, with its sign as in the
+ * reference. */
 int32_t message_hash(sio_str nsp);
 /* Types of servers that count each other by heartbeats (streams adapter 0.2): they and we are no cluster. */
 bool    message_is_foreign(message_type type);

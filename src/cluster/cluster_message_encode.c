@@ -84,8 +84,9 @@ static void put_request(writer *w, const cluster_message *m)
 static void put_packet(writer *w, const cluster_message *m, bool plain)
 {
     if (w->err == 0)
-        w->err = plain ? classic_put_plain(w->out, (sio_val){.kind = SIO_JSON, .s = m->packet, .bins = &m->bins})
-                       : buf_add_str(w->out, m->packet);
+        w->err =
+            plain ? classic_put_plain(w->out, (sio_val){.kind = SIO_JSON, .s = m->packet, .bins = &m->bins})
+                  : buf_add_str(w->out, m->packet);
 }
 
 static void put_broadcast(writer *w, const cluster_message *m, bool plain)

@@ -20,7 +20,8 @@ static int put_session(buf *out, const message_session *s)
 
     if ((err = put_text(out, "{\"sid\":", s->sid)) < 0 || (err = put_text(out, ",\"pid\":", s->pid)) < 0 ||
         (err = buf_puts(out, ",\"rooms\":")) < 0 || (err = classic_put_list(out, s->room, s->nrooms)) < 0 ||
-        (err = buf_puts(out, ",\"data\":")) < 0 || (err = buf_add_str(out, s->data.p ? s->data : sio_lit("{}"))) < 0)
+        (err = buf_puts(out, ",\"data\":")) < 0 ||
+        (err = buf_add_str(out, s->data.p ? s->data : sio_lit("{}"))) < 0)
         return err;
     return buf_putc(out, '}');
 }

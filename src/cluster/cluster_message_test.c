@@ -1,4 +1,5 @@
-/* Every message captured between two Node servers, read and written again: the same bytes. And what nobody should send. */
+/* Every message captured between two Node servers, read and written again: the same bytes. And what nobody
+ * should send. */
 #include "cluster/cluster_message.h"
 #include "codec/vectors_test.h"
 
@@ -130,9 +131,13 @@ static void test_room_that_looks_private(void **state)
     static const struct {
         const char *room;
         bool        own_channel;
-    } cases[] = {
-        {"aaaaaaaaaaaaaaaaaaaa", false}, {"aaaaaaaaaaaaaaaaaaa", true},     {"ääääääääääääääääääää", false},
-        {"ääääääääää", true},            {"😀😀😀😀😀😀😀😀😀😀", false}, {"\xff\xff\xff\xff\xff", true}, {"", true}};
+    } cases[] = {{"aaaaaaaaaaaaaaaaaaaa", false},
+                 {"aaaaaaaaaaaaaaaaaaa", true},
+                 {"ääääääääääääääääääää", false},
+                 {"ääääääääää", true},
+                 {"😀😀😀😀😀😀😀😀😀😀", false},
+                 {"\xff\xff\xff\xff\xff", true},
+                 {"", true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -220,17 +225,21 @@ static void test_streams_entries(void **state)
 static void test_entry_is_understood(void **state)
 {
     cluster_message m;
-    sio_str data = sio_lit("gqZwYWNrZXSCpHR5cGUCpGRhdGGTo2JpbsQDAQIDgaF4xAEEpG9wdHODpXJvb21zkKZleGNlcHSQpWZsYWdzgA==");
+    sio_str data =
+        sio_lit("gqZwYWNrZXSCpHR5cGUCpGRhdGGTo2JpbsQDAQIDgaF4xAEEpG9wdHODpXJvb21zkKZleGNlcHSQpWZsYWdzgA==");
 
     (void)state;
     assert_int_equal(message_entry_decode(&decoder, sio_lit("u"), sio_lit("/"), sio_lit("3"), data, &m), 0);
     assert_int_equal(m.op.kind, SIO_OP_EMIT);
-    assert_text(m.op.args, sio_lit("[\"bin\",{\"_placeholder\":true,\"num\":0},{\"x\":{\"_placeholder\":true,\"num\":1}}]"));
+    assert_text(
+        m.op.args,
+        sio_lit("[\"bin\",{\"_placeholder\":true,\"num\":0},{\"x\":{\"_placeholder\":true,\"num\":1}}]"));
     assert_int_equal(m.op.bins->n, 2);
     assert_text(m.op.bins->bin[0], sio_lit("\1\2\3"));
 
-    data = sio_lit("{\"opts\":{\"rooms\":[\"a\",7],\"except\":[\"b\"],\"flags\":{\"volatile\":true,\"compress\":false}},"
-                   "\"rooms\":[\"x\\u0041\"]}");
+    data = sio_lit(
+        "{\"opts\":{\"rooms\":[\"a\",7],\"except\":[\"b\"],\"flags\":{\"volatile\":true,\"compress\":false}},"
+        "\"rooms\":[\"x\\u0041\"]}");
     assert_int_equal(message_entry_decode(&decoder, sio_lit("u"), sio_lit("/"), sio_lit("4"), data, &m), 0);
     assert_int_equal(m.op.kind, SIO_OP_JOIN);
     assert_int_equal(m.op.nrooms, 2);
@@ -248,15 +257,19 @@ static void test_entry_is_understood(void **state)
 static void test_entry_in_plain_text(void **state)
 {
     const sio_str bin[] = {SIO_STR("\1\xff"), SIO_STR("")};
-    cluster_message m = {.type = MESSAGE_BROADCAST, .bins = {bin, 2},
-                         .packet = SIO_STR("[\"e\",{\"a\":[{\"_placeholder\":true,\"num\":0}]},{\"_placeholder\":true,\"num\":1},2]")};
+    cluster_message m = {
+        .type = MESSAGE_BROADCAST,
+        .bins = {bin, 2},
+        .packet = SIO_STR(
+            "[\"e\",{\"a\":[{\"_placeholder\":true,\"num\":0}]},{\"_placeholder\":true,\"num\":1},2]")};
 
     (void)state;
     out.n = 0;
     assert_int_equal(message_entry_encode(&out, &m, true), 0);
-    assert_text(buf_str(&out),
-                sio_lit("{\"packet\":{\"type\":2,\"data\":[\"e\",{\"a\":[{\"type\":\"Buffer\",\"data\":[1,255]}]},"
-                        "{\"type\":\"Buffer\",\"data\":[]},2]},\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}}}"));
+    assert_text(
+        buf_str(&out),
+        sio_lit("{\"packet\":{\"type\":2,\"data\":[\"e\",{\"a\":[{\"type\":\"Buffer\",\"data\":[1,255]}]},"
+                "{\"type\":\"Buffer\",\"data\":[]},2]},\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{}}}"));
 }
 
 /* ---- sessions and positions ---- */
@@ -361,20 +374,39 @@ static void test_routing(void **state)
 static void test_malformed_messages(void **state)
 {
     static const char *const bad[] = {
-        "", "{", "{}", "[]", "null", "\xc0", "\x80", "{\"type\":3}", "{\"type\":99,\"uid\":\"a\",\"nsp\":\"/\"}",
-        "{\"type\":0,\"uid\":\"a\",\"nsp\":\"/\"}", "{\"type\":\"3\",\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\"}", "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":null}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]}}}", /* no opts */
+        "",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        "\xc0",
+        "\x80",
+        "{\"type\":3}",
+        "{\"type\":99,\"uid\":\"a\",\"nsp\":\"/\"}",
+        "{\"type\":0,\"uid\":\"a\",\"nsp\":\"/\"}",
+        "{\"type\":\"3\",\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\"}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":null}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]}}}", /* no
+                                                                                                           opts
+                                                                                                         */
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[]},\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[1]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[1]},\"opts\":{}}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":{}},\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":1,\"data\":[\"a\"]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":1,\"data\":[\"a\"]},\"opts\":{}}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":[\"a\"],\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":[]}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{\"rooms\":{}}}}",
-        "{\"type\":3,\"uid\":1,\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"requestId\":5,\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":[]}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{\"rooms\":{}}}}",
+        "{\"type\":3,\"uid\":1,\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"\",\"nsp\":\"/"
+        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
+        "\",\"data\":{\"requestId\":5,\"packet\":{\"type\":2,\"data\":[\"a\"]},\"opts\":{}}}",
         "{\"type\":4,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"opts\":{}}}",
         "{\"type\":4,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"opts\":{},\"rooms\":\"x\"}}",
         "{\"type\":5,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"rooms\":[\"x\"]}}",
@@ -382,13 +414,17 @@ static void test_malformed_messages(void **state)
         "{\"type\":7,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"opts\":{}}}",
         "{\"type\":8,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"requestId\":\"1\"}}",
         "{\"type\":8,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"requestId\":\"1\",\"sockets\":{}}}",
-        "{\"type\":9,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":[]}}", "{\"type\":9,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
+        "{\"type\":9,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":[]}}",
+        "{\"type\":9,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
         "{\"type\":10,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
         "{\"type\":11,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"requestId\":\"1\"}}",
         "{\"type\":11,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"requestId\":\"1\",\"clientCount\":-1}}",
         "{\"type\":12,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":1}}",
-        "\x84\xa4type\x03\xa4" "data\x80\xa3uid\xa1" "a\xa3nsp\xa1/", /* data {} */
-        "\x84\xa4type\x02\xa3uid\xa1" "a",
+        "\x84\xa4type\x03\xa4"
+        "data\x80\xa3uid\xa1"
+        "a\xa3nsp\xa1/", /* data {} */
+        "\x84\xa4type\x02\xa3uid\xa1"
+        "a",
     };
     cluster_message m;
 
@@ -405,13 +441,16 @@ static void test_trailing_bytes_and_long_ids(void **state)
 
     (void)state;
     memset(id, 'a', MESSAGE_MAX_ID);
-    snprintf(text, sizeof text, "{\"type\":9,\"data\":{\"packet\":[\"e\"]},\"uid\":\"%s\",\"nsp\":\"/\"}", id);
+    snprintf(text, sizeof text, "{\"type\":9,\"data\":{\"packet\":[\"e\"]},\"uid\":\"%s\",\"nsp\":\"/\"}",
+             id);
     assert_int_equal(message_decode(&decoder, sio_s(text), &m), 0);
     id[MESSAGE_MAX_ID] = 'a';
-    snprintf(text, sizeof text, "{\"type\":9,\"data\":{\"packet\":[\"e\"]},\"uid\":\"%s\",\"nsp\":\"/\"}", id);
+    snprintf(text, sizeof text, "{\"type\":9,\"data\":{\"packet\":[\"e\"]},\"uid\":\"%s\",\"nsp\":\"/\"}",
+             id);
     assert_int_equal(message_decode(&decoder, sio_s(text), &m), SIO_EPARSE);
 
-    m = (cluster_message){.type = MESSAGE_SERVER_EMIT, .uid = SIO_STR("u"), .nsp = SIO_STR("/"), .packet = SIO_STR("[\"e\"]")};
+    m = (cluster_message){
+        .type = MESSAGE_SERVER_EMIT, .uid = SIO_STR("u"), .nsp = SIO_STR("/"), .packet = SIO_STR("[\"e\"]")};
     out.n = 0;
     assert_int_equal(message_encode(&out, &m, MESSAGE_PACKED), 0);
     assert_int_equal(message_decode(&decoder, buf_str(&out), &m), 0);

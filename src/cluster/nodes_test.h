@@ -1,5 +1,5 @@
-/* Several servers in one process, in a cluster over a redis-server of the test's own. What others and they themselves broadcast
- * is not delivered to clients, of which there are none, but noted. */
+/* Several servers in one process, in a cluster over a redis-server of the test's own. What others and they
+ * themselves broadcast is not delivered to clients, of which there are none, but noted. */
 #ifndef CLUSTER_NODES_TEST_H
 #define CLUSTER_NODES_TEST_H
 
@@ -89,7 +89,8 @@ static inline void node_open(node_rig *r, sio_redis_options *how, const char *co
 }
 
 /* Waits for something that nodes_on_... tell about. */
-static inline void node_wait_(node_rig *r, bool (*until)(node_rig *r, int64_t n), int64_t n, const char *what, int line)
+static inline void node_wait_(node_rig *r, bool (*until)(node_rig *r, int64_t n), int64_t n, const char *what,
+                              int line)
 {
     struct timespec end;
     int err = 0;
@@ -101,7 +102,8 @@ static inline void node_wait_(node_rig *r, bool (*until)(node_rig *r, int64_t n)
         err = pthread_cond_timedwait(&r->more, &r->lock, &end);
     pthread_mutex_unlock(&r->lock);
     if (err)
-        fail_msg("line %d: waited in vain for %s(%lld): %u events, %d times up", line, what, (long long)n, r->n, r->ups);
+        fail_msg("line %d: waited in vain for %s(%lld): %u events, %d times up", line, what, (long long)n,
+                 r->n, r->ups);
 }
 #define node_wait(r, until, n) node_wait_(r, until, n, #until, __LINE__)
 

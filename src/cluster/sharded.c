@@ -1,10 +1,11 @@
-/* The sharded adapter: everything over Redis 7's sharded channels, with a channel for each room that has members here. */
+/* The sharded adapter: everything over Redis 7's sharded channels, with a channel for each room that has
+ * members here. */
 #include "cluster/talk_int.h"
 
 #include <stdlib.h>
 
-/* A room's channel that was subscribed already, by a namespace whose name makes the same one: closing one of both must
- * not deafen the other. */
+/* A room's channel that was subscribed already, by a namespace whose name makes the same one: closing one
+ * of both must not deafen the other. */
 typedef struct twin {
     unsigned times;
     size_t   len;
@@ -65,7 +66,8 @@ static bool drop_twin(sharded *s, sio_str channel)
 /* Dynamic servers subscribe also rooms whose names look private to a sender, as the reference does. */
 static bool has_channel(const cluster *c, bool own)
 {
-    return c->opt.subscriptions == SIO_REDIS_DYNAMIC_PRIVATE || (c->opt.subscriptions == SIO_REDIS_DYNAMIC && !own);
+    return c->opt.subscriptions == SIO_REDIS_DYNAMIC_PRIVATE ||
+           (c->opt.subscriptions == SIO_REDIS_DYNAMIC && !own);
 }
 
 static void sharded_room_open(sio_adapter *a, sio_ns *sns, sio_str room, bool own)

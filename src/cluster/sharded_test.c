@@ -1,4 +1,5 @@
-/* Servers in a cluster over sharded pub/sub: what clients of real servers do not show (tests/interop/mixed_sharded.test.mjs). */
+/* Servers in a cluster over sharded pub/sub: what clients of real servers do not show
+ * (tests/interop/mixed_sharded.test.mjs). */
 #include "cluster/nodes_test.h"
 
 static sio_redis_options how(sio_redis_subscriptions mode)
@@ -24,7 +25,8 @@ static void tell_room(void *arg)
     room_news *n = arg;
     sio_ns *ns = node_ns(n->r, n->ns);
 
-    (n->open ? n->r->adapter->ops->room_open : n->r->adapter->ops->room_close)(n->r->adapter, ns, sio_s(n->room), n->own);
+    (n->open ? n->r->adapter->ops->room_open : n->r->adapter->ops->room_close)(n->r->adapter, ns,
+                                                                               sio_s(n->room), n->own);
     pthread_mutex_lock(&n->r->lock);
     n->done = true;
     pthread_cond_broadcast(&n->r->more);

@@ -33,8 +33,9 @@ static lane *add_lane(streams *s, int i, bool listen_only)
     return l;
 }
 
-/* The reference keeps the sign of the hash in the remainder, and so writes what negative ones publish into a stream that none of
- * its servers reads. We add them where all servers read, and listen to that stream as well: so Node hears us, and we hear Node. */
+/* The reference keeps the sign of the hash in the remainder, and so writes what negative ones publish into
+ * a stream that none of its servers reads. We add them where all servers read, and listen to that stream
+ * as well: so Node hears us, and we hear Node. */
 static int streams_ns_init(cluster_ns *base)
 {
     streams_ns *ns = (streams_ns *)base;
@@ -86,13 +87,13 @@ static void on_inbox(void *arg)
     s->draining = false;
 }
 
-/* From loop 0 it goes out with this turn's output: when a client hears that something was done, what was published for it is in
- * the stream before anything the client causes elsewhere. Not when something is still to be delivered, which may be why this
- * is published. */
+/* From loop 0 it goes out with this turn's output: when a client hears that something was done, what was
+ * published for it is in the stream before anything the client causes elsewhere. Not when something is
+ * still to be delivered, which may be why this is published. */
 static bool put_at_once(streams *s, outgoing *o)
 {
-    if (sio_loop(s->talk.base.io) != 0 || s->draining || o->is_volatile || atomic_load_explicit(&s->inbox, memory_order_relaxed) ||
-        !lane_is_open(lane_of(o->ns)))
+    if (sio_loop(s->talk.base.io) != 0 || s->draining || o->is_volatile ||
+        atomic_load_explicit(&s->inbox, memory_order_relaxed) || !lane_is_open(lane_of(o->ns)))
         return false;
     lane_add(lane_of(o->ns), o);
     return true;
@@ -104,7 +105,8 @@ static void put(streams *s, outgoing *o)
 
     do
         o->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&s->inbox, &head, o, memory_order_release, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&s->inbox, &head, o, memory_order_release,
+                                                  memory_order_relaxed));
     /* Who finds something there knows that a turn is coming. */
     if (!head && sio_post(s->talk.base.io, 0, on_inbox, s) < 0)
         abort();
@@ -119,12 +121,14 @@ static outgoing *outgoing_new(streams *s, streams_ns *ns, const cluster_message 
     buf_init(&data, MESSAGE_MAX_TEXT);
     if (message_entry_encode(&data, m, s->talk.base.opt.plaintext_only) == 0) {
         bytes = sizeof *o + data.n;
-        if (atomic_fetch_add_explicit(&s->queued, bytes, memory_order_relaxed) + bytes > s->talk.base.opt.max_unsent ||
+        if (atomic_fetch_add_explicit(&s->queued, bytes, memory_order_relaxed) + bytes >
+                s->talk.base.opt.max_unsent ||
             !(o = malloc(bytes)))
             atomic_fetch_sub_explicit(&s->queued, bytes, memory_order_relaxed);
     }
     if (o) {
-        *o = (outgoing){.ns = ns, .type = m->type, .others = m->op.others, .is_volatile = m->op.is_volatile, .n = data.n};
+        *o = (outgoing){
+            .ns = ns, .type = m->type, .others = m->op.others, .is_volatile = m->op.is_volatile, .n = data.n};
         memcpy(o->data, data.p, data.n);
     }
     buf_fini(&data);
@@ -168,8 +172,8 @@ static int streams_start(sio_adapter *a, sio_server *io)
 
     talk_init(&s->talk, o->sharded_pubsub, MESSAGE_PACKED);
     s->take.text = "local v = redis.call('GET', KEYS[1]) redis.call('DEL', KEYS[1]) return v";
-    if (o->stream_count == 0 || o->stream_count > STREAMS_MAX || o->read_count == 0 || o->stream_max == 0 || !o->stream ||
-        !o->stream[0] || !o->session_prefix)
+    if (o->stream_count == 0 || o->stream_count > STREAMS_MAX || o->read_count == 0 || o->stream_max == 0 ||
+        !o->stream || !o->stream[0] || !o->session_prefix)
         return SIO_EINVAL;
     if ((err = cluster_start(a, io)) < 0)
         return err;
@@ -232,8 +236,8 @@ static const sio_adapter_ops streams_ops = {
 
 #define STREAMS_KIND(sharded)                                                                              \
     {                                                                                                      \
-        .ops = &streams_ops, .size = sizeof(streams), .ns_size = sizeof(streams_ns), .id_len = 16, .hex = true, \
-        .sharded_count = sharded, .ns_init = streams_ns_init, .ns_fini = talk_ns_fini,                     \
+        .ops = &streams_ops, .size = sizeof(streams), .ns_size = sizeof(streams_ns), .id_len = 16,         \
+        .hex = true, .sharded_count = sharded, .ns_init = streams_ns_init, .ns_fini = talk_ns_fini,        \
         .subscribe = streams_subscribe, .unsubscribe = talk_unsubscribe, .up = streams_up,                 \
         .down = streams_down, .freeing = free_all                                                          \
     }

@@ -1,13 +1,15 @@
-/* The streams adapter: broadcasts are entries of a Redis stream that every server reads, its own included. So all servers
- * deliver in one order, and the id of an entry is a position from which a client can go on, on any server.
+/* The streams adapter: broadcasts are entries of a Redis stream that every server reads, its own included.
+ * So all servers deliver in one order, and the id of an entry is a position from which a client can go on,
+ * on any server.
  *
  *   streams.c          the adapter; what is published, from any thread
  *   streams_lane.c     one stream: entries on their way into it, and back
  *   streams_read.c     reading it
  *   streams_restore.c  sessions, and what was missed
  *
- * A `lane` is one stream. What this server publishes waits there (`outgoing`) until it is read back, and is delivered then,
- * with its id. While Redis is away, or slow, it is delivered without one, and kept to be added later. All on loop 0. */
+ * A `lane` is one stream. What this server publishes waits there (`outgoing`) until it is read back, and
+ * is delivered then, with its id. While Redis is away, or slow, it is delivered without one, and kept to
+ * be added later. All on loop 0. */
 #ifndef CLUSTER_STREAMS_INT_H
 #define CLUSTER_STREAMS_INT_H
 
@@ -45,14 +47,14 @@ typedef struct lane {
     redis     *reader;                 /* a connection of its own: it waits in XREAD */
     message_at at;                     /* the last entry that was read */
     message_at asked;                  /* the one we asked for when the reader was back: is it still there? */
-    message_at target;                 /* the last one when Redis was back: what is uncertain is up to there */
+    message_at target;                 /* the last one when Redis was back: beyond it nothing is uncertain */
     bool       positioned, targeted;   /* `at`, `target` are known */
     bool       caught_up;              /* nothing is uncertain: entries may be added */
     bool       reader_up, reading;
     bool       stalled;
     bool       listen_only;            /* we add nothing there */
     list       pending;                /* outgoing */
-    list       comebacks;              /* clients that were further on another server than this one is; streams_restore.c */
+    list       comebacks;              /* clients that saw more on another server than this one has read */
     loop_timer timer;                  /* stalls, while something waits */
     loop_timer retry;
 } lane;
@@ -71,7 +73,7 @@ struct streams {
 struct streams_ns {
     talk_ns  talk;
     unsigned lane;                     /* where its entries go */
-    int      deaf;                     /* with its sign: the stream only the reference writes to, and nobody there reads; 0 = none */
+    int      deaf;                     /* the stream with a sign that only the reference writes to; 0 = none */
 };
 
 /* ---- streams_lane.c ---- */
@@ -117,8 +119,8 @@ void     restore_moved(lane *l);
 void     restore_give_up(lane *l);
 /* For sio_adapter_ops as they stand. */
 
-void     streams_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms, unsigned nrooms,
-                         sio_str data, uint32_t keep_ms);
+void     streams_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms,
+                         unsigned nrooms, sio_str data, uint32_t keep_ms);
 void     streams_restore(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str offset, sio_restored *r);
 
 #endif

@@ -125,8 +125,8 @@ static int add(lane *l, outgoing *o)
 
     snprintf(max, sizeof max, "%u", c->opt.stream_max);
     snprintf(type, sizeof type, "%d", (int)o->type);
-    return redis_cmd(c->commands, on_added, o, "XADD", l->name, "MAXLEN", "~", max, "*", "uid", o->ns->talk.base.uid, "nsp",
-                     o->ns->talk.base.name, "type", type, "data", data);
+    return redis_cmd(c->commands, on_added, o, "XADD", l->name, "MAXLEN", "~", max, "*", "uid",
+                     o->ns->talk.base.uid, "nsp", o->ns->talk.base.name, "type", type, "data", data);
 }
 
 /* False when Redis takes no more now. */

@@ -34,7 +34,9 @@ bool stream_entry_of(const resp_val *v, stream_entry *e)
     if (fields->kind != RESP_ARRAY)
         return true; /* deleted meanwhile */
     for (uint32_t i = 0; i + 1 < fields->n; i += 2) {
-        sio_str *to = is_text(&fields->item[i]) && is_text(&fields->item[i + 1]) ? field_of(e, fields->item[i].s) : NULL;
+        sio_str *to = is_text(&fields->item[i]) && is_text(&fields->item[i + 1])
+                          ? field_of(e, fields->item[i].s)
+                          : NULL;
 
         if (to)
             *to = fields->item[i + 1].s;
@@ -103,8 +105,8 @@ static void take_all(lane *l, const resp_val *entries)
 
 /* ---- reading ---- */
 
-/* Entries are trimmed from the old end: when the one we had read last is there, all behind it are. A stream without any has
- * begun anew, which is told elsewhere. */
+/* Entries are trimmed from the old end: when the one we had read last is there, all behind it are. A
+ * stream without any has begun anew, which is told elsewhere. */
 static void on_still_there(void *arg, int err, const resp_val *v)
 {
     const lane *l = arg;
@@ -112,7 +114,8 @@ static void on_still_there(void *arg, int err, const resp_val *v)
 
     if (err == 0 && v->kind == RESP_ARRAY && v->n > 0 && stream_entry_of(v->item, &e) &&
         message_at_compare(e.at, l->asked) != 0)
-        log_warn("Redis stream %s was trimmed beyond our position: events of other servers may be lost", l->name);
+        log_warn("Redis stream %s was trimmed beyond our position: events of other servers may be lost",
+                 l->name);
 }
 
 void lane_check(lane *l)
@@ -121,7 +124,8 @@ void lane_check(lane *l)
 
     l->asked = l->at;
     if (l->positioned && l->at.ms > 0)
-        redis_cmd(l->reader, on_still_there, l, "XRANGE", l->name, message_at_text(l->at, at), "+", "COUNT", "1");
+        redis_cmd(l->reader, on_still_there, l, "XRANGE", l->name, message_at_text(l->at, at), "+", "COUNT",
+                  "1");
 }
 
 static void on_read(void *arg, int err, const resp_val *v)

@@ -16,7 +16,8 @@ static char *session_key(const cluster *c, sio_str pid)
 }
 
 /* As Node writes it, a socket's own room is the first. */
-static int encode_session(buf *out, sio_str pid, sio_str id, const sio_str *rooms, unsigned nrooms, sio_str data)
+static int encode_session(buf *out, sio_str pid, sio_str id, const sio_str *rooms, unsigned nrooms,
+                          sio_str data)
 {
     sio_str *all = malloc((nrooms + 1) * sizeof *all);
     message_session s = {.sid = id, .pid = pid, .room = all, .nrooms = 1, .data = data};
@@ -33,8 +34,8 @@ static int encode_session(buf *out, sio_str pid, sio_str id, const sio_str *room
     return err;
 }
 
-void streams_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms, unsigned nrooms, sio_str data,
-                     uint32_t keep_ms)
+void streams_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms,
+                     unsigned nrooms, sio_str data, uint32_t keep_ms)
 {
     cluster *c = (cluster *)a;
     char ms[12], *key = session_key(c, pid);
@@ -92,7 +93,8 @@ static int give_missed(comeback *b, const stream_entry *e)
     cluster_message m;
 
     if (!sio_str_eq(e->nsp, b->ns->talk.base.name) || !sio_str_eq(e->type, sio_lit("3")) ||
-        message_entry_decode(&t->in, e->uid, e->nsp, e->type, e->data, &m) < 0 || m.request.p || m.op.is_volatile)
+        message_entry_decode(&t->in, e->uid, e->nsp, e->type, e->data, &m) < 0 || m.request.p ||
+        m.op.is_volatile)
         return 0;
     m.op.offset = e->id;
     return sio_restored_missed(b->r, &m.op) == SIO_ELIMIT ? SIO_ELIMIT : 0;

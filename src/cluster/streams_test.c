@@ -1,4 +1,5 @@
-/* Servers in a cluster over Redis streams: one order for all, nothing lost and nothing twice when Redis comes and goes. */
+/* Servers in a cluster over Redis streams: one order for all, nothing lost and nothing twice when Redis
+ * comes and goes. */
 #include "cluster/nodes_test.h"
 
 #include "base/log.h"
@@ -107,7 +108,8 @@ static void test_connections_killed_meanwhile(void **state)
     for (int64_t k = 0; k < 3000; k++) {
         node_emit(&all->node[k % 2], "/", k);
         if (k % 500 == 250)
-            redis_server_do(&all->redis, k % 1000 == 250 ? "CLIENT KILL TYPE normal" : "CLIENT KILL TYPE pubsub");
+            redis_server_do(&all->redis,
+                            k % 1000 == 250 ? "CLIENT KILL TYPE normal" : "CLIENT KILL TYPE pubsub");
     }
     wait_for_all(all, 2998);
     wait_for_all(all, 2999);
@@ -117,7 +119,8 @@ static void test_connections_killed_meanwhile(void **state)
     nodes_close(all);
 }
 
-/* Local clients go on at once; the others hear it when Redis is back, although it has forgotten everything. */
+/* Local clients go on at once; the others hear it when Redis is back, although it has forgotten
+ * everything. */
 static void test_redis_away(void **state)
 {
     nodes *all = open_nodes(2);
@@ -175,8 +178,9 @@ static void test_stream_is_emptied(void **state)
 /* What is trimmed while nobody reads cannot be had again, but is told. */
 static void test_trimmed_beyond_us(void **state)
 {
-    static const char lines[] = "MULTI\r\nCLIENT KILL TYPE normal\r\nXADD socket.io * a b\r\nXADD socket.io * a b\r\n"
-                                "XTRIM socket.io MAXLEN 1\r\nEXEC\r\n";
+    static const char lines[] =
+        "MULTI\r\nCLIENT KILL TYPE normal\r\nXADD socket.io * a b\r\nXADD socket.io * a b\r\n"
+        "XTRIM socket.io MAXLEN 1\r\nEXEC\r\n";
     nodes *all = open_nodes(1);
     char out[400];
 
@@ -225,13 +229,16 @@ static void test_others_entries(void **state)
         "XADD socket.io * a b",
         "XADD socket.io * uid x nsp / type 3 data {",
         "XADD socket.io * uid x nsp / type 3",
-        "XADD socket.io * uid x nsp / type 2",   /* a server with the adapter 0.2 */
+        "XADD socket.io * uid x nsp / type 2", /* a server with the adapter 0.2 */
         "XADD socket.io * uid x nsp / type 1",
         "XADD socket.io * nsp / type 3 data '{\"packet\":{\"type\":2,\"data\":[\"e\",7]},\"opts\":{}}'",
-        "XADD socket.io * uid x nsp /nowhere type 3 data '{\"packet\":{\"type\":2,\"data\":[\"e\",7]},\"opts\":{}}'",
-        "XADD socket.io * uid x nsp / type 3 data '{\"packet\":{\"type\":2,\"data\":[\"e\",7]},\"opts\":{},\"requestId\":\"1\"}'",
+        "XADD socket.io * uid x nsp /nowhere type 3 data "
+        "'{\"packet\":{\"type\":2,\"data\":[\"e\",7]},\"opts\":{}}'",
+        "XADD socket.io * uid x nsp / type 3 data "
+        "'{\"packet\":{\"type\":2,\"data\":[\"e\",7]},\"opts\":{},\"requestId\":\"1\"}'",
         "XADD socket.io * uid x nsp / type 7 data '{\"opts\":{},\"requestId\":\"1\"}'",
-        "XADD socket.io * uid x nsp / type 3 data '{\"packet\":{\"type\":2,\"data\":[\"disconnect\",7]},\"opts\":{}}'",
+        "XADD socket.io * uid x nsp / type 3 data "
+        "'{\"packet\":{\"type\":2,\"data\":[\"disconnect\",7]},\"opts\":{}}'",
         "XADD socket.io * uid x nsp / type 3 data //////",
     };
     nodes *all = open_nodes(1);

@@ -25,7 +25,8 @@ void talk_fini(talk *t)
 int talk_ns_init(cluster_ns *base)
 {
     talk_ns *ns = (talk_ns *)base;
-    const sio_str part[] = {sio_s(base->c->opt.key), SIO_STR("#"), base->name, SIO_STR("#"), base->uid, SIO_STR("#")};
+    const sio_str part[] = {
+        sio_s(base->c->opt.key), SIO_STR("#"), base->name, SIO_STR("#"), base->uid, SIO_STR("#")};
     char *all = cluster_join(part, 4), *own = cluster_join(part, 6);
 
     ns->all = sio_str_z(all);
@@ -42,8 +43,8 @@ void talk_ns_fini(cluster_ns *base)
     free((char *)(uintptr_t)ns->own.p);
 }
 
-/* Only without memory a channel is not heard, or with a namespace whose name makes the same channel; which message is
- * whose, the message says. */
+/* Only without memory a channel is not heard, or with a namespace whose name makes the same channel; which
+ * message is whose, the message says. */
 void talk_subscribe(cluster_ns *base)
 {
     talk_ns *ns = (talk_ns *)base;
@@ -65,8 +66,10 @@ void talk_unsubscribe(cluster_ns *base)
 
 cluster_message talk_message_of(const talk_ns *ns, const sio_op *op)
 {
-    static const message_type type[] = {[SIO_OP_EMIT] = MESSAGE_BROADCAST, [SIO_OP_JOIN] = MESSAGE_JOIN,
-                                        [SIO_OP_LEAVE] = MESSAGE_LEAVE, [SIO_OP_DISCONNECT] = MESSAGE_DISCONNECT};
+    static const message_type type[] = {[SIO_OP_EMIT] = MESSAGE_BROADCAST,
+                                        [SIO_OP_JOIN] = MESSAGE_JOIN,
+                                        [SIO_OP_LEAVE] = MESSAGE_LEAVE,
+                                        [SIO_OP_DISCONNECT] = MESSAGE_DISCONNECT};
     cluster_message m = {.type = type[op->kind], .uid = ns->base.uid, .nsp = ns->base.name, .op = *op};
 
     if (op->kind == SIO_OP_EMIT) {
@@ -139,7 +142,8 @@ static void tell(talk_ns *ns, sio_str channel, const cluster_message *m)
     buf_fini(&text);
 }
 
-void talk_server_emit(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bins *bins, uint32_t ms, sio_remote *r)
+void talk_server_emit(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bins *bins, uint32_t ms,
+                      sio_remote *r)
 {
     cluster_ns *ns = cluster_ns_of((cluster *)a, sns);
     cluster_request *q;
@@ -166,7 +170,8 @@ void talk_server_emit(sio_adapter *a, sio_ns *sns, sio_str args, const sio_bins 
 static void answer(cluster_asker *k, cluster_message *m)
 {
     talk_ns *ns = (talk_ns *)k->ns;
-    const sio_str part[] = {sio_s(k->ns->c->opt.key), SIO_STR("#"), k->ns->name, SIO_STR("#"), k->uid, SIO_STR("#")};
+    const sio_str part[] = {
+        sio_s(k->ns->c->opt.key), SIO_STR("#"), k->ns->name, SIO_STR("#"), k->uid, SIO_STR("#")};
     char *channel = cluster_join(part, 6);
 
     m->uid = k->ns->uid;
@@ -320,7 +325,8 @@ void talk_refuse(talk *t, const cluster_message *m, int err)
     char what[96];
 
     if (m && message_is_foreign(m->type))
-        snprintf(what, sizeof what, "a heartbeat: a server with an adapter of another version uses the same Redis keys");
+        snprintf(what, sizeof what,
+                 "a heartbeat: a server with an adapter of another version uses the same Redis keys");
     else
         snprintf(what, sizeof what, "a message of another server (%s)", sio_errcode(err));
     sio_adapter_refused(t->base.io, what);

@@ -1,5 +1,6 @@
-/* What the sharded and the streams adapter have in common: everything but the way of their broadcasts. Questions to other
- * servers and the answers, over two channels a namespace: KEY#NSP# for all servers, KEY#NSP#UID# for one.
+/* What the sharded and the streams adapter have in common: everything but the way of their broadcasts.
+ * Questions to other servers and the answers, over two channels a namespace: KEY#NSP# for all servers,
+ * KEY#NSP#UID# for one.
  *
  *   sharded.c   SIO_REDIS_SHARDED: broadcasts on these channels, too, and on channels of rooms
  *   streams*.c  SIO_REDIS_STREAMS: broadcasts in a stream
@@ -39,7 +40,8 @@ void talk_unsubscribe(cluster_ns *ns);
 /* For sio_adapter_ops as they stand. */
 void talk_gather(sio_adapter *a, sio_ns *ns, const sio_op *op, uint32_t ms, sio_remote *r);
 void talk_fetch(sio_adapter *a, sio_ns *ns, const sio_op *op, uint32_t ms, sio_remote *r);
-void talk_server_emit(sio_adapter *a, sio_ns *ns, sio_str args, const sio_bins *bins, uint32_t ms, sio_remote *r);
+void talk_server_emit(sio_adapter *a, sio_ns *ns, sio_str args, const sio_bins *bins, uint32_t ms,
+                      sio_remote *r);
 
 /* A redis_message_fn: arg is the namespace that subscribed the channel. */
 void talk_on_message(void *arg, sio_str channel, sio_str payload, sio_str pattern);
