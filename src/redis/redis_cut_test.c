@@ -9,6 +9,8 @@
 
 static redis_server server;
 static rig g;
+/* An address of this process alone: two that are given ports at the same moment may get the same one. */
+static char host[20];
 
 /* ---- the proxy ---- */
 
@@ -190,7 +192,7 @@ static void open_proxy(proxy *p, int direction, int at)
     memset(p, 0, sizeof(*p));
     p->left[direction] = at;
     p->left[!direction] = 1L << 40;
-    assert_int_equal(net_listen(&p->listener, g.n, "127.0.0.1", &p->port, on_proxy_accept, p), 0);
+    assert_int_equal(net_listen(&p->listener, g.n, host, &p->port, on_proxy_accept, p), 0);
 }
 
 /* The talk number i of those that begin with the cut at byte first. */
@@ -203,7 +205,7 @@ static redis_options talk_options(int first, int i, void (*on_up)(void *arg))
     memset(t, 0, sizeof(*t));
     open_proxy(&t->p, i % 2, first + i / 2);
     snprintf(t->key, sizeof(t->key), "k%d.%d", first + i / 2, i % 2);
-    snprintf(url, sizeof(url), "redis://127.0.0.1:%d", t->p.port);
+    snprintf(url, sizeof(url), "redis://%s:%d", host, t->p.port);
     o = heard_options(&t->h, url);
     o.name = "talker";
     o.arg = t;
@@ -218,7 +220,8 @@ static void close_all(int first)
         const proxy *p = &all[i].p;
         assert_true(p->was_cut || first > 0 || i >= 40); /* the answers are few bytes */
         assert_false(p->was_cut && first == BYTES - BATCH); /* the conversation ended before */
-        assert_true(p->conns == 1 || (p->conns == 2 && p->was_cut));
+        if (p->conns > 1u + p->was_cut)
+            fail_msg("%s: %u connections, %s", all[i].key, p->conns, p->was_cut ? "cut" : "not cut");
         redis_free(all[i].h.r);
         net_listener_close(p->listener);
     }
@@ -309,6 +312,8 @@ static int teardown(void **state)
 static int start_server(void **state)
 {
     (void)state;
+    snprintf(host, sizeof(host), "127.%d.%d.%d", 1 + getpid() / 65536 % 200, getpid() / 256 % 256,
+             getpid() % 256);
     redis_server_start(&server);
     return 0;
 }
