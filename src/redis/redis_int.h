@@ -118,6 +118,8 @@ void conn_doom(conn *c, const char *why);
 void conn_retry(conn *c);
 /* 0, SIO_EUNAVAILABLE unless ready or greeting, SIO_ETOOBIG, SIO_ELIMIT, SIO_ENOMEM. */
 int  conn_ask(conn *c, ask q, const sio_str *argv, unsigned argc);
+int  conn_greet(conn *c);                 /* says hello; conn_be_ready follows, or conn_drop */
+void conn_be_ready(conn *c);
 void conn_subscribe(conn *c, sub *s);
 /* What it does, for a name that is in no table. */
 void conn_subscribe_to(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
