@@ -40,7 +40,8 @@ typedef struct sweep {
     char                code[8], key[PARTY_KEY_MAX];
     char                cursor[24], users_cursor[24];
     texts               parties, users;
-    unsigned            at; /* in parties */
+    unsigned            at;   /* in parties */
+    bool                more; /* of the users, than one script takes: they are asked for again */
 } sweep;
 
 static void scan(sweep *s);
@@ -158,7 +159,9 @@ static void on_dropped(void *arg, int err, const resp_val *v)
         return;
     }
     tell(s, v->item[0].i, &v->item[1]);
-    if (is_end(s->users_cursor))
+    if (s->more)
+        snprintf(s->users_cursor, sizeof(s->users_cursor), "0");
+    if (is_end(s->users_cursor) && !s->more)
         end_party(s);
     else
         scan_users(s);
@@ -175,9 +178,14 @@ static void drop(sweep *s)
 
     snprintf(limit, sizeof(limit), "%lld", (long long)s->o.rules.announce_limit);
     argv[3] = sio_str_z(limit);
-    for (unsigned i = 0; i < s->users.n && argc < 4 + USERS_MAX; i++)
-        if (!s->o.keeps || !s->o.keeps(s->o.arg, party, s->users.item[i]))
+    s->more = false;
+    for (unsigned i = 0; i < s->users.n && !s->more; i++) {
+        if (s->o.keeps && s->o.keeps(s->o.arg, party, s->users.item[i]))
+            continue;
+        s->more = argc == 4 + USERS_MAX;
+        if (!s->more)
             argv[argc++] = s->users.item[i];
+    }
     if (argc > 4)
         go(s, redis_eval(s->o.r, &s->drop, on_dropped, s, 3, argv, argc));
     else if (is_end(s->users_cursor))
