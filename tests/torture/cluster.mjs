@@ -203,6 +203,17 @@ export async function clusterStorm({ seed, store, clients = 48, seconds = 10, th
         device.watches = i % 3 === 0;
         return device;
     });
+    try {
+        return await weather({ nodes, devices, next, seconds, think, away, say });
+    } catch (error) {
+        for (const [i, n] of nodes.list.entries())
+            say(`node ${i} ${n.ended ? `has ended: ${JSON.stringify(n.ended)}` : "runs"}, it said at last:\n${n.log.slice(-3000)}`);
+        throw error;
+    }
+}
+
+/* The misfortunes and all that is checked behind them. */
+async function weather({ nodes, devices, next, seconds, think, away, say }) {
     const lives = devices.map((d) => d.live(think));
     const count = await misfortunes({ nodes, next, away }, Date.now() + seconds * 1000, say);
     for (const device of devices)
