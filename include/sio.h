@@ -229,6 +229,11 @@ bool        sio_in_room_(const sio_socket *s, sio_str room);
 #define     sio_in_room(s, room) sio_in_room_(s, sio_s(room))
 /* The i-th room (the one named by the own id is 0), {NULL, 0} behind the last. Changes with join and leave. */
 sio_str     sio_room_at(const sio_socket *s, size_t i);
+/* Is the client there? A connection may look open for long after its other end has gone. Asks at once, with a ping that every
+ * client answers by itself: fn(arg, true) as soon as anything comes from it, false after ms without or when it leaves. Once,
+ * on this loop, later; never when the server stops before. 0; SIO_ECLOSED, SIO_ENOMEM. */
+typedef void sio_probe_fn(void *arg, bool alive);
+int         sio_probe(sio_socket *s, uint32_t ms, sio_probe_fn *fn, void *arg);
 /* Leaves this namespace; with close_transport the whole connection ends. */
 void        sio_disconnect(sio_socket *s, bool close_transport);
 

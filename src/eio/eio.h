@@ -111,6 +111,7 @@ struct eio_session {
     struct ws_conn    *ws;             /* the transport once it is WebSocket */
     struct eio_poll   *poll;           /* the polling transport's state, NULL on WebSocket */
     struct eio_upgrade *upgrade;       /* while a probe is under way */
+    struct eio_probe  *probes;         /* questions whether the peer is there */
     loop_timer         heartbeat;
     list               dirty;          /* polls to flush at the end of the turn */
     char               sid[EIO_SID_LEN];
@@ -140,5 +141,15 @@ void  eio_close(eio_session *s, eio_reason why);
 /* Inside on_message of a polling session: the POST that carried the message; else NULL. */
 const http_req *eio_current_request(const eio_session *s);
 const char *eio_transport(const eio_session *s); /* "polling" or "websocket" */
+/* Sends a ping now. fn(arg, true) as soon as anything comes from the peer, false after ms without; once, never inside
+ * another call; never when the server is freed before. The heartbeat goes on as it was, but that any pong restarts it. 0;
+ * SIO_ECLOSED, SIO_ENOMEM. */
+typedef void eio_probe_fn(void *arg, bool alive);
+int  eio_probe_start(eio_session *s, uint32_t ms, eio_probe_fn *fn, void *arg);
+/* The same for connections that are no sessions, which ping by themselves: a list of questions, empty is NULL, at an address
+ * that stays until eio_probes_end told all of them. */
+typedef struct eio_probe eio_probe;
+int  eio_probe_add(eio_server *e, eio_probe **home, uint32_t ms, eio_probe_fn *fn, void *arg);
+void eio_probes_end(eio_probe **home, bool alive);
 
 #endif

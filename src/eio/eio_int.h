@@ -57,7 +57,11 @@ struct eio_server {
     http_server *const *peers;
     unsigned            npeers, index;
     stat_cell           overflows;
+    list                probes;
 };
+
+/* probe.c */
+void eio_probes_drop(eio_server *e); /* untold */
 
 /* What a request asks for, parsed once. */
 typedef struct eio_query {

@@ -286,6 +286,8 @@ static void on_post(eio_session *s, http_req *r)
 
 void eio_poll_request(eio_session *s, http_req *r)
 {
+    if (s->probes) /* it asks for more: it is there */
+        eio_probes_end(&s->probes, true);
     if (sio_str_eq(r->head->method, sio_lit("GET")))
         on_get(s, r);
     else if (sio_str_eq(r->head->method, sio_lit("POST")))

@@ -234,6 +234,7 @@ int eio_server_new(eio_server **out, http_server *http, const eio_config *config
     e->flush.fn = flush_polls;
     map_init(&e->sessions, session_key);
     list_init(&e->dirty);
+    list_init(&e->probes);
     loop_add_hook(e->loop, &e->flush);
     *out = e;
     return http_server_route(http, route);
@@ -263,6 +264,7 @@ void eio_server_free(eio_server *e)
         eio_session_free(s);
         at = 0;
     }
+    eio_probes_drop(e);
     map_fini(&e->sessions);
     free(e);
 }

@@ -145,6 +145,8 @@ bool eio_session_packet(eio_session *s, const eio_in *in)
 {
     if (s->state != EIO_OPENED)
         return false;
+    if (s->probes)
+        eio_probes_end(&s->probes, true);
     if (in->type == EIO_PONG)
         await_ping(s);
     else
@@ -204,6 +206,7 @@ static void tell_user(eio_session *s, eio_reason why)
     if (s->state == EIO_CLOSING || s->state == EIO_CLOSED)
         return;
     s->state = EIO_CLOSING;
+    eio_probes_end(&s->probes, false);
     log_debug("engine session %.6s closed: %s", s->sid, eio_reason_text(why));
     s->server->config->on_close(s, why);
     s->user = NULL;
@@ -226,6 +229,7 @@ void eio_session_free(eio_session *s)
     map_del(&s->server->sessions, (sio_str){s->sid, EIO_SID_LEN});
     loop_timer_cancel(s->server->loop, &s->heartbeat);
     list_del(&s->dirty);
+    eio_probes_end(&s->probes, false);
     eio_upgrade_cancel(s);
     eio_poll_free(s);
     if (s->ws)

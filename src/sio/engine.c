@@ -30,8 +30,13 @@ static void engine_close(client *c, eio_reason why)
     eio_close(c->transport, why);
 }
 
-const client_ops engine_client_ops = {
-    .send = engine_send, .is_writable = engine_is_writable, .unsent = engine_unsent, .close = engine_close};
+static int engine_probe(client *c, uint32_t ms, eio_probe_fn *fn, void *arg)
+{
+    return eio_probe_start(c->transport, ms, fn, arg);
+}
+
+const client_ops engine_client_ops = {.send = engine_send, .is_writable = engine_is_writable, .unsent = engine_unsent,
+                                      .close = engine_close, .probe = engine_probe};
 
 /* ---- sessions ---- */
 

@@ -15,10 +15,12 @@ typedef struct plain {
     client     *client;
     loop_timer  heartbeat;
     bool        awaiting;        /* a ping was sent, a sign of life is due */
+    eio_probe  *probes;          /* questions whether it is there */
 } plain;
 
 static void plain_free(plain *p)
 {
+    eio_probes_end(&p->probes, false);
     loop_timer_cancel(p->client->shard->loop, &p->heartbeat);
     free(p);
 }
@@ -120,6 +122,7 @@ static void note_life(plain *p)
     const shard *sh = p->client->shard;
 
     p->awaiting = false;
+    eio_probes_end(&p->probes, true);
     loop_timer_set(sh->loop, &p->heartbeat, sh->io->opt.ping_interval_ms);
 }
 
@@ -140,6 +143,17 @@ static void on_heartbeat(loop_timer *t)
 static void on_pong(ws_conn *ws)
 {
     note_life(ws->owner);
+}
+
+static int plain_probe(client *c, uint32_t ms, eio_probe_fn *fn, void *arg)
+{
+    plain *p = c->transport;
+    bool asked = p->probes != NULL;
+    int err = p->ws ? eio_probe_add(c->shard->eio, &p->probes, ms, fn, arg) : SIO_ECLOSED;
+
+    if (err == 0 && !asked)
+        ws_send(p->ws, WS_PING, "", 0);
+    return err;
 }
 
 /* ---- receiving ---- */
@@ -204,7 +218,7 @@ static void plain_accepted(client *c)
 }
 
 static const client_ops plain_client_ops = {
-    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .unsent = plain_unsent, .close = plain_close,
+    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .unsent = plain_unsent, .close = plain_close, .probe = plain_probe,
     .refuse = plain_refuse, .accepted = plain_accepted,
 };
 

@@ -212,6 +212,7 @@ typedef struct client_ops {
     bool (*is_writable)(const client *c);
     size_t (*unsent)(const client *c);
     void (*close)(client *c, eio_reason why);
+    int  (*probe)(client *c, uint32_t ms, eio_probe_fn *fn, void *arg); /* as eio_probe_start */
     void (*refuse)(client *c, const char *message); /* a guard said no; NULL: CONNECT_ERROR is sent */
     void (*accepted)(client *c);                    /* the socket is in; NULL: nothing more to do */
 } client_ops;

@@ -166,6 +166,13 @@ static void disconnect_all(client *c)
     }
 }
 
+int sio_probe(sio_socket *s, uint32_t ms, sio_probe_fn *fn, void *arg)
+{
+    client *c = s->client;
+
+    return s->state == SOCKET_CONNECTED && c && c->transport ? c->ops->probe(c, ms, fn, arg) : SIO_ECLOSED;
+}
+
 void sio_disconnect(sio_socket *s, bool close_transport)
 {
     client *c = s->client;
