@@ -1,4 +1,5 @@
-/* The echo server as one of several behind a load balancer that may send each request anywhere: REDIS_URL, CLUSTER_SECRET. */
+/* The echo server as one of several behind a load balancer that may send each request anywhere: REDIS_URL,
+ * CLUSTER_SECRET. */
 #include "example.h"
 #include "sio_cluster.h"
 

@@ -1,6 +1,7 @@
-/* Servers that serve each other's clients, so that a load balancer in front of them may send every request anywhere (no sticky
- * sessions). A session id names its server; a request that reaches another one is handed to it, over connections of their own. Where
- * each server is reached stands in Redis, as does who lives.
+/* Servers that serve each other's clients, so that a load balancer in front of them may send every request
+ * anywhere (no sticky sessions). A session id names its server; a request that reaches another one is
+ * handed to it, over connections of their own. Where each server is reached stands in Redis, as does who
+ * lives.
  *
  *     sio_cluster_options c;
  *     sio_cluster_options_init(&c);
@@ -28,16 +29,18 @@ typedef struct sio_cluster_options {
     size_t      size;                    /* sizeof(sio_cluster_options), set by sio_cluster_options_init */
     const char *url;                     /* Redis, as in sio_redis_options */
     const char *prefix;                  /* "sio": what its keys begin with */
-    const char *secret;                  /* the same on all servers, not empty: they show each other that they know it */
-    const char *host;                    /* to listen on for the others; NULL = all addresses. It belongs into a private network:
-                                          * what is handed over is not encrypted */
+    const char *secret;                  /* the same on all, not empty: they show each other that they know it */
+    const char *host;                    /* to listen on for the others, NULL = all addresses; for a private
+                                          * network: what is handed over is not encrypted */
     int         port;                    /* 0 picks a free one */
-    const char *advertise;               /* where the others reach it: HOST or HOST:PORT; NULL = host, or else this machine's name */
+    const char *advertise;               /* where the others reach it: HOST or HOST:PORT; NULL = host, or else this
+                                          * machine's name */
     uint32_t    lease_ms;                /* 15000: a server that is not heard of for so long is dead */
 } sio_cluster_options;
 void sio_cluster_options_init(sio_cluster_options *o);
 
-/* Between sio_server_new and sio_server_run. 0; SIO_EINVAL for the URL, the secret or the advertised address; SIO_EADDR; SIO_ENOMEM. */
+/* Between sio_server_new and sio_server_run. 0; SIO_EINVAL for the URL, the secret or the advertised
+ * address; SIO_EADDR; SIO_ENOMEM. */
 int  sio_cluster_join(sio_cluster **out, sio_server *io, const sio_cluster_options *o);
 /* "host:port" where the others reach it; lives until sio_cluster_leave. */
 const char *sio_cluster_address(const sio_cluster *c);

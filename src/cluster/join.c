@@ -48,8 +48,9 @@ static int open_redis(sio_cluster *c, net *n, const char *url)
 
 static int open_node(sio_cluster *c, sio_server *io, net *n, const sio_cluster_options *o)
 {
-    node_options p = {.loop = net_loop(n), .redis = c->redis, .prefix = o->prefix, .address = peer_link_address(c->link),
-                      .loops = sio_server_loops(io), .lease_ms = o->lease_ms};
+    node_options p = {.loop = net_loop(n), .redis = c->redis, .prefix = o->prefix,
+                      .address = peer_link_address(c->link), .loops = sio_server_loops(io),
+                      .lease_ms = o->lease_ms};
 
     memcpy(p.code, sio_node(io), NODE_CODE_LEN);
     return node_new(&c->node, &p);

@@ -1,4 +1,5 @@
-/* The link of a node: on each loop a gate for the others, a relay to them, and what is known of their addresses. */
+/* The link of a node: on each loop a gate for the others, a relay to them, and what is known of their
+ * addresses. */
 #include "cluster/link.h"
 
 #include "base/log.h"
@@ -171,7 +172,8 @@ static void on_found(void *arg, int err, const char *address)
 
     o->found_err = err;
     snprintf(o->found, sizeof o->found, "%s", err == 0 && address ? address : "");
-    sio_post(o->lane->link->io, o->lane->index, on_answer, o); /* without memory it stays asked for: as if Redis were slow */
+    /* Without memory it stays asked for, as if Redis were slow. */
+    sio_post(o->lane->link->io, o->lane->index, on_answer, o);
 }
 
 static void on_question(void *arg)
@@ -314,7 +316,10 @@ void peer_link_use_book(peer_link *l, peer_link_find_fn *find, void *book)
     l->book = book;
 }
 
-static void find_node(void *book, sio_str code, peer_link_found_fn *fn, void *arg) { node_find(book, code, fn, arg); }
+static void find_node(void *book, sio_str code, peer_link_found_fn *fn, void *arg)
+{
+    node_find(book, code, fn, arg);
+}
 
 void peer_link_use(peer_link *l, node *n) { peer_link_use_book(l, find_node, n); }
 

@@ -64,7 +64,9 @@ bool link_address_write(const char *advertise, int port, char *out, size_t n)
     if (is_bare_ipv6(advertise)) {
         len = snprintf(out, n, "[%s]:%d", advertise, port);
     } else {
-        if (!read_host(advertise, host, sizeof host, &rest) || (*rest && (*rest != ':' || !read_port(rest + 1, &port))))
+        if (!read_host(advertise, host, sizeof host, &rest))
+            return false;
+        if (*rest && (*rest != ':' || !read_port(rest + 1, &port)))
             return false;
         len = snprintf(out, n, advertise[0] == '[' ? "[%s]:%d" : "%s:%d", host, port);
     }

@@ -1,4 +1,5 @@
-/* Two servers with real threads and sockets in one program: each request goes to the one that does not have the session. */
+/* Two servers with real threads and sockets in one program: each request goes to the one that does not
+ * have the session. */
 #include "cluster/link.h"
 #include "cluster/link_address.h"
 
@@ -169,7 +170,8 @@ static void an_upgrade_through_the_other_node_becomes_a_tunnel(void **state)
     ask(&a, "POST", sid, "40");
     ask(&a, "GET", sid, "");
     put(&w, head, (size_t)snprintf(head, sizeof head,
-        "GET /socket.io/?EIO=4&transport=websocket&sid=%s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "GET /socket.io/?EIO=4&transport=websocket&sid=%s HTTP/1.1\r\nHost: x\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", sid));
     while (n < 4 || memcmp(w.got + n - 4, "\r\n\r\n", 4) != 0)
         assert_int_equal(recv(w.fd, w.got + n++, 1, 0), 1);
@@ -192,7 +194,8 @@ static void an_upgrade_through_the_other_node_becomes_a_tunnel(void **state)
 static void what_nobody_has_is_unknown(void **state)
 {
     static const char *const sids[] = {"ACCCC0123456789abcde", "ADEAD0123456789abcde", "AWRNG0123456789abcde",
-                                       "ABBBB0123456789abcde", "AAAAA0123456789abcde", "A%2fCC0123456789abcd", "short"};
+                                       "ABBBB0123456789abcde", "AAAAA0123456789abcde", "A%2fCC0123456789abcd",
+                                       "short"};
     client a = dial(0);
 
     (void)state;
@@ -260,7 +263,8 @@ static void addresses(void **state)
         {"node-1.example", "node-1.example:77"}, {"node_1:80", "node_1:80"}, {"10.0.0.1", "10.0.0.1:77"},
         {"::1", "[::1]:77"}, {"[fe80::1%eth0]:5", "[fe80::1%eth0]:5"}, {"[::1]", "[::1]:77"},
     };
-    static const char *const bad[] = {"", ":80", "a:0", "a:65536", "a:", "a:1x", "a b", "[::1", "[]:1", "a/b", "a:1:2", "x\n"};
+    static const char *const bad[] = {"", ":80", "a:0", "a:65536", "a:", "a:1x", "a b", "[::1", "[]:1", "a/b",
+                                      "a:1:2", "x\n"};
     char out[300], host[256];
     int port;
 
@@ -273,7 +277,8 @@ static void addresses(void **state)
     assert_string_equal(host, "::1");
     assert_int_equal(port, 77);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (link_address_write(bad[i], 77, out, sizeof out) || link_address_read(bad[i], host, sizeof host, &port))
+        if (link_address_write(bad[i], 77, out, sizeof out) ||
+            link_address_read(bad[i], host, sizeof host, &port))
             fail_msg("\"%s\" is taken for an address", bad[i]);
     assert_false(link_address_write("abc", 77, out, 6));
     assert_false(link_address_read("abc:77", host, 3, &port));

@@ -59,8 +59,8 @@ static void put_proof(const link_hello *h, int who, link_words *say)
 
 /* ---- the steps ---- */
 
-void link_hello_dial(link_hello *h, sio_str secret, const char *own, const char *wanted, const uint8_t *random,
-                     link_words *say)
+void link_hello_dial(link_hello *h, sio_str secret, const char *own, const char *wanted,
+                     const uint8_t *random, link_words *say)
 {
     *h = (link_hello){.secret = secret, .state = AWAIT_RANDOM, .dials = true};
     memcpy(h->code[DIALER], own, LINK_HELLO_CODE);

@@ -17,7 +17,8 @@ static bool is_for_us_only(sio_str name)
     return false;
 }
 
-/* Its header lines; all of them for a WebSocket, else without what the two connections have for themselves. */
+/* Its header lines; all of them for a WebSocket, else without what the two connections have for
+ * themselves. */
 static void put_headers(buf *out, const http1_response *a)
 {
     for (unsigned i = 0; i < a->head.nheaders; i++) {

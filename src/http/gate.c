@@ -44,7 +44,8 @@ static void refuse(guest *v)
 
 static void on_deadline(loop_timer *t) { refuse(container_of(t, guest, deadline)); }
 
-/* The last word must be out before the stream changes hands; on a new connection there is always room for it. */
+/* The last word must be out before the stream changes hands; on a new connection there is always room for
+ * it. */
 static void welcome(guest *v, char *p, size_t n)
 {
     http_server *http = v->gate->http;

@@ -118,7 +118,8 @@ void relay_pump(http_relay *x, http_relay_target *t)
 
 static upstream *find_idle(http_relay *x, const http_relay_target *t)
 {
-    for (list *at = x->idle.prev; at != &x->idle; at = at->prev) { /* the one used last is the likeliest to live */
+    /* The one used last is the likeliest to live. */
+    for (list *at = x->idle.prev; at != &x->idle; at = at->prev) {
         upstream *up = container_of(at, upstream, link);
 
         if (up->target == t)

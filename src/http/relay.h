@@ -1,5 +1,6 @@
-/* Requests that are another server's to answer: they go there over kept connections, head and body, and what it answers comes
- * back as it is; a WebSocket becomes a tunnel. One relay per loop, everything on that loop. */
+/* Requests that are another server's to answer: they go there over kept connections, head and body, and
+ * what it answers comes back as it is; a WebSocket becomes a tunnel. One relay per loop, everything on
+ * that loop. */
 #ifndef HTTP_RELAY_H
 #define HTTP_RELAY_H
 
@@ -10,8 +11,8 @@
 
 typedef struct http_relay http_relay;
 
-/* Another server. After http_relay_target_init it must not move; it goes only when `uses` is 0. The address may be changed at
- * any time: the connections there are stay. */
+/* Another server. After http_relay_target_init it must not move; it goes only when `uses` is 0. The
+ * address may be changed at any time: the connections there are stay. */
 typedef struct http_relay_target {
     char     node[LINK_HELLO_CODE];
     int      port;
@@ -27,11 +28,11 @@ void http_relay_target_set(http_relay_target *t, const char *host, int port);
 typedef struct http_relay_options {
     sio_str  secret;                 /* not empty; outlives the relay */
     char     node[LINK_HELLO_CODE];  /* ours */
-    size_t   max_body;               /* a larger one is announced to the other server but not sent: what it answers is the answer */
+    size_t   max_body;               /* a larger one is announced but not sent: the other refuses it */
     uint32_t connect_ms;             /* 0 = 3000 */
-    uint32_t answer_ms;              /* from the request to the head of its answer; more than a poll may hang */
-    /* No answer was to be had (not reached, not who we wanted, gone or silent before it answered), nothing was written: r is to
-     * be answered here. */
+    uint32_t answer_ms;              /* until the head of the answer; more than a poll may hang */
+    /* No answer was to be had (not reached, not who we wanted, gone or silent before it answered), nothing
+     * was written: r is to be answered here. */
     void   (*on_unreachable)(void *ctx, http_req *r, http_relay_target *t);
     void    *ctx;
 } http_relay_options;
@@ -45,11 +46,11 @@ typedef struct http_relay_stats {
 } http_relay_stats;
 
 int  http_relay_new(http_relay **out, net *n, const http_relay_options *o);
-/* Before its network and the HTTP server are freed, when the loop does not run any more; requests under way stay unanswered.
- * NULL is allowed. */
+/* Before its network and the HTTP server are freed, when the loop does not run any more; requests under
+ * way stay unanswered. NULL is allowed. */
 void http_relay_free(http_relay *x);
-/* Hands r on: inside on_request, or later when it is held. It is answered or dropped, or told to on_unreachable, perhaps before
- * this returns. */
+/* Hands r on: inside on_request, or later when it is held. It is answered or dropped, or told to
+ * on_unreachable, perhaps before this returns. */
 void http_relay_send(http_relay *x, http_req *r, http_relay_target *t);
 const http_relay_stats *http_relay_stats_of(const http_relay *x);
 

@@ -16,7 +16,7 @@ typedef struct job {
     http_req          *req;
     upstream          *up;         /* once it is being sent */
     blob              *bytes;      /* head and body as the other server gets them */
-    bool               cut;        /* more body is announced than sent: the connection is of no use afterwards */
+    bool               cut;        /* more body is announced than sent: the connection is used up */
     bool               started;    /* the answer has begun */
     bool               upgrade;
 } job;
@@ -64,8 +64,8 @@ void relay_pump(http_relay *x, http_relay_target *t);
 
 /* ---- relay_request.c ---- */
 
-/* The request in the bytes the other server gets. n is the length of its body, or what is announced when body is NULL. NULL
- * without memory. */
+/* The request in the bytes the other server gets. n is the length of its body, or what is announced when
+ * body is NULL. NULL without memory. */
 blob *relay_render(http_req *r, const char *body, size_t n);
 
 /* ---- upstream.c ---- */
@@ -90,7 +90,8 @@ void answer_feed(upstream *up, char *p, size_t n);
 
 /* ---- tunnel.c ---- */
 
-/* The other server has accepted the WebSocket: headers are those of its answer, p[0..n) came behind them. The job is over. */
+/* The other server has accepted the WebSocket: headers are those of its answer, p[0..n) came behind them.
+ * The job is over. */
 void tunnel_open(upstream *up, sio_str headers, const char *p, size_t n);
 /* Events of the stream to the other server in UP_TUNNEL. */
 void tunnel_data(upstream *up, const char *p, size_t n);

@@ -10,8 +10,10 @@
 /* Between two neighbours only (RFC 9110 7.6.1), or written anew below. */
 static bool is_for_the_next_only(sio_str name)
 {
-    static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "te", "upgrade", "expect",
-                                        "transfer-encoding", "content-length", "trailer", HTTP_CLIENT_HEADER};
+    static const char *const names[] = {
+        "connection", "keep-alive", "proxy-connection", "te", "upgrade", "expect", "transfer-encoding",
+        "content-length", "trailer", HTTP_CLIENT_HEADER,
+    };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (name.n == strlen(names[i]) && strncasecmp(name.p, names[i], name.n) == 0)
@@ -52,7 +54,8 @@ blob *relay_render(http_req *r, const char *body, size_t n)
     buf out;
 
     buf_init(&out, 2 * HTTP1_MAX_HEAD + ADDED);
-    buf_printf(&out, "%.*s %.*s HTTP/1.1\r\n", (int)head->method.n, head->method.p, (int)head->target.n, head->target.p);
+    buf_printf(&out, "%.*s %.*s HTTP/1.1\r\n", (int)head->method.n, head->method.p, (int)head->target.n,
+               head->target.p);
     put_headers(&out, head);
     put_connection(&out, r, n);
     if (out.n && (b = blob_new(out.n + nbody))) {

@@ -1,4 +1,5 @@
-/* Two servers on a simulated machine: what comes to the front and belongs to the back is relayed through the gate. */
+/* Two servers on a simulated machine: what comes to the front and belongs to the back is relayed through
+ * the gate. */
 #include "http/gate.h"
 #include "http/relay.h"
 #include "base/testing.h"
@@ -64,7 +65,8 @@ static void on_echo(http_req *r, int err, char *p, size_t n)
     snprintf(text, sizeof text, "%.*s %.*s|%.*s|%s|%s|%zu|%.*s", (int)r->head->method.n, r->head->method.p,
              (int)r->head->target.n, r->head->target.p, (int)http1_header_get(r->head, "x-a").n,
              http1_header_get(r->head, "x-a").p, http_is_relayed(r) ? client : "direct",
-             http1_header_get(r->head, HTTP_CLIENT_HEADER).p ? "named" : "not named", n, n < 100 ? (int)n : 0, p);
+             http1_header_get(r->head, HTTP_CLIENT_HEADER).p ? "named" : "not named", n,
+             n < 100 ? (int)n : 0, p);
     http_reply(r, err < 0 ? 413 : 200, sio_lit("X-By: back\r\n"), sio_str_z(text));
 }
 
@@ -216,7 +218,8 @@ static void requests_and_answers_pass(void **state)
     expect(fd, "HTTP/1.1 100 Continue\r\n\r\n");
     say(fd, "hello");
     expect(fd, "HTTP/1.1 200 OK\r\nX-By: back\r\nContent-Length: 32\r\n\r\nPOST /p||127.0.0.1|named|5|hello");
-    say(fd, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n" GET("/own") GET("/none"));
+    say(fd, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+            "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n" GET("/own") GET("/none"));
     expect(fd, "HTTP/1.1 200 OK\r\nX-By: back\r\nContent-Length: 30\r\n\r\nPOST /p||127.0.0.1|named|3|abc"
                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfront"
                "HTTP/1.1 204 No Content\r\nX-By: back\r\n\r\n");
@@ -475,7 +478,8 @@ static void a_refused_upgrade_is_an_answer(void **state)
     t.gate = NULL;
     say(fd, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\n");
     sim_advance(t.s, 10);
-    expect(fd, "HTTP/1.1 400 Bad Request\r\nX-By: front\r\nContent-Length: 7\r\nConnection: close\r\n\r\nunknown");
+    expect(fd, "HTTP/1.1 400 Bad Request\r\nX-By: front\r\nContent-Length: 7\r\n"
+               "Connection: close\r\n\r\nunknown");
 }
 
 /* Whatever is under way when everything ends is given back. */

@@ -162,6 +162,7 @@ static void on_greeting(upstream *up, const char *p, size_t n)
 static void on_dialled(void *arg, net_stream *s, int err)
 {
     upstream *up = arg;
+    const http_relay_options *o = &up->relay->options;
     uint8_t random[LINK_HELLO_RANDOM];
     link_words say;
 
@@ -173,7 +174,7 @@ static void on_dialled(void *arg, net_stream *s, int err)
     }
     net_peer(s, up->target->ip, sizeof up->target->ip);
     rand_bytes(random, sizeof random);
-    link_hello_dial(&up->hello, up->relay->options.secret, up->relay->options.node, up->target->node, random, &say);
+    link_hello_dial(&up->hello, o->secret, o->node, up->target->node, random, &say);
     net_send_copy(s, say.p, say.n);
     up->state = UP_GREETING;
     loop_timer_set(up->relay->loop, &up->timer, GREETING_MS);
@@ -243,7 +244,7 @@ int upstream_dial(http_relay *x, http_relay_target *t)
     up->state = UP_DIALING;
     buf_init(&up->in, HTTP1_MAX_HEAD + 128 * 1024); /* and what one read brings on top */
     loop_timer_init(&up->timer, on_timer);
-    if (net_dial_start(&up->dial, x->net, host, t->port, x->options.connect_ms, &ops, up, on_dialled, up) < 0) {
+    if (net_dial_start(&up->dial, x->net, host, t->port, x->options.connect_ms, &ops, up, on_dialled, up)) {
         free(up);
         return SIO_ENOMEM;
     }

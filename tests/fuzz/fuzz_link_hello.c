@@ -1,5 +1,6 @@
-/* The first words between two servers, as strangers may say them: nobody gets through without the secret, in whatever pieces the
- * bytes come; and with it everybody does. The first byte chooses the pieces and which end listens to the rest. */
+/* The first words between two servers, as strangers may say them: nobody gets through without the secret,
+ * in whatever pieces the bytes come; and with it everybody does. The first byte chooses the pieces and
+ * which end listens to the rest. */
 #include "codec/link_hello.h"
 #include "sio_err.h"
 
