@@ -23,7 +23,7 @@ const NODES = 3;
 const PARTY = ROOMS[1]; /* every user may watch it */
 const TRANSPORTS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
 const ADAPTERS = ["classic", "sharded", "streams"];
-const PING_TIMEOUT_MS = 4000; /* so long a session whose client has gone elsewhere between two polls may live on */
+const PING_TIMEOUT_MS = 6000; /* so long a session whose client has gone elsewhere between two polls may live on */
 const SLACK_MS = Number(process.env.TORTURE_SLACK_MS || 1500); /* of a busy machine */
 
 /* Every third device watches a party, too. */

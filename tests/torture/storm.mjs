@@ -68,7 +68,7 @@ export class Device {
         this.model = new RoomModel(roomId, userId);
         this.counts = { retries: 0, refusals: 0, drops: 0 };
         this.socket = client(server.url, { auth: { token: userToken(SECRET, userId) }, transports, name,
-            reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 150, timeout: 3000 });
+            reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 300, timeout: 10000 });
         this.socket.inbox.push = () => {}; /* nobody takes from it */
         this.model.listen(this.socket);
         this.listen();
