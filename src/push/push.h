@@ -21,6 +21,7 @@ typedef struct push_options {
     const char *apns_key_id, *apns_team_id, *apns_topic;
     bool        apns_sandbox;
     const char *expo_token;          /* "" = without one */
+    int64_t     expo_receipts_ms;    /* 900000: when receipts are asked for; 0: never */
     unsigned    max_under_way;       /* 1000 */
     /* For tests and mirrors; NULL = the services' own. */
     const char *ca_file;
@@ -31,14 +32,16 @@ void push_options_init(push_options *o);
 
 /* 0, SIO_EINVAL, SIO_EIO, SIO_ENOMEM; err has one line that names the setting at fault, without secrets. */
 int  push_new(push **out, const push_options *o, char *err, size_t nerr);
-/* Ends what is under way with PUSH_LATER. Blocks for a moment; no loop of a callback needs to run. NULL is allowed. */
+/* Ends what is under way with PUSH_LATER. Blocks for a moment; no loop of a callback needs to run, but the loops must still be
+ * there: see push_drop_task. NULL is allowed. */
 void push_free(push *p);
 bool push_has(const push *p, push_service s);
 /* The service a token is for: a Web Push subscription is JSON with an endpoint, Expo's begin with ExponentPushToken[ or
- * ExpoPushToken[, APNs' are 64 or more hexadecimal digits on a platform IOS without FCM; else FCM. */
+ * ExpoPushToken[, APNs' are 64 or more hexadecimal digits on a platform IOS, unless only FCM is on; else FCM. p NULL: all are on. */
 push_service push_service_of(sio_str token, sio_str platform, const push *p);
-/* Whether the token can be one of that service: its form, and for web push the endpoint's address. */
-bool push_token_is_good(push_service s, sio_str token);
+/* Whether the token can be one of that service: its form, and for web push the endpoint's address. p NULL: as if allow_private
+ * were not set. */
+bool push_token_is_good(push_service s, sio_str token, const push *p);
 /* The application server key for browsers, base64url of 65 bytes; NULL without Web Push. */
 const char *push_vapid_public_key(const push *p);
 
@@ -72,5 +75,7 @@ typedef void push_fn(void *arg, const push_result *r);
 /* On a loop: fn runs once on it, later. Copied. 0; SIO_EINVAL, SIO_ELIMIT over max_under_way, SIO_ESTATE for a service that is
  * off, SIO_ENOMEM, and fn does not run. */
 int  push_send(push *p, const push_message *m, push_fn *fn, void *arg);
+/* For loop_drop_tasks: true when t was a result that will not be told any more; it is freed, fn does not run. */
+bool push_drop_task(loop_task *t);
 
 #endif
