@@ -13,5 +13,7 @@ int command_serve(const options *o);
 int command_migrate(const options *o);
 /* token.c: prints a token that a server with the same settings accepts. */
 int command_token(const options *o);
+/* vapid.c: prints the public key of Web Push, makes the key pair when there is none. */
+int command_vapid(const options *o);
 
 #endif

@@ -36,6 +36,8 @@ static int run(const options *o)
         return command_migrate(o);
     case COMMAND_TOKEN:
         return command_token(o);
+    case COMMAND_VAPID:
+        return command_vapid(o);
     case COMMAND_SERVE:
         return command_serve(o);
     }

@@ -10,7 +10,7 @@ static const struct {
     command     command;
 } commands[] = {
     {"serve", COMMAND_SERVE},   {"token", COMMAND_TOKEN},  {"config", COMMAND_CONFIG},
-    {"events", COMMAND_EVENTS}, {"migrate", COMMAND_MIGRATE}, {"--help", COMMAND_HELP},
+    {"events", COMMAND_EVENTS}, {"migrate", COMMAND_MIGRATE}, {"vapid", COMMAND_VAPID}, {"--help", COMMAND_HELP},
     {"-h", COMMAND_HELP},       {"help", COMMAND_HELP},       {"--version", COMMAND_VERSION},
 };
 
@@ -39,6 +39,8 @@ void options_print_help(FILE *f)
           "  partyline token --id ID --username NAME [--avatar-url URL] [--expires-in 24h]\n"
           "                               print a token that the server accepts\n"
           "  partyline migrate            make the database's tables, or bring them up to date\n"
+          "  partyline vapid --push-vapid-key-file FILE\n"
+          "                               print the public key of Web Push; makes the key pair when there is no such file\n"
           "  partyline config [--markdown] print every setting with its value and source\n"
           "  partyline events --markdown | --asyncapi | --typescript\n"
           "                               print the events between clients and the server\n"
@@ -140,7 +142,7 @@ int options_parse(options *o, int argc, char *const *argv, char *const *env, con
     memset(o, 0, sizeof(*o));
     config_init(&o->config);
     if (argc < 2) {
-        snprintf(err->text, sizeof(err->text), "name a command: serve, migrate, token, config or events; see partyline --help");
+        snprintf(err->text, sizeof(err->text), "name a command: serve, migrate, token, vapid, config or events; see partyline --help");
         return -1;
     }
     if (find_command(o, argv[1], err) < 0)
