@@ -7,6 +7,7 @@
 #include "app/notify/notify.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
+#include "app/push/pusher.h"
 #include "app/shared.h"
 #include "app/session.h"
 #include "base/isotime.h"
@@ -198,6 +199,7 @@ static void on_connect(sio_socket *s)
     tokens_came(s);
     presence_came(s);
     party_came(s);
+    pusher_came(s);
     log_event(LOG_INFO,
               LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", id}, {"transport", sio_s(sio_transport_name(s))},
                          {"address", sio_handshake_address(s)}, {"recovered", sio_s(sio_recovered(s) ? "true" : "false")}),
@@ -215,6 +217,7 @@ static void on_disconnecting(sio_socket *s, const char *reason)
     chat_disconnecting(s);
     party_goes(s, reason);
     presence_goes(s, reason);
+    pusher_goes(s);
     me->pending = 0; /* what is under way belongs to this connection, not to a recovered one */
     log_event(LOG_INFO, LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", me->user->id}, {"reason", sio_s(reason)}),
               "User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
@@ -266,6 +269,8 @@ int app_attach(app *a, sio_server *io)
     if (err == 0)
         err = shared_attach(a);
     if (err == 0)
+        err = pusher_attach(a);
+    if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     if (limit_has_rates(a->opt.limits))
         sio_use_packet(a->ns, on_packet);
@@ -282,6 +287,7 @@ void app_detach(app *a)
     presence_detach(a);
     party_detach(a);
     bus_detach(a);
+    pusher_detach(a);
 }
 
 /* ---- database jobs of a socket --------------------------------------------------------------------- */

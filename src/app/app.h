@@ -15,6 +15,17 @@
 
 /* ---- for the program ------------------------------------------------------------------------------- */
 
+/* Telling who is offline (push/pusher.h); all it points to outlives the app. */
+typedef struct app_push {
+    enum { APP_PUSH_OFF, APP_PUSH_DIRECT, APP_PUSH_WORKER } mode;
+    struct push *services;     /* DIRECT: push/push.h */
+    struct jobs *queue;        /* WORKER: the keeper of BullMQ's queues, for loop 0 */
+    uint32_t     delay_ms;     /* what is said in a room in such a time makes one push */
+    uint32_t     confirm_ms;   /* how long a socket may take to show that it is there */
+    unsigned     max_tokens;   /* of a user */
+    enum { APP_PUSH_PREVIEW, APP_PUSH_NAME, APP_PUSH_NOTHING } body; /* of a message: its text, its sender, nothing */
+} app_push;
+
 typedef struct app_options {
     db                 *db;       /* outlives the app */
     const jwt_verifier *verifier; /* outlives the app */
@@ -45,6 +56,7 @@ typedef struct app_options {
     uint32_t            cluster_lease_ms; /* a server that is not heard of for so long is dead */
     const char         *bus_channel, *bus_stream, *bus_group; /* the event bus (bus/bus.h); a name that is NULL: not used */
     int64_t             bus_retry_ms;     /* how long a server may take for an entry of the stream */
+    app_push            push;
 } app_options;
 
 typedef struct app {
@@ -58,6 +70,8 @@ typedef struct app {
     struct tokens   *tokens;   /* auth/tokens.c */
     struct shared   *shared;   /* shared.c; NULL without redis_url */
     struct bus      *bus;      /* bus/ */
+    struct jobs     *jobs;     /* jobs/dbq.h, for loop 0; NULL without push */
+    struct pusher   *pusher;   /* push/; NULL without push */
     app_cells  *cells; /* counters, see app_count */
 } app;
 
@@ -118,6 +132,7 @@ typedef struct app_session {
     unsigned          pending; /* jobs under way */
     bool              stored;  /* demo: the user is in the database */
     bool              present; /* presence/ was told of this socket */
+    struct pusher_socket *pushing; /* push/; NULL without push */
     struct {
         struct party_join  *joining; /* party_join.c: joins whose access check is under way */
         struct party_watch *watched; /* party_watch.c */

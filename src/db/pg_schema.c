@@ -138,11 +138,20 @@ static const char jobs[] =
     "CREATE INDEX partyline_jobs_due ON partyline.partyline_jobs (queue, state, due_at);"
     "CREATE INDEX partyline_jobs_finished ON partyline.partyline_jobs (queue, state, finished_at);";
 
+static const char push[] =
+    "CREATE TABLE partyline.partyline_pushed ("
+    " room_id text PRIMARY KEY REFERENCES chat_rooms (id) ON DELETE CASCADE ON UPDATE CASCADE,"
+    " seq bigint NOT NULL, dirty boolean NOT NULL) WITH (fillfactor = 50);"
+    "CREATE TABLE partyline.partyline_mutes ("
+    " user_id text NOT NULL, room_id text" TO("chat_rooms") ", until_at bigint NOT NULL, PRIMARY KEY (user_id, room_id));"
+    "CREATE INDEX partyline_mutes_room ON partyline.partyline_mutes (room_id);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
     {"api keys", api_keys},
     {"jobs", jobs},
+    {"push", push},
 };
 const db_step_list db_pg_steps = {steps, sizeof(steps) / sizeof(steps[0])};

@@ -165,11 +165,23 @@ static const char jobs[] =
     "CREATE INDEX partyline_jobs_due ON partyline_jobs (queue, state, due_at);"
     "CREATE INDEX partyline_jobs_finished ON partyline_jobs (queue, state, finished_at);";
 
+/* Up to which number of a room's log everybody offline was dealt with; dirty: a job waits for what is behind that. Rooms a user
+ * does not want to be pushed for: until_at 0 is for ever. */
+static const char push[] =
+    "CREATE TABLE partyline_pushed ("
+    " room_id TEXT PRIMARY KEY NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " seq INTEGER NOT NULL, dirty INTEGER NOT NULL CHECK (dirty IN (0, 1))) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE partyline_mutes ("
+    " user_id TEXT NOT NULL, room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
+    " until_at INTEGER NOT NULL, PRIMARY KEY (user_id, room_id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX partyline_mutes_room ON partyline_mutes (room_id);";
+
 static const db_step steps[] = {
     {"party gallery", party_gallery},
     {"chat order", chat_order},
     {"chat log", chat_log},
     {"api keys", api_keys},
     {"jobs", jobs},
+    {"push", push},
 };
 const db_step_list db_sqlite_steps = {steps, sizeof(steps) / sizeof(steps[0])};

@@ -54,7 +54,7 @@ static http_req *take_request(job *j)
     return r;
 }
 
-void job_fail(job *j)
+void relay_job_fail(job *j)
 {
     http_relay *x = j->relay;
     http_relay_target *t = j->target;
@@ -103,7 +103,7 @@ void relay_fail_waiting(http_relay_target *t, http_relay *x)
     (void)x;
     t->uses++;
     while (!list_empty(&t->waiting))
-        job_fail(container_of(t->waiting.next, job, wait));
+        relay_job_fail(container_of(t->waiting.next, job, wait));
     t->uses--;
 }
 
@@ -159,7 +159,7 @@ static void on_body(http_req *r, int err, char *p, size_t n)
     if (j->bytes)
         submit(j);
     else
-        job_fail(j);
+        relay_job_fail(j);
 }
 
 void http_relay_send(http_relay *x, http_req *r, http_relay_target *t)

@@ -54,7 +54,7 @@ struct http_relay {
 /* The job is over; the request is not touched. */
 void job_free(job *j);
 /* No answer will come: tells on_unreachable, or drops the client when the answer has begun. Frees. */
-void job_fail(job *j);
+void relay_job_fail(job *j);
 /* A connection of the target can take a request: the next one that waits, if there is one. */
 bool relay_serve_waiting(upstream *up);
 /* The other server was not reached: everything that waits for it fails. */

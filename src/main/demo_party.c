@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "app/notify/notify.h"
 #include "app/party/party.h"
+#include "app/push/pusher.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "codec/json.h"
@@ -161,10 +162,16 @@ static int notify_run(db_job *j, db_conn *c)
     demo_op *o = op_of(j);
     int err = notify_store_make_user(c, o->note.user_id, o->note.created_ms);
 
-    return err < 0 ? err : notify_store_add(c, &o->note, o->id);
+    if (err == 0)
+        err = notify_store_add(c, &o->note, o->id);
+    return err < 0 ? err : pusher_note_in(o->a, c, &o->note);
 }
 
-static void notify_committed(db_job *j) { notify_tell(op_of(j)->a, &op_of(j)->note); }
+static void notify_committed(db_job *j)
+{
+    notify_tell(op_of(j)->a, &op_of(j)->note);
+    pusher_committed(op_of(j)->a);
+}
 
 /* {"from": id, "partyId": id or null} */
 static bool make_data(demo_op *o, sio_str from, const char *party)

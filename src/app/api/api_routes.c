@@ -3,6 +3,7 @@
 #include "app/auth/revoke.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
+#include "app/push/pusher.h"
 #include "sio_stats.h"
 
 #include <stdio.h>
@@ -107,10 +108,16 @@ static int note_run(api_call *k, db_conn *c)
         err = notify_store_add(c, &k->note, k->id_text);
     if (err == SIO_ENOENT)
         return api_refuse(k, 404, "There is no such user");
+    if (err == 0)
+        err = pusher_note_in(k->a, c, &k->note);
     return err < 0 ? err : api_data(k, notify_val_make(&v, &k->note));
 }
 
-static void note_publish(api_call *k) { notify_tell(k->a, &k->note); }
+static void note_publish(api_call *k)
+{
+    notify_tell(k->a, &k->note);
+    pusher_committed(k->a);
+}
 
 /* ---- emits, rooms and connections ------------------------------------------------------------------- */
 

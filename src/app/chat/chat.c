@@ -73,6 +73,7 @@ int chat_attach(app *a)
         {in_chat_edit_name, chat_on_edit},       {in_chat_delete_name, chat_on_delete},
         {in_chat_react_name, chat_on_react},     {in_chat_unreact_name, chat_on_unreact},
         {in_chat_read_name, chat_on_read},       {in_chat_unread_name, chat_on_unread},
+        {in_chat_mute_name, chat_on_mute},
     };
     int err = chat_typing_attach(a);
 

@@ -163,5 +163,6 @@ void chat_on_react(sio_socket *s, sio_in *in);
 void chat_on_unreact(sio_socket *s, sio_in *in);
 void chat_on_read(sio_socket *s, sio_in *in);
 void chat_on_unread(sio_socket *s, sio_in *in);
+void chat_on_mute(sio_socket *s, sio_in *in);
 
 #endif

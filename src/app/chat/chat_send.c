@@ -1,6 +1,7 @@
 /* chat:message {roomId, content, type?, mediaUrl?, clientId?, replyTo?}: saved, then told to everybody in
  * the room in the order of the commits, then acknowledged with {ok: true, id, seq, createdAt}. */
 #include "app/chat/chat_int.h"
+#include "app/push/pusher.h"
 
 #include <strings.h>
 
@@ -134,6 +135,8 @@ static int send_run(chat_op *o, db_conn *c)
     err = chat_store_add(c, &s->m, s->id, &s->repeated);
     if (err == SIO_ENOENT) /* a good token is no proof that its user is still there */
         return chat_op_no(o, APP_FORBIDDEN, "There is no such user any more");
+    if (err == 0 && !s->repeated)
+        err = pusher_message_in(sio_context(sio_ns_server(o->ns)), c, s->m.room_id, s->m.seq, o->now_ms);
     return err < 0 ? err : load_reply(s, c);
 }
 
