@@ -68,7 +68,7 @@ void upstream_fail(upstream *up)
     up->job = NULL;
     upstream_drop(up);
     if (j)
-        job_fail(j);
+        relay_job_fail(j);
 }
 
 /* It was not reached, or is not who we wanted. */
