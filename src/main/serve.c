@@ -1,20 +1,25 @@
 /* `partyline serve`: makes the parts, connects them, runs until a signal. */
 #include "app/app.h"
 #include "app/chat/chat.h"
+#include "app/push/pusher.h"
 #include "base/log.h"
+#include "jobs/bull.h"
 #include "main/auth.h"
 #include "main/cluster.h"
 #include "main/commands.h"
 #include "main/demo.h"
 #include "main/log_json.h"
 #include "main/ops.h"
+#include "main/push_setup.h"
 #include "main/stop.h"
+#include "sio/home.h"
 
 #include <curl/curl.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define LAST_WORDS_MS 1000
+#define PUSHES_MS     2000
 
 /* All parts of a running server; zeroed members were not made yet. */
 typedef struct serve {
@@ -25,6 +30,8 @@ typedef struct serve {
     limits       *limits;
     app           app;
     cluster_join  cluster;
+    push         *push;
+    jobs         *push_queue;
     sio_server   *io;
     ops           ops;
     stopper       stopper;
@@ -138,6 +145,63 @@ static int make_limits(serve *s)
     return err == SIO_EINVAL ? EXIT_USAGE : EXIT_FAULT;
 }
 
+/* ---- push -------------------------------------------------------------------------------------------- */
+
+enum { AUTO, DIRECT, WORKER, OFF }; /* PUSH_DELIVERY */
+
+static int delivery_of(const serve *s)
+{
+    int chosen = s->config->push_delivery;
+
+    if (chosen == WORKER)
+        return APP_PUSH_WORKER;
+    return chosen == OFF || !s->push ? APP_PUSH_OFF : APP_PUSH_DIRECT;
+}
+
+static void set_push(app_push *o, const serve *s)
+{
+    const config *c = s->config;
+
+    o->mode = delivery_of(s);
+    o->services = s->push;
+    o->delay_ms = (uint32_t)c->push_delay;
+    o->confirm_ms = (uint32_t)c->push_confirm;
+    o->max_tokens = (unsigned)c->push_max_tokens_per_user;
+    o->body = c->push_body;
+}
+
+static int open_push(serve *s)
+{
+    config_error err;
+
+    if (s->config->push_delivery != OFF && push_setup(&s->push, s->config, &err) < 0) {
+        log_error("%s", err.text);
+        return EXIT_USAGE;
+    }
+    if (s->config->push_delivery == DIRECT && !s->push) {
+        log_error("PUSH_DELIVERY is direct, and no push service is set up");
+        return EXIT_USAGE;
+    }
+    if (s->config->push_delivery == WORKER && !s->config->redis_url) {
+        log_error("PUSH_DELIVERY is worker, which needs REDIS_URL");
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+/* The keeper of BullMQ's queues, for a worker that delivers. */
+static int open_push_queue(serve *s)
+{
+    bull_options o = {.redis_url = s->config->redis_url, .prefix = "bull"};
+    int err;
+
+    if (delivery_of(s) != APP_PUSH_WORKER)
+        return 0;
+    err = bull_new(&s->push_queue, sio_home_net(s->io, 0), &o);
+    s->app.opt.push.queue = s->push_queue;
+    return err;
+}
+
 /* A name, or NULL for "none". */
 static const char *named(const char *name)
 {
@@ -173,6 +237,7 @@ static void set_app_options(app_options *o, const serve *s)
     o->bus_stream = named(c->bus_stream);
     o->bus_group = c->bus_group;
     o->bus_retry_ms = c->bus_retry;
+    set_push(&o->push, s);
 }
 
 static int attach_ops(serve *s)
@@ -206,7 +271,7 @@ static int make_server(serve *s)
     s->app.opt.node_address = cluster_address(&s->cluster);
     s->cluster.on_up = on_redis_up;
     s->cluster.arg = s;
-    if ((err = app_attach(&s->app, s->io)) == 0)
+    if ((err = open_push_queue(s)) == 0 && (err = app_attach(&s->app, s->io)) == 0)
         cluster_use(&s->cluster, app_node(&s->app));
     if (err < 0 || (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
@@ -221,6 +286,7 @@ static void stop(void *arg)
     long grace = s->config->shutdown_grace, least = grace < LAST_WORDS_MS ? grace : LAST_WORDS_MS;
     long left = ops_drain(&s->ops, (unsigned)s->config->drain_rate, grace);
 
+    pusher_stop(&s->app, PUSHES_MS);
     db_stop(s->db);
     sio_server_stop(s->io, (int)(left > least ? left : least));
 }
@@ -266,6 +332,8 @@ static void fini(serve *s)
         stop_end(&s->stopper);
     db_close(s->db);
     app_detach(&s->app);
+    jobs_free(s->push_queue);
+    push_free(s->push);
     cluster_unlink(&s->cluster);
     if (s->io)
         sio_server_free(s->io);
@@ -284,7 +352,8 @@ int command_serve(const options *o)
     raise_descriptors();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* while there is one thread */
         return fault("libcurl", "cannot be used");
-    if ((code = open_key(&s)) == 0 && (code = make_limits(&s)) == 0 && (code = open_database(&s)) == 0 && (code = make_server(&s)) == 0)
+    if ((code = open_key(&s)) == 0 && (code = make_limits(&s)) == 0 && (code = open_database(&s)) == 0 &&
+        (code = open_push(&s)) == 0 && (code = make_server(&s)) == 0)
         code = run(&s);
     fini(&s);
     curl_global_cleanup();

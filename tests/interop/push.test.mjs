@@ -1,0 +1,197 @@
+/* Who is offline is told: partyline with the four push services of lib/push_mock.mjs. */
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { heard, join, say, unique, user } from "./lib/chat.mjs";
+import { ask, closeAll } from "./lib/client.mjs";
+import { pushServices } from "./lib/push_mock.mjs";
+import { partyline, sql } from "./lib/server.mjs";
+import { until } from "./lib/wait.mjs";
+
+const FAST = { PUSH_DELAY: "300", PUSH_CONFIRM: "1500" };
+
+let services;
+before(async () => { services = await pushServices(); });
+after(() => services.stop());
+
+const got = (token) => services.fcm.got.filter((m) => m.token === token).map((m) => m.message);
+
+/* The n-th push to a device. */
+async function pushed(token, n = 1) {
+    await until(() => got(token).length >= n, `push ${n} to ${token}`, 20000);
+    return got(token)[n - 1];
+}
+
+const badgeOf = (m) => m.apns.payload.aps.badge;
+
+/* The counter pushes_total{outcome}. */
+async function outcomes(server) {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    return Object.fromEntries([...text.matchAll(/pushes_total\{outcome="(\w+)"\} (\d+)/g)].map(([, k, v]) => [k, Number(v)]));
+}
+
+/* Nothing waits and nothing is being done any more. */
+async function settled(server) {
+    await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE state < 3")[0].n === 0, "the queues to be empty", 30000);
+}
+
+async function register(socket, token, platform = "ANDROID") {
+    assert.deepEqual(await ask(socket, "push:register", { token, platform }), { ok: true });
+}
+
+describe("push", () => {
+    let server;
+    before(async () => { server = await partyline({ env: { ...services.env, ...FAST } }); });
+    after(async () => {
+        await server?.stop();
+        assert.deepEqual(services.faults(), []);
+    });
+    afterEach(closeAll);
+
+    /* ann's room, with bob as a guest who has a device; both are connected. */
+    async function room() {
+        const [roomId, annId, bobId] = [unique("room"), unique("ann"), unique("bob")];
+        const [ann, bob] = [await user(server, annId), await user(server, bobId)];
+        const token = unique("tok");
+        await join(ann, roomId);
+        await say(ann, roomId, "first");
+        await register(bob, token);
+        sql(server.db, `INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('${unique("g")}', '${roomId}', '${bobId}', 'GOING')`);
+        await settled(server);
+        assert.deepEqual(got(token), []); /* he is here */
+        return { roomId, annId, bobId, ann, bob, token };
+    }
+
+    test("who is away is told once, with a badge; back online nothing is missing, and nothing buzzes again", async () => {
+        const { roomId, ann, bob, bobId, token } = await room();
+        await join(bob, roomId);
+        await ask(bob, "chat:read", { roomId, seq: 1 });
+        bob.disconnect();
+        const sent = await say(ann, roomId, "are you there?");
+        const push = await pushed(token);
+        assert.equal(push.notification.title, roomId);
+        assert.match(push.notification.body, /are you there\?$/);
+        assert.equal(push.data.roomId, roomId);
+        assert.equal(push.data.messageId, sent.id);
+        assert.equal(push.data.seq, String(sent.seq));
+        assert.equal(badgeOf(push), 1);
+
+        const back = await user(server, bobId);
+        const unread = await ask(back, "chat:unread");
+        assert.equal(unread.rooms.find((r) => r.roomId === roomId).unread, 1);
+        assert.deepEqual((await join(back, roomId)).map((m) => m.content), ["first", "are you there?"]);
+        await say(ann, roomId, "good");
+        await heard(back, "good");
+        await settled(server);
+        assert.equal(got(token).length, 1);
+    });
+
+    test("what is said at once is one push, and the badge counts all of it", async () => {
+        const { roomId, ann, bob, token } = await room();
+        await ask(bob, "chat:read", { roomId, seq: 1 });
+        bob.disconnect();
+        for (const text of ["one", "two", "three"])
+            await say(ann, roomId, text);
+        const push = await pushed(token);
+        assert.match(push.notification.body, /three$/);
+        assert.equal(badgeOf(push), 3);
+        await settled(server);
+        assert.equal(got(token).length, 1);
+        await say(ann, roomId, "four");
+        assert.equal(badgeOf(await pushed(token, 2)), 4);
+    });
+
+    test("not for the sender's own devices, nor who muted the room, nor who read it elsewhere", async () => {
+        const { roomId, ann, annId, bob, bobId, token } = await room();
+        await register(ann, `${token}-ann`);
+        assert.deepEqual(await ask(bob, "chat:mute", { roomId, muted: true }), { ok: true, roomId, muted: true });
+        assert.deepEqual(await ask(bob, "chat:mute", { roomId }), { ok: true, roomId, muted: true });
+        bob.disconnect();
+        await say(ann, roomId, "muted");
+        ann.disconnect();
+        await settled(server);
+        assert.deepEqual([got(token), got(`${token}-ann`)], [[], []]);
+
+        const again = await user(server, bobId);
+        const ends = Date.now() + 3600000;
+        assert.deepEqual(await ask(again, "chat:mute", { roomId, muted: true, until: ends }), { ok: true, roomId, muted: true, until: ends });
+        assert.deepEqual(await ask(again, "chat:mute", { roomId, muted: false }), { ok: true, roomId, muted: false });
+        await join(again, roomId);
+        const mine = await say(again, roomId, "for ann");
+        assert.equal((await pushed(`${token}-ann`)).data.messageId, mine.id);
+        const host = await user(server, annId);
+        await join(host, roomId);
+        const { seq } = await say(host, roomId, "to be read");
+        await ask(again, "chat:read", { roomId, seq });
+        again.disconnect();
+        await settled(server);
+        assert.deepEqual(got(token), []);
+    });
+
+    test("a device in the background does not keep pushes away, unless it shows the room", async () => {
+        const { roomId, ann, bob, token } = await room();
+        assert.deepEqual(await ask(bob, "push:focus", { roomId, away: true }), { ok: true });
+        await say(ann, roomId, "seen");
+        await settled(server);
+        assert.deepEqual(got(token), []);
+        await ask(bob, "push:focus", { away: true });
+        await say(ann, roomId, "not seen");
+        assert.match((await pushed(token)).notification.body, /not seen$/);
+        await ask(bob, "push:focus", {});
+        await say(ann, roomId, "seen again");
+        await settled(server);
+        assert.equal(got(token).length, 1);
+    });
+
+    test("a notification goes to the socket that is there, and else as a push", async () => {
+        const { bob, bobId, token } = await room();
+        const notify = (title) => fetch(`${server.url}/demo/notify`, { method: "POST", headers: { authorization: `Bearer ${bob.auth.token}` },
+            body: JSON.stringify({ userId: bobId, type: "NEW_FOLLOWER", title, body: "..." }) });
+        assert.equal((await notify("here")).status, 200);
+        await bob.inbox.next("notification:new", (n) => n.title === "here");
+        await settled(server);
+        assert.deepEqual(got(token), []);
+        bob.disconnect();
+        assert.equal((await notify("away")).status, 200);
+        const push = await pushed(token);
+        assert.equal(push.notification.title, "away");
+        assert.equal(push.data.type, "NEW_FOLLOWER");
+        assert.equal(badgeOf(push), 3); /* two notifications and a message */
+    });
+
+    test("a dead token is forgotten; a busy service is asked again; a sold phone is another's", async () => {
+        const { roomId, ann, annId, bob, token } = await room();
+        const { fcmError } = await import("./lib/push_mock.mjs");
+        services.fcm.will(token, fcmError(503, "UNAVAILABLE", { headers: { "retry-after": "1" } }),
+            fcmError(404, "NOT_FOUND", { code: "UNREGISTERED" }));
+        bob.disconnect();
+        await say(ann, roomId, "hello?");
+        await pushed(token, 2);
+        await settled(server);
+        assert.deepEqual(sql(server.db, `SELECT id FROM device_tokens WHERE token = '${token}'`), []);
+        const counts = await outcomes(server);
+        assert.equal(counts.gone, 1);
+        assert.equal(counts.later, 1);
+
+        await register(ann, `${token}-2`);
+        const other = await user(server, unique("carl"));
+        await register(other, `${token}-2`);
+        assert.notEqual(sql(server.db, `SELECT user_id FROM device_tokens WHERE token = '${token}-2'`)[0].user_id, annId);
+        assert.deepEqual(await ask(ann, "push:unregister", { token: `${token}-2` }), { ok: true, removed: false });
+        assert.deepEqual(await ask(other, "push:unregister", { token: `${token}-2` }), { ok: true, removed: true });
+    });
+
+    test("browsers get the server's key, and their subscriptions work as objects", async () => {
+        const { roomId, ann, bob } = await room();
+        assert.deepEqual(await ask(bob, "push:key"), { ok: true, key: services.web.key });
+        const id = unique("browser");
+        await register(bob, JSON.parse(services.web.subscribe(id)), "WEB");
+        bob.disconnect();
+        await say(ann, roomId, "to the browser");
+        await until(() => services.web.got.some((m) => m.id === id), "the browser's push", 20000);
+        const refused = await ask(ann, "push:register", { token: { endpoint: "ftp://x" }, platform: "WEB" });
+        assert.equal(refused.error.code, "bad_request");
+        assert.equal((await ask(ann, "push:register", { token: 7, platform: "WEB" })).error.code, "bad_request");
+        assert.equal((await ask(ann, "push:register", { token: "x", platform: "TOASTER" })).error.code, "bad_request");
+    });
+});
