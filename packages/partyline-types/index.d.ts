@@ -15,6 +15,9 @@ export type PresenceStatus = "online" | "away" | "busy" | "offline";
 /** Where a party is in its life. */
 export type PartyStatus = "PLANNED" | "LIVE" | "ENDED" | "CANCELLED";
 
+/** What a device is. */
+export type Platform = "IOS" | "ANDROID" | "WEB";
+
 /** What a notification is about. */
 export type NotificationType = "NEW_FOLLOWER" | "NEW_RSVP" | "PARTY_REMINDER" | "NEW_MESSAGE" | "PARTY_LIVE" | "TAGGED_IN_MEDIA";
 
@@ -428,6 +431,26 @@ export interface ChatUnreadResult {
     more: boolean;
 }
 
+/** No pushes for a room any more, or again; without muted it only asks. Muted rooms do not count in badges. */
+export interface ChatMutePayload {
+    /** A room the user may enter. */
+    roomId: string;
+    /** True or false; absent: as it is. */
+    muted?: boolean | null;
+    /** When it ends by itself, in milliseconds since 1970; absent: never. */
+    until?: number | null;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface ChatMuteResult {
+    /** The room. */
+    roomId: string;
+    /** How it is now. */
+    muted: boolean;
+    /** When it ends; absent: never, or it is not muted. */
+    until?: number;
+}
+
 /** What the acknowledgement has beside ok. */
 export interface PresenceStatusResult {
     /** What was chosen. */
@@ -512,6 +535,40 @@ export interface NotificationsListResult {
 export interface NotificationsUnreadResult {
     /** Counted up to 1000. */
     unread: number;
+}
+
+/** This device is to get pushes while the user is away. A token that was another user's is this user's from now on; of too many the oldest goes. */
+export interface PushRegisterPayload {
+    /** What the service gave: the token of FCM, APNs or Expo as a text of at most 4096 bytes; in browsers the PushSubscription, as an object or as JSON text. */
+    token: unknown;
+    /** What kind of device it is. */
+    platform: Platform;
+}
+
+/** This device is to get no pushes any more, as before a logout. An unknown token is no error. */
+export interface PushUnregisterPayload {
+    /** As in push:register. */
+    token: unknown;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PushUnregisterResult {
+    /** Whether it was there. */
+    removed: boolean;
+}
+
+/** What the acknowledgement has beside ok. */
+export interface PushKeyResult {
+    /** The server's VAPID key, base64url. */
+    key: string;
+}
+
+/** Says what this device shows, until it says something else or disconnects. A user with a connected device that answers gets no pushes; a device that is away counts only for the room it names. */
+export interface PushFocusPayload {
+    /** The room that is open; absent: none. */
+    roomId?: string | null;
+    /** True: the app is in the background, the page is hidden. */
+    away?: boolean | null;
 }
 
 /** Shows a new token of the same user, so that the connection may go on when the old one expires. */
@@ -756,6 +813,8 @@ export interface ClientToServerEvents {
     "chat:read": (payload: ChatReadPayload, ack?: Acknowledge<ChatReadResult>) => void;
     /** What is unread in the user's rooms: those of parties hosted or attended, and public ones with a cursor. The 100 with the latest messages. Without an acknowledgement the answer is the event chat:unread. */
     "chat:unread": (ack?: Acknowledge<ChatUnreadResult>) => void;
+    /** No pushes for a room any more, or again; without muted it only asks. Muted rooms do not count in badges. */
+    "chat:mute": (payload: ChatMutePayload, ack?: Acknowledge<ChatMuteResult>) => void;
     /** Chooses how the user is shown while one of the user's sockets is connected. */
     "presence:status": (status: ChosenStatus, ack?: Acknowledge<PresenceStatusResult>) => void;
     /** Asks how users are. Answered with presence:status_list. */
@@ -776,6 +835,14 @@ export interface ClientToServerEvents {
     "notifications:list": (payload?: NotificationsListPayload, ack?: Acknowledge<NotificationsListResult>) => void;
     /** How many notifications are unread. Without an acknowledgement the answer is the event notifications:unread. */
     "notifications:unread": (ack?: Acknowledge<NotificationsUnreadResult>) => void;
+    /** This device is to get pushes while the user is away. A token that was another user's is this user's from now on; of too many the oldest goes. */
+    "push:register": (payload: PushRegisterPayload, ack?: Acknowledge) => void;
+    /** This device is to get no pushes any more, as before a logout. An unknown token is no error. */
+    "push:unregister": (payload: PushUnregisterPayload, ack?: Acknowledge<PushUnregisterResult>) => void;
+    /** Asks for the key with which browsers subscribe: applicationServerKey. */
+    "push:key": (ack?: Acknowledge<PushKeyResult>) => void;
+    /** Says what this device shows, until it says something else or disconnects. A user with a connected device that answers gets no pushes; a device that is away counts only for the room it names. */
+    "push:focus": (payload?: PushFocusPayload, ack?: Acknowledge) => void;
     /** Shows a new token of the same user, so that the connection may go on when the old one expires. */
     "auth:refresh": (payload: AuthRefreshPayload, ack?: Acknowledge<AuthRefreshResult>) => void;
 }
