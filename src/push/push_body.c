@@ -18,42 +18,56 @@ static sio_str cut(sio_str text, size_t n)
     return (sio_str){text.p, n};
 }
 
-/* Builds again with `excess` bytes less of body: no byte of text takes less than a byte of JSON. */
-static int build_shorter(buf *out, body_fn *fn, const push_message *m, int64_t now_s, size_t excess)
+/* Builds with the first n bytes of the body. */
+static int build_cut(buf *out, body_fn *fn, const push_message *m, int64_t now_s, size_t n)
 {
-    size_t before = out->n;
-    buf shorter;
+    buf body;
     int err;
 
-    if (m->body.n < excess + sizeof(ELLIPSIS) - 1)
-        return SIO_ETOOBIG;
-    buf_init(&shorter, PUSH_TEXT_MAX);
-    if ((err = buf_add_str(&shorter, cut(m->body, m->body.n - excess - (sizeof(ELLIPSIS) - 1)))) == 0 &&
-        (err = buf_puts(&shorter, ELLIPSIS)) == 0)
-        err = fn(out, m, buf_str(&shorter), now_s);
-    buf_fini(&shorter);
-    if (err < 0)
-        out->n = before;
+    buf_init(&body, PUSH_TEXT_MAX + sizeof(ELLIPSIS));
+    if ((err = buf_add_str(&body, cut(m->body, n))) == 0 && (err = buf_puts(&body, ELLIPSIS)) == 0) {
+        out->n = 0;
+        err = fn(out, m, buf_str(&body), now_s);
+    }
+    buf_fini(&body);
     return err;
+}
+
+/* The longest beginning of the body that fits: what a character takes as JSON differs, so it is sought by halves. */
+static int shorten(buf *text, size_t max, body_fn *fn, const push_message *m, int64_t now_s)
+{
+    size_t fits = 0, too_many = m->body.n < max ? m->body.n : max;
+    int err = 0;
+
+    while (err == 0 && too_many - fits > 1) {
+        size_t n = fits + (too_many - fits) / 2;
+
+        err = build_cut(text, fn, m, now_s, n);
+        if (text->n > max)
+            too_many = n;
+        else
+            fits = n;
+    }
+    if (err == 0 && fits == 0)
+        return SIO_ETOOBIG;
+    return err < 0 ? err : build_cut(text, fn, m, now_s, fits);
 }
 
 static int fit(buf *out, size_t max, body_fn *fn, const push_message *m, int64_t now_s)
 {
-    size_t n;
     buf text;
     int err;
 
     buf_init(&text, WHOLE_MAX);
     err = fn(&text, m, m->body, now_s);
-    if (err == 0 && text.n > max) {
-        n = text.n;
-        text.n = 0;
-        err = build_shorter(&text, fn, m, now_s, n - max);
-        if (err == 0 && text.n > max)
-            err = SIO_ETOOBIG;
-    }
+    if (err == 0 && text.n > max && m->body.n > 1)
+        err = shorten(&text, max, fn, m, now_s);
+    if (err == 0 && text.n > max)
+        err = SIO_ETOOBIG;
     if (err == 0)
         err = buf_add_str(out, buf_str(&text));
+    if (text.p)
+        explicit_bzero(text.p, text.n);
     buf_fini(&text);
     return err;
 }
