@@ -4,8 +4,11 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, closeAll } from "./lib/client.mjs";
-import { pushServices } from "./lib/push_mock.mjs";
-import { partyline, sql } from "./lib/server.mjs";
+import { Phone } from "./lib/phone.mjs";
+import { fcmError, pushServices } from "./lib/push_mock.mjs";
+import { Redis, hasRedis } from "./lib/redis.mjs";
+import { SECRET, freePort, partyline, sql, tempDir } from "./lib/server.mjs";
+import { userToken } from "./lib/token.mjs";
 import { until } from "./lib/wait.mjs";
 
 const FAST = { PUSH_DELAY: "300", PUSH_CONFIRM: "1500" };
@@ -161,7 +164,6 @@ describe("push", () => {
 
     test("a dead token is forgotten; a busy service is asked again; a sold phone is another's", async () => {
         const { roomId, ann, annId, bob, token } = await room();
-        const { fcmError } = await import("./lib/push_mock.mjs");
         services.fcm.will(token, fcmError(503, "UNAVAILABLE", { headers: { "retry-after": "1" } }),
             fcmError(404, "NOT_FOUND", { code: "UNREGISTERED" }));
         bob.disconnect();
@@ -193,5 +195,232 @@ describe("push", () => {
         assert.equal(refused.error.code, "bad_request");
         assert.equal((await ask(ann, "push:register", { token: 7, platform: "WEB" })).error.code, "bad_request");
         assert.equal((await ask(ann, "push:register", { token: "x", platform: "TOASTER" })).error.code, "bad_request");
+        assert.equal((await ask(ann, "push:unregister", {})).error.code, "bad_request");
+        assert.equal((await ask(ann, "push:focus", { roomId: 7 })).error.code, "bad_request");
+        assert.equal((await ask(ann, "chat:mute", { muted: true })).error.code, "bad_request");
+    });
+
+    for (const transport of ["websocket", "polling"]) {
+        test(`a phone that went out of reach over ${transport} is told as soon as it fails to answer`, async () => {
+            const { roomId, ann, bob, bobId, token } = await room();
+            const phone = await Phone.start(server.url, userToken(SECRET, bobId), transport);
+            bob.disconnect();
+            await say(ann, roomId, "to the phone");
+            await settled(server);
+            assert.deepEqual(got(token), []);
+            phone.freeze();
+            const before = Date.now();
+            await say(ann, roomId, "still there?");
+            assert.match((await pushed(token)).notification.body, /still there\?$/);
+            assert.ok(Date.now() - before >= 1400, "not before it had its time to answer");
+            phone.thaw();
+            await say(ann, roomId, "welcome back");
+            await settled(server);
+            assert.equal(got(token).length, 1);
+            phone.stop();
+        });
+    }
+});
+
+/* A room of ann's with bob as guest, who has a device and is away; the guest list is written as the REST backend does. */
+async function withGuest(server, name) {
+    const [roomId, annId, bobId, token] = [unique("room"), unique("ann"), unique("bob"), unique(name)];
+    const [ann, bob] = [await user(server, annId), await user(server, bobId)];
+    await join(ann, roomId);
+    await say(ann, roomId, "first");
+    await register(bob, token);
+    sql(server.db, `INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('${unique("g")}', '${roomId}', '${bobId}', 'GOING')`);
+    await settled(server);
+    return { roomId, annId, bobId, ann, bob, token };
+}
+
+describe("push, when the server is killed", () => {
+    afterEach(closeAll);
+
+    const again = (server, env) => partyline({ env, port: server.port, db: server.db });
+
+    test("right behind the commit, before anything was done about it: still sent, once", async () => {
+        const env = { ...services.env, ...FAST, PUSH_DELAY: "2000" };
+        let server = await partyline({ env });
+        const { roomId, ann, bob, token } = await withGuest(server, "killed");
+        bob.disconnect();
+        await say(ann, roomId, "last words");
+        await server.crash();
+        assert.deepEqual(got(token), []);
+        server = await again(server, env);
+        assert.match((await pushed(token)).notification.body, /last words$/);
+        await settled(server);
+        assert.equal(got(token).length, 1);
+        await server.stop();
+    });
+
+    test("while it finds out who is there: still sent, once", async () => {
+        const env = { ...services.env, ...FAST, PUSH_CONFIRM: "5000" };
+        let server = await partyline({ env });
+        const { roomId, ann, bob, bobId, token } = await withGuest(server, "killed");
+        const phone = await Phone.start(server.url, userToken(SECRET, bobId));
+        bob.disconnect();
+        phone.freeze();
+        await say(ann, roomId, "last words");
+        await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push-offline' AND state = 2")[0].n, "the job to be taken");
+        await server.crash();
+        phone.stop();
+        assert.deepEqual(got(token), []);
+        server = await again(server, env);
+        assert.match((await pushed(token)).notification.body, /last words$/);
+        await settled(server);
+        assert.equal(got(token).length, 1);
+        await server.stop();
+    });
+
+    test("between enqueueing and delivery: still sent, once", async () => {
+        const nowhere = `https://127.0.0.1:${await freePort()}`;
+        let server = await partyline({ env: { ...services.env, ...FAST, PUSH_FCM_URL: nowhere } });
+        const { roomId, ann, bob, token } = await withGuest(server, "killed");
+        bob.disconnect();
+        await say(ann, roomId, "last words");
+        await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push' AND attempts_made > 0")[0].n, "a first attempt");
+        await server.crash();
+        server = await again(server, { ...services.env, ...FAST });
+        assert.match((await pushed(token)).notification.body, /last words$/);
+        await settled(server);
+        assert.equal(got(token).length, 1);
+        await server.stop();
+    });
+
+    test("nor does a clean stop lose or double anything", async () => {
+        let server = await partyline({ env: { ...services.env, ...FAST } });
+        const { roomId, ann, bob, bobId, token } = await withGuest(server, "stopped");
+        const phone = await Phone.start(server.url, userToken(SECRET, bobId));
+        bob.disconnect();
+        phone.freeze();
+        await say(ann, roomId, "last words");
+        await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push-offline' AND state = 2")[0].n, "the job to be taken");
+        await server.stop();
+        phone.stop();
+        server = await again(server, { ...services.env, ...FAST });
+        await pushed(token);
+        await settled(server);
+        assert.equal(got(token).length, 1);
+        await server.stop();
+    });
+
+    test("back in time, before the retry: no push", async () => {
+        const nowhere = `https://127.0.0.1:${await freePort()}`;
+        let server = await partyline({ env: { ...services.env, ...FAST, PUSH_FCM_URL: nowhere } });
+        const { roomId, ann, bob, bobId, token } = await withGuest(server, "back");
+        bob.disconnect();
+        await say(ann, roomId, "last words");
+        await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push' AND attempts_made > 0")[0].n, "a first attempt");
+        await user(server, bobId);
+        await settled(server);
+        assert.equal((await outcomes(server)).skipped, 1);
+        assert.deepEqual(got(token), []);
+        await server.stop();
+    });
+});
+
+describe("push without the demo", () => {
+    let server;
+    before(async () => {
+        server = await partyline({ demo: false, env: { PUSH_BODY: "none" } });
+        sql(server.db, `INSERT INTO users (id, firebase_id, email, created_at, updated_at) VALUES ('ann', 'f', 'a@x', 0, 0);
+            INSERT INTO party_events (id, host_id, title, is_private, created_at, updated_at) VALUES ('p', 'ann', 'x', 1, 0, 0);
+            INSERT INTO chat_rooms (id, party_id, created_at) VALUES ('r', 'p', 0)`);
+    });
+    after(() => server?.stop());
+    afterEach(closeAll);
+
+    test("strangers to the database have no devices, and others no say in private rooms", async () => {
+        const [ann, nobody] = [await user(server, "ann"), await user(server, "nobody")];
+        assert.equal((await ask(nobody, "push:register", { token: "device-of-nobody-1", platform: "IOS" })).error.code, "forbidden");
+        assert.equal((await ask(nobody, "chat:mute", { roomId: "r", muted: true })).error.code, "forbidden");
+        assert.equal((await ask(ann, "push:key")).error.code, "not_found");
+        assert.deepEqual(await ask(ann, "push:register", { token: "device-of-nobody-1", platform: "IOS" }), { ok: true });
+        assert.deepEqual(await ask(ann, "push:focus", { roomId: "r" }), { ok: true });
+    });
+
+    test("nothing is written down for pushes that nobody would send", async () => {
+        const ann = await user(server, "ann");
+        await join(ann, "r");
+        await say(ann, "r", "hello");
+        assert.deepEqual(sql(server.db, "SELECT id FROM partyline_jobs"), []);
+        assert.deepEqual(sql(server.db, "SELECT room_id FROM partyline_pushed"), []);
+    });
+});
+
+describe("push in a cluster", { skip: !hasRedis() && "no redis-server" }, () => {
+    let redis, env, a, b;
+    before(async () => {
+        redis = await Redis.start();
+        env = { ...services.env, ...FAST, REDIS_URL: redis.url };
+        const db = `${tempDir()}/chat.db`;
+        a = await partyline({ env, db });
+        b = await partyline({ env, db });
+    });
+    after(async () => {
+        await a?.stop();
+        await b?.stop();
+        await redis?.stop();
+        assert.deepEqual(services.faults(), []);
+    });
+    afterEach(closeAll);
+
+    test("who is connected to another server is there; who does not answer there is not; each is told once", async () => {
+        const { roomId, ann, bob, bobId, token } = await withGuest(a, "far");
+        const phone = await Phone.start(b.url, userToken(SECRET, bobId));
+        bob.disconnect();
+        await say(ann, roomId, "over there?");
+        await settled(a);
+        assert.deepEqual(got(token), []);
+        phone.freeze();
+        await say(ann, roomId, "frozen?");
+        assert.match((await pushed(token)).notification.body, /frozen\?$/);
+        phone.stop();
+        await settled(a);
+        assert.equal(got(token).length, 1);
+    });
+
+    test("what a server that dies has begun another one ends", async () => {
+        const c = await partyline({ env: { ...env, PUSH_DELAY: "1000" }, db: a.db });
+        const { roomId, ann, bob, token } = await withGuest(c, "dies");
+        bob.disconnect();
+        await say(ann, roomId, "last words");
+        await c.crash();
+        assert.match((await pushed(token)).notification.body, /last words$/);
+        await settled(a);
+        assert.equal(got(token).length, 1);
+    });
+});
+
+describe("push by a worker of BullMQ", { skip: !hasRedis() && "no redis-server" }, () => {
+    let redis, server;
+    before(async () => {
+        redis = await Redis.start("--maxmemory-policy", "noeviction");
+        server = await partyline({ env: { ...FAST, REDIS_URL: redis.url, PUSH_DELIVERY: "worker" } });
+    });
+    after(async () => {
+        await server?.stop();
+        await redis?.stop();
+    });
+    afterEach(closeAll);
+
+    test("jobs of the queue push have all that is needed to deliver", async () => {
+        const { Worker } = await import("bullmq5");
+        const done = [];
+        const worker = new Worker("push", async (job) => { done.push(job); }, { connection: { port: redis.port, host: "127.0.0.1" } });
+        worker.on("error", () => {});
+        const { roomId, ann, bob, bobId, token } = await withGuest(server, "worker");
+        bob.disconnect();
+        const sent = await say(ann, roomId, "to the worker");
+        await until(() => done.length, "the job", 20000);
+        await settled(server);
+        assert.equal(done.length, 1);
+        assert.equal(done[0].name, "push");
+        assert.match(done[0].id, /^device_/);
+        assert.deepEqual(done[0].data, { userId: bobId, token, platform: "ANDROID", title: roomId, body: `${done[0].data.body}`,
+            data: { type: "message", roomId, messageId: sent.id, seq: String(sent.seq) }, badge: 2, collapseKey: roomId });
+        assert.match(done[0].data.body, /: to the worker$/);
+        await worker.close();
     });
 });
