@@ -55,7 +55,9 @@ static bool port_is_good(CURLU *u, char out[8])
     if (curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_OK)
         n = strtol(port, NULL, 10);
     curl_free(port);
-    snprintf(out, 8, n == 443 ? "" : ":%ld", n);
+    *out = 0;
+    if (n != 443)
+        snprintf(out, 8, ":%ld", n);
     return n == 443 || (n >= 1024 && n <= 65535);
 }
 
