@@ -70,7 +70,7 @@ typedef struct app {
     struct tokens   *tokens;   /* auth/tokens.c */
     struct shared   *shared;   /* shared.c; NULL without redis_url */
     struct bus      *bus;      /* bus/ */
-    struct jobs     *jobs;     /* jobs/dbq.h, for loop 0; NULL without push */
+    struct jobs     *jobs;     /* queues in the database (jobs/dbq.h), for loop 0 */
     struct pusher   *pusher;   /* push/; NULL without push */
     app_cells  *cells; /* counters, see app_count */
 } app;

@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, closeAll } from "./lib/client.mjs";
 import { Phone } from "./lib/phone.mjs";
+import { Postgres } from "./lib/postgres.mjs";
 import { fcmError, pushServices } from "./lib/push_mock.mjs";
 import { Redis, hasRedis } from "./lib/redis.mjs";
 import { SECRET, freePort, partyline, sql, tempDir } from "./lib/server.mjs";
@@ -144,6 +145,21 @@ describe("push", () => {
         await say(ann, roomId, "seen again");
         await settled(server);
         assert.equal(got(token).length, 1);
+    });
+
+    test("a party of many: everybody who is away is told, once", async () => {
+        const { roomId, ann, bob, token } = await room();
+        const ids = Array.from({ length: 230 }, (_, i) => `${roomId}-guest-${i}`);
+        const rows = (make) => ids.map(make).join(",");
+        sql(server.db, `INSERT INTO users (id, firebase_id, email, created_at, updated_at) VALUES ${rows((id) => `('${id}', '${id}', '${id}', 0, 0)`)};
+            INSERT INTO device_tokens (id, user_id, token, platform, created_at) VALUES ${rows((id) => `('d-${id}', '${id}', 't-${id}', 'IOS', 0)`)};
+            INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ${rows((id) => `('a-${id}', '${roomId}', '${id}', 'GOING')`)}`);
+        bob.disconnect();
+        await say(ann, roomId, "to all");
+        await pushed(token);
+        await settled(server);
+        assert.deepEqual(ids.map((id) => got(`t-${id}`).length), ids.map(() => 1));
+        assert.equal(badgeOf(got(`t-${ids[0]}`)[0]), 2);
     });
 
     test("a notification goes to the socket that is there, and else as a push", async () => {
@@ -346,6 +362,52 @@ describe("push without the demo", () => {
         await say(ann, "r", "hello");
         assert.deepEqual(sql(server.db, "SELECT id FROM partyline_jobs"), []);
         assert.deepEqual(sql(server.db, "SELECT room_id FROM partyline_pushed"), []);
+    });
+});
+
+describe("push on PostgreSQL", { skip: !hasRedis() && "no redis-server" }, () => {
+    let redis, pg, name, nodes;
+    before(async () => {
+        [redis, pg] = [await Redis.start(), await Postgres.start()];
+        name = pg.database({ prisma: true });
+        const env = { ...services.env, ...FAST, REDIS_URL: redis.url, DATABASE_URL: pg.url(name) };
+        nodes = [await partyline({ env }), await partyline({ env })];
+    });
+    after(async () => {
+        for (const node of nodes ?? [])
+            await node.stop();
+        await redis?.stop();
+        pg?.stop();
+        assert.deepEqual(services.faults(), []);
+    });
+    afterEach(closeAll);
+
+    const idle = () => until(() => pg.sql(name, "SELECT count(*) FROM partyline.partyline_jobs WHERE state < 3") === "0",
+        "the queues to be empty", 30000);
+
+    test("two servers: many rooms at once, each of their guests is told once by one of them", async () => {
+        const [annId, bobId, token] = [unique("ann"), unique("bob"), unique("pg")];
+        const ann = [await user(nodes[0], annId), await user(nodes[1], annId)];
+        const bob = await user(nodes[1], bobId);
+        await register(bob, token);
+        const rooms = Array.from({ length: 12 }, () => unique("room"));
+        for (const roomId of rooms) {
+            await join(ann[0], roomId);
+            await say(ann[0], roomId, "first");
+            await join(ann[1], roomId);
+        }
+        pg.sql(name, `INSERT INTO party_attendees (id, party_id, user_id, status) VALUES
+            ${rooms.map((id) => `('g-${id}', '${id}', '${bobId}', 'GOING')`).join(",")}`);
+        await idle();
+        assert.deepEqual(got(token), []);
+        bob.disconnect();
+        await Promise.all(rooms.flatMap((id) => ann.map((socket, i) => say(socket, id, `by server ${i}`))));
+        await idle();
+        const told = got(token).map((m) => m.data.roomId).sort();
+        assert.deepEqual([...new Set(told)], [...rooms].sort());
+        /* Two messages of one moment are one push, or two when they fell into different rounds; never one push twice. */
+        const seqs = got(token).map((m) => `${m.data.roomId} ${m.data.seq}`);
+        assert.equal(new Set(seqs).size, seqs.length);
     });
 });
 

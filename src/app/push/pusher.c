@@ -151,11 +151,11 @@ int pusher_attach(app *a)
 {
     unsigned n = sio_server_loops(a->io);
     pusher *p;
-    int err = pusher_events_attach(a);
+    int err = dbq_new(&a->jobs, a->opt.db, a->io);
 
+    if (err == 0)
+        err = pusher_events_attach(a);
     if (err < 0 || a->opt.push.mode == APP_PUSH_OFF)
-        return err;
-    if ((err = dbq_new(&a->jobs, a->opt.db, a->io)) < 0)
         return err;
     if (!(p = a->pusher = calloc(1, sizeof(*p) + n * sizeof(p->loop[0]))))
         return SIO_ENOMEM;
