@@ -16,6 +16,7 @@ void push_setup_options(push_options *o, const config *c)
     o->expo_token = c->push_expo_token && strcmp(c->push_expo_token, "none") == 0 ? "" : c->push_expo_token;
     o->expo_receipts_ms = c->push_expo_receipts;
     o->max_under_way = (unsigned)c->push_max_under_way;
+    o->timeout_ms = c->push_timeout;
     o->ca_file = c->push_ca_file;
     o->fcm_url = c->push_fcm_url;
     o->apns_url = c->push_apns_url;

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -158,8 +159,11 @@ static void end_all(push *p)
 static void *run(void *arg)
 {
     push *p = arg;
+    sigset_t all;
     int running;
 
+    sigfillset(&all); /* a broken connection raises SIGPIPE; the others are for the main thread */
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     while (!atomic_load(&p->stopping)) {
         take_incoming(p);
         if (p->expo)
@@ -174,7 +178,7 @@ static void *run(void *arg)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-void push_options_init(push_options *o) { *o = (push_options){.max_under_way = 1000, .expo_receipts_ms = 900000}; }
+void push_options_init(push_options *o) { *o = (push_options){.max_under_way = 1000, .timeout_ms = 30000, .expo_receipts_ms = 900000}; }
 
 static int open_services(push *p, const push_options *o, char *err, size_t nerr)
 {
@@ -219,6 +223,7 @@ int push_new(push **out, const push_options *o, char *err, size_t nerr)
     p->ca_file = push_strdup(o->ca_file);
     p->allow_private = o->allow_private;
     p->max = o->max_under_way ? o->max_under_way : 1;
+    p->timeout_ms = o->timeout_ms;
     rc = open_services(p, o, err, nerr);
     if (rc == 0)
         rc = start(p, err, nerr);

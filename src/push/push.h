@@ -23,6 +23,7 @@ typedef struct push_options {
     const char *expo_token;          /* "" = without one */
     int64_t     expo_receipts_ms;    /* 900000: when receipts are asked for; 0: never */
     unsigned    max_under_way;       /* 1000 */
+    int64_t     timeout_ms;          /* 30000: of a request */
     /* For tests and mirrors; NULL = the services' own. */
     const char *ca_file;
     const char *fcm_url, *apns_url, *expo_url;

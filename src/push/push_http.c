@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define CONNECT_MS 10000
-#define TOTAL_MS   30000
 #define HEADER_MAX 8192
 
 /* ---- callbacks -------------------------------------------------------------------------------------- */
@@ -67,7 +66,7 @@ static void set_options(push_call *c, const char *url)
     curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)TOTAL_MS);
+    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)c->push->timeout_ms);
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_USERAGENT, "partyline");
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);

@@ -46,6 +46,7 @@ struct push {
     char           *ca_file;
     bool            allow_private;
     unsigned        max;
+    int64_t         timeout_ms;
     list            calls, jobs;     /* requests under way; all messages that have no result yet */
     push_web       *web;             /* NULL: off */
     push_fcm       *fcm;

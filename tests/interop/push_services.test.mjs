@@ -143,16 +143,28 @@ describe("the guard of Web Push endpoints", () => {
         }
     });
 
-    test("a name that resolves to this machine is not connected to, nor is a connection taken that another made", async () => {
+    test("a name that resolves to this machine is not connected to", async () => {
         push.web.got.length = 0;
-        const connections = push.fcm.sessions.length;
-        /* What the resolver of every machine says of such names is this machine (RFC 6761), or that there are none. */
+        const connections = push.web.sessions.length;
+        /* Such names are this machine's (RFC 6761). */
         const name = "push.localhost";
         const token = push.web.subscribe("rebound", `https://${name}:${push.web.port}`);
         const { outcome: is, reason } = await guarded.send({ token });
-        assert.ok(is === "refused" && /not public/.test(reason) || is === "later" && /resolved/.test(reason), `${is} ${reason}`);
+        assert.equal(is, "refused", reason);
+        assert.match(reason, /not public/);
         assert.equal(push.web.got.length, 0);
-        assert.equal(push.fcm.sessions.length, connections);
+        assert.equal(push.web.sessions.length, connections);
+    });
+
+    test("a connection that is there, made for a service of ours at a private address, is not taken", async () => {
+        const url = `https://push.localhost:${push.fcm.port}`;
+        const fresh = new Sender({ ...push.env, PUSH_ALLOW_PRIVATE: "false", PUSH_FCM_URL: url });
+        assert.equal((await fresh.send({ token: "fcm-token:first" })).outcome, "delivered");
+        const { outcome: is, reason } = await fresh.send({ token: push.web.subscribe("reused", url) });
+        assert.equal(is, "refused");
+        assert.match(reason, /not public/);
+        assert.deepEqual(push.fcm.faults, []);
+        assert.deepEqual(await fresh.end(), { code: 0, signal: null }, fresh.log);
     });
 
     test("the other services are where the settings say", async () => {
@@ -412,6 +424,16 @@ describe("bounds", () => {
         fresh.stopPush();
         assert.deepEqual((await Promise.all(results.slice(0, 5))).map((r) => [r.outcome, r.reason]), Array(5).fill(["later", "the server stops"]));
         push.fcm.always = undefined;
+        assert.deepEqual(await fresh.end(), { code: 0, signal: null }, fresh.log);
+    });
+
+    test("who does not answer in time, before or behind the connection", async () => {
+        const fresh = new Sender({ ...push.env, PUSH_TIMEOUT: "300ms" });
+        push.fcm.will("fcm-token:slow", "hang");
+        push.web.will("slow", "hang");
+        const results = await Promise.all([{ token: "fcm-token:slow" }, { token: push.web.subscribe("slow") }].map((m) => fresh.send(m)));
+        assert.deepEqual(results.map((r) => [r.outcome, r.reason]), Array(2).fill(["later", "no answer in time"]));
+        assert.equal((await fresh.send({ token: "fcm-token:slow" })).outcome, "delivered");
         assert.deepEqual(await fresh.end(), { code: 0, signal: null }, fresh.log);
     });
 

@@ -310,7 +310,7 @@ export class Expo extends Service {
 /* {web, fcm, apns, expo, env, faults(), stop()}: env is what a program needs to send to them. */
 export async function pushServices() {
     const authority = new Authority();
-    const files = authority.issue("services");
+    const files = authority.issue("services", "DNS:localhost,DNS:push.localhost,IP:127.0.0.1");
     const tls = { cert: readFileSync(files.cert), key: readFileSync(files.key) };
     const services = { web: new WebPush(tls), fcm: new Fcm(tls), apns: new Apns(tls), expo: new Expo(tls) };
     const all = Object.values(services);
