@@ -3,13 +3,16 @@
 #include "app/push/pusher_store.h"
 
 typedef struct mute_op {
-    chat_op      op;
+    chat_op op;
     in_chat_mute p;
-    bool         asked, now;
-    int64_t      until;
+    bool asked, now;
+    int64_t until;
 } mute_op;
 
-static mute_op *mute_of(chat_op *o) { return (mute_op *)o; }
+static mute_op *mute_of(chat_op *o)
+{
+    return (mute_op *)o;
+}
 
 /* Whether `muted` was there shows only in the payload. */
 static int mute_check(chat_op *o)
@@ -45,9 +48,16 @@ static void mute_answer(chat_op *o)
 void chat_on_mute(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
-        .size = sizeof(mute_op), .fault = "Failed to mute the room", .fields = in_chat_mute_fields,
-        .payload_at = offsetof(mute_op, p), .room_at = offsetof(mute_op, p.room_id), .handler = chat_on_mute,
-        .write = true, .check = mute_check, .run = mute_run, .answer = mute_answer,
+        .size = sizeof(mute_op),
+        .fault = "Failed to mute the room",
+        .fields = in_chat_mute_fields,
+        .payload_at = offsetof(mute_op, p),
+        .room_at = offsetof(mute_op, p.room_id),
+        .handler = chat_on_mute,
+        .write = true,
+        .check = mute_check,
+        .run = mute_run,
+        .answer = mute_answer,
     };
 
     chat_op_go(s, in, &kind);

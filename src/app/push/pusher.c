@@ -65,7 +65,8 @@ static void patient(job_options *o)
     o->on_complete = (job_keep){0};
 }
 
-static int add_in(db_conn *c, const char *name, sio_val data, const char *id, int64_t delay_ms, int64_t now_ms)
+static int add_in(db_conn *c, const char *name, sio_val data, const char *id, int64_t delay_ms,
+                  int64_t now_ms)
 {
     char made[JOBS_ID_MAX + 1], *text = pusher_json(data);
     job_options o;
@@ -118,7 +119,8 @@ void pusher_committed(app *a)
 
 /* ---- life -------------------------------------------------------------------------------------------- */
 
-static int worker_new(pusher *p, jobs_worker **out, const char *queue, unsigned n, void (*perform)(void *arg, job *jb))
+static int worker_new(pusher *p, jobs_worker **out, const char *queue, unsigned n,
+                      void (*perform)(void *arg, job *jb))
 {
     jobs_worker_options o;
 
@@ -145,7 +147,10 @@ static void on_start(void *arg)
         abort(); /* a few bytes */
 }
 
-static sio_str user_key(const void *user) { return *(const sio_str *)user; }
+static sio_str user_key(const void *user)
+{
+    return *(const sio_str *)user;
+}
 
 int pusher_attach(app *a)
 {

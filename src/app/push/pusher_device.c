@@ -7,24 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOWLY_MS      60000           /* between attempts while our settings are wrong */
-#define COMPLAIN_MS    600000
+#define SLOWLY_MS   60000 /* between attempts while our settings are wrong */
+#define COMPLAIN_MS 600000
 
 typedef struct sending {
-    db_job       db;
-    list         link;
-    pusher      *p;
-    job         *jb;      /* NULL: it was given back */
-    bool         on_way;  /* the service, or BullMQ, has it */
-    bool         seen;    /* the user has read it */
+    db_job db;
+    list link;
+    pusher *p;
+    job *jb;     /* NULL: it was given back */
+    bool on_way; /* the service, or BullMQ, has it */
+    bool seen;   /* the user has read it */
     pusher_token token;
-    int          badge;
-    int64_t      at_ms, now_ms, seq;
-    char         user_id[PUSHER_USER_MAX + 1], token_id[PUSHER_ROOM_MAX + 1], room[PUSHER_ROOM_MAX + 1];
-    char         note[PUSHER_ROOM_MAX + 1], message[PUSHER_ROOM_MAX + 64], type[32], title[1024], body[1024], id[PUSHER_ID_SIZE];
+    int badge;
+    int64_t at_ms, now_ms, seq;
+    char user_id[PUSHER_USER_MAX + 1], token_id[PUSHER_ROOM_MAX + 1], room[PUSHER_ROOM_MAX + 1];
+    char note[PUSHER_ROOM_MAX + 1], message[PUSHER_ROOM_MAX + 64], type[32], title[1024], body[1024],
+        id[PUSHER_ID_SIZE];
 } sending;
 
-static sending *sending_of(db_job *j) { return container_of(j, sending, db); }
+static sending *sending_of(db_job *j)
+{
+    return container_of(j, sending, db);
+}
 
 static void sending_free(sending *s)
 {
@@ -54,7 +58,8 @@ static void give_up(sending *s, const char *reason)
     sending_free(s);
 }
 
-static void start(sending *s, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *), void (*done)(db_job *))
+static void start(sending *s, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *),
+                  void (*done)(db_job *))
 {
     int err;
 
@@ -130,7 +135,8 @@ static char *device_data(const sending *s)
     snprintf(seq, sizeof(seq), "%lld", (long long)s->seq);
     if (*s->note)
         return pusher_json(sio_obj("type", s->type, "notificationId", s->note));
-    return pusher_json(sio_obj("type", s->type, "roomId", s->room, "messageId", s->message, "seq", (const char *)seq));
+    return pusher_json(
+        sio_obj("type", s->type, "roomId", s->room, "messageId", s->message, "seq", (const char *)seq));
 }
 
 /* Of one room only the last shows; ids of notifications are their own. */
@@ -144,9 +150,14 @@ static void deliver(sending *s)
 {
     push *with = s->p->a->opt.push.services;
     char *data = device_data(s), collapse[33];
-    push_message m = {.token = sio_str_z(s->token.token), .title = sio_str_z(s->title), .body = sio_str_z(s->body),
-                      .data = data ? sio_str_z(data) : (sio_str){0}, .badge = s->badge, .ttl_s = PUSHER_MAX_AGE / 1000,
-                      .id = sio_str_z(s->id), .urgent = true};
+    push_message m = {.token = sio_str_z(s->token.token),
+                      .title = sio_str_z(s->title),
+                      .body = sio_str_z(s->body),
+                      .data = data ? sio_str_z(data) : (sio_str){0},
+                      .badge = s->badge,
+                      .ttl_s = PUSHER_MAX_AGE / 1000,
+                      .id = sio_str_z(s->id),
+                      .urgent = true};
     int err;
 
     m.service = push_service_of(m.token, sio_str_z(s->token.platform), with);
@@ -193,12 +204,14 @@ static void hand_over(sending *s)
     o.backoff = JOB_EXPONENTIAL;
     o.backoff_ms = 2000;
     if (inner)
-        data = pusher_json(sio_obj("userId", s->user_id, "token", s->token.token, "platform", s->token.platform, "title",
-                                   s->title, "body", s->body, "data", sio_json(sio_str_z(inner)), "badge", s->badge,
-                                   "collapseKey", *s->note ? s->note : s->room));
+        data =
+            pusher_json(sio_obj("userId", s->user_id, "token", s->token.token, "platform", s->token.platform,
+                                "title", s->title, "body", s->body, "data", sio_json(sio_str_z(inner)),
+                                "badge", s->badge, "collapseKey", *s->note ? s->note : s->room));
     s->on_way = true;
     if (data)
-        err = jobs_add(s->p->a->opt.push.queue, PUSHER_DEVICES, "push", sio_str_z(data), &o, on_handed_over, s);
+        err =
+            jobs_add(s->p->a->opt.push.queue, PUSHER_DEVICES, "push", sio_str_z(data), &o, on_handed_over, s);
     free(inner);
     free(data);
     if (err == 0)
@@ -238,7 +251,8 @@ static void on_who(void *arg, const bool *there)
 /* Who was away when this was made was asked just then; later, somebody may have come back. */
 static bool is_stale(const sending *s)
 {
-    return s->jb->attempts_made > 0 || s->now_ms - s->at_ms > 2 * (int64_t)s->p->a->opt.push.confirm_ms + 1000;
+    return s->jb->attempts_made > 0 ||
+           s->now_ms - s->at_ms > 2 * (int64_t)s->p->a->opt.push.confirm_ms + 1000;
 }
 
 static int look_run(db_job *j, db_conn *c)
@@ -317,7 +331,8 @@ void pusher_device(void *arg, job *jb)
 
 void pusher_devices_release(pusher *p)
 {
-    list_each(it, &p->sends) {
+    list_each(it, &p->sends)
+    {
         sending *s = container_of(it, sending, link);
 
         if (s->on_way)
@@ -330,7 +345,6 @@ void pusher_devices_release(pusher *p)
 
 void pusher_devices_free(pusher *p)
 {
-    list_each(it, &p->sends)
-        free(container_of(it, sending, link));
+    list_each(it, &p->sends) free(container_of(it, sending, link));
     list_init(&p->sends);
 }

@@ -8,18 +8,21 @@
 /* ---- a token, an operation of the database, an answer ------------------------------------------------- */
 
 typedef struct token_op {
-    db_job      job;
-    sio_socket *socket;    /* pinned by in */
-    sio_in     *in;        /* kept */
-    app_user   *user;      /* held */
-    app        *a;
-    char       *token;
-    const char *platform;  /* NULL: it is to be removed */
-    int64_t     now_ms;
-    bool        was_there;
+    db_job job;
+    sio_socket *socket; /* pinned by in */
+    sio_in *in;         /* kept */
+    app_user *user;     /* held */
+    app *a;
+    char *token;
+    const char *platform; /* NULL: it is to be removed */
+    int64_t now_ms;
+    bool was_there;
 } token_op;
 
-static token_op *op_of(db_job *j) { return container_of(j, token_op, job); }
+static token_op *op_of(db_job *j)
+{
+    return container_of(j, token_op, job);
+}
 
 static void op_free(token_op *o)
 {
@@ -38,8 +41,9 @@ static int op_run(db_job *j, db_conn *c)
         return pusher_store_unregister(c, o->user->id, sio_str_z(o->token), &o->was_there);
     if (o->a->opt.demo)
         err = notify_store_make_user(c, o->user->id, o->now_ms);
-    return err < 0 ? err : pusher_store_register(c, o->user->id, sio_str_z(o->token), o->platform, o->a->opt.push.max_tokens,
-                                                 o->now_ms);
+    return err < 0 ? err
+                   : pusher_store_register(c, o->user->id, sio_str_z(o->token), o->platform,
+                                           o->a->opt.push.max_tokens, o->now_ms);
 }
 
 static void op_answer(const token_op *o, int err)

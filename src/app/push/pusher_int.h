@@ -10,12 +10,12 @@
 
 #include <semaphore.h>
 
-#define PUSHER_OFFLINE  "push-offline" /* the queue of stage 1 in the database */
-#define PUSHER_DEVICES  "push"         /* that of stage 2, and the one of BullMQ */
-#define PUSHER_ROUNDS   8              /* jobs of stage 1 at a time */
-#define PUSHER_SENDS    64             /* of stage 2 */
-#define PUSHER_LOCK_MS  10000
-#define PUSHER_MAX_AGE  86400000       /* what is older buzzes no more */
+#define PUSHER_OFFLINE "push-offline" /* the queue of stage 1 in the database */
+#define PUSHER_DEVICES "push"         /* that of stage 2, and the one of BullMQ */
+#define PUSHER_ROUNDS  8              /* jobs of stage 1 at a time */
+#define PUSHER_SENDS   64             /* of stage 2 */
+#define PUSHER_LOCK_MS 10000
+#define PUSHER_MAX_AGE 86400000 /* what is older buzzes no more */
 
 /* Sockets of a loop by user. */
 typedef struct pusher_loop {
@@ -23,27 +23,28 @@ typedef struct pusher_loop {
 } pusher_loop;
 
 struct pusher {
-    app         *a;
+    app *a;
     jobs_worker *offline, *devices;
-    unsigned     closing;              /* workers that have not ended */
-    sem_t        closed;
-    list         rounds, sends, whos;
-    int64_t      complained_ms;        /* when a fault of the configuration was logged */
-    bool         stopped;
-    pusher_loop  loop[];
+    unsigned closing; /* workers that have not ended */
+    sem_t closed;
+    list rounds, sends, whos;
+    int64_t complained_ms; /* when a fault of the configuration was logged */
+    bool stopped;
+    pusher_loop loop[];
 };
 typedef struct pusher pusher;
 
 /* ---- who is there (pusher_who.c) --------------------------------------------------------------------- */
 
-#define PUSHER_WHO_MAX 100             /* users of one question */
-/* there[i]: users[i] has a socket, on any server, that has just answered, and that would show what happens in the room (n 0: in
- * general). fn runs once, later; after the time for answers has passed at the latest. Texts are copied. 0, SIO_ENOMEM. */
+#define PUSHER_WHO_MAX 100 /* users of one question */
+/* there[i]: users[i] has a socket, on any server, that has just answered, and that would show what happens in
+ * the room (n 0: in general). fn runs once, later; after the time for answers has passed at the latest. Texts
+ * are copied. 0, SIO_ENOMEM. */
 typedef void pusher_who_fn(void *arg, const bool *there);
-int  pusher_who(pusher *p, sio_str room, const sio_str *users, unsigned n, pusher_who_fn *fn, void *arg);
+int pusher_who(pusher *p, sio_str room, const sio_str *users, unsigned n, pusher_who_fn *fn, void *arg);
 /* On the socket's loop: which room it shows; away: it shows nothing else. */
 void pusher_focus(sio_socket *s, sio_str room, bool away);
-int  pusher_who_attach(app *a);
+int pusher_who_attach(app *a);
 void pusher_who_detach(pusher *p);
 
 /* ---- the two stages ---------------------------------------------------------------------------------- */
@@ -55,13 +56,14 @@ void pusher_device(void *arg, job *jb);
 void pusher_devices_release(pusher *p); /* those that are not on their way yet */
 void pusher_devices_free(pusher *p);
 
-int  pusher_events_attach(app *a);
+int pusher_events_attach(app *a);
 
 /* Inside a transaction: a job of stage 1 for what is behind `from` in the room's log. */
-int  pusher_room_in(app *a, db_conn *c, sio_str room_id, int64_t from, int64_t now_ms);
+int pusher_room_in(app *a, db_conn *c, sio_str room_id, int64_t from, int64_t now_ms);
 /* JSON of v as text from malloc; NULL without memory or over 1 MiB. Any thread. */
 char *pusher_json(sio_val v);
-/* The text of a member in at most n - 1 bytes with a 0 byte; empty when it is missing or longer. Any thread. */
+/* The text of a member in at most n - 1 bytes with a 0 byte; empty when it is missing or longer. Any thread.
+ */
 void pusher_take(sio_val v, const char *key, char *out, size_t n);
 /* FNV-1a: ids of jobs and what collapses have no ':' and an end, ids of rooms may. Any thread. */
 uint64_t pusher_print(sio_str s);

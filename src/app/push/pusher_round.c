@@ -1,36 +1,40 @@
-/* Stage 1: a job for the news of a room, or for a notification. Who it concerns is read page by page; who of them does not answer is
- * offline, and gets a job for each device. The room counts as dealt with in the transaction that adds the last of them. */
+/* Stage 1: a job for the news of a room, or for a notification. Who it concerns is read page by page; who of
+ * them does not answer is offline, and gets a job for each device. The room counts as dealt with in the
+ * transaction that adds the last of them. */
 #include "app/push/pusher_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEVICES_MAX 32   /* of a user */
+#define DEVICES_MAX 32 /* of a user */
 
 typedef struct reader {
-    char    id[PUSHER_USER_MAX + 1];
+    char id[PUSHER_USER_MAX + 1];
     int64_t read_seq;
-    bool    offline;
+    bool offline;
 } reader;
 
 typedef struct round {
-    db_job       db;
-    list         link;
-    pusher      *p;
-    job         *jb;     /* NULL: it was given back, this only has to end */
-    bool         is_note;
-    char         id[PUSHER_ROOM_MAX + 1]; /* of the room or the notification */
-    pusher_news  news;
-    pusher_note  note;
-    int64_t      now_ms;
-    bool         begun;  /* the news were read */
-    bool         more;   /* behind this page */
-    char         after[PUSHER_USER_MAX + 1]; /* the last user of the page before */
-    unsigned     n;
-    reader       reader[PUSHER_WHO_MAX];
+    db_job db;
+    list link;
+    pusher *p;
+    job *jb; /* NULL: it was given back, this only has to end */
+    bool is_note;
+    char id[PUSHER_ROOM_MAX + 1]; /* of the room or the notification */
+    pusher_news news;
+    pusher_note note;
+    int64_t now_ms;
+    bool begun;                      /* the news were read */
+    bool more;                       /* behind this page */
+    char after[PUSHER_USER_MAX + 1]; /* the last user of the page before */
+    unsigned n;
+    reader reader[PUSHER_WHO_MAX];
 } round;
 
-static round *round_of(db_job *j) { return container_of(j, round, db); }
+static round *round_of(db_job *j)
+{
+    return container_of(j, round, db);
+}
 
 static void round_free(round *r)
 {
@@ -89,7 +93,8 @@ static void drop_unconcerned(round *r)
 
 static int read_page(round *r, db_conn *c)
 {
-    return pusher_store_members(c, sio_str_z(r->id), &r->news, sio_str_z(r->after), r->now_ms, PUSHER_WHO_MAX, on_reader, r);
+    return pusher_store_members(c, sio_str_z(r->id), &r->news, sio_str_z(r->after), r->now_ms, PUSHER_WHO_MAX,
+                                on_reader, r);
 }
 
 static int note_read(round *r, db_conn *c)
@@ -122,7 +127,10 @@ static void say(const round *r, const pusher_said *s, const char **title, char *
 {
     bool image = strcmp(s->type, "IMAGE") == 0, video = strcmp(s->type, "VIDEO") == 0;
     const char *name = *s->name ? s->name : "Somebody";
-    const char *text = *s->text ? s->text : image ? "sent a picture" : video ? "sent a video" : "sent a message";
+    const char *text = *s->text ? s->text
+                       : image  ? "sent a picture"
+                       : video  ? "sent a video"
+                                : "sent a message";
 
     *title = *r->news.title ? r->news.title : "New message";
     if (r->p->a->opt.push.body == APP_PUSH_PREVIEW)
@@ -136,8 +144,8 @@ static void say(const round *r, const pusher_said *s, const char **title, char *
 }
 
 typedef struct adding {
-    round      *r;
-    db_conn    *c;
+    round *r;
+    db_conn *c;
     const char *user_id;
     const pusher_said *said; /* NULL: the notification */
 } adding;
@@ -149,11 +157,13 @@ static char *device_data(const adding *x, sio_str token_id)
     const char *title;
 
     if (!x->said)
-        return pusher_json(sio_obj("userId", x->user_id, "tokenId", token_id, "type", r->note.type, "notificationId", r->id,
-                                   "title", r->note.title, "body", r->note.body, "at", r->now_ms));
+        return pusher_json(sio_obj("userId", x->user_id, "tokenId", token_id, "type", r->note.type,
+                                   "notificationId", r->id, "title", r->note.title, "body", r->note.body,
+                                   "at", r->now_ms));
     say(r, x->said, &title, body, sizeof(body));
-    return pusher_json(sio_obj("userId", x->user_id, "tokenId", token_id, "type", "message", "roomId", r->id, "messageId",
-                               x->said->id, "seq", x->said->seq, "title", title, "body", (const char *)body, "at", r->now_ms));
+    return pusher_json(sio_obj("userId", x->user_id, "tokenId", token_id, "type", "message", "roomId", r->id,
+                               "messageId", x->said->id, "seq", x->said->seq, "title", title, "body",
+                               (const char *)body, "at", r->now_ms));
 }
 
 static int on_device(void *ctx, sio_str token_id)
@@ -216,7 +226,8 @@ static void write_done(db_job *j)
         complete(r);
 }
 
-static void start(round *r, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *), void (*done)(db_job *))
+static void start(round *r, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *),
+                  void (*done)(db_job *))
 {
     int err;
 
@@ -313,7 +324,8 @@ void pusher_round(void *arg, job *jb)
 
 void pusher_rounds_release(pusher *p)
 {
-    list_each(it, &p->rounds) {
+    list_each(it, &p->rounds)
+    {
         round *r = container_of(it, round, link);
 
         if (r->jb)
@@ -324,7 +336,6 @@ void pusher_rounds_release(pusher *p)
 
 void pusher_rounds_free(pusher *p)
 {
-    list_each(it, &p->rounds)
-        free(container_of(it, round, link));
+    list_each(it, &p->rounds) free(container_of(it, round, link));
     list_init(&p->rounds);
 }

@@ -24,11 +24,10 @@ static int on_number(void *ctx, const db_row *r)
     return 0;
 }
 
-
 /* ---- rooms ------------------------------------------------------------------------------------------- */
 
 typedef struct mark {
-    bool    there, dirty;
+    bool there, dirty;
     int64_t seq;
 } mark;
 
@@ -41,7 +40,8 @@ static int on_mark(void *ctx, const db_row *r)
 int pusher_store_dirty(db_conn *c, sio_str room_id, int64_t seq, int64_t *from, bool *first)
 {
     mark m = {0};
-    int err = db_query(c, "SELECT seq, dirty FROM partyline_pushed WHERE room_id = ?1", db_args(db_text(room_id)), on_mark, &m);
+    int err = db_query(c, "SELECT seq, dirty FROM partyline_pushed WHERE room_id = ?1",
+                       db_args(db_text(room_id)), on_mark, &m);
 
     /* Clean: everything before this message was dealt with, or is from a time without push. */
     *first = err == 0 && !m.dirty;
@@ -57,8 +57,9 @@ int pusher_store_dirty(db_conn *c, sio_str room_id, int64_t seq, int64_t *from, 
 int pusher_store_clean(db_conn *c, sio_str room_id, int64_t upto, bool *more)
 {
     int64_t head = 0;
-    int err = db_query(c, "UPDATE partyline_rooms SET last_seq = last_seq WHERE room_id = ?1 RETURNING last_seq",
-                       db_args(db_text(room_id)), on_number, &head);
+    int err =
+        db_query(c, "UPDATE partyline_rooms SET last_seq = last_seq WHERE room_id = ?1 RETURNING last_seq",
+                 db_args(db_text(room_id)), on_number, &head);
 
     *more = head > upto;
     if (err < 0)
@@ -85,13 +86,14 @@ static int on_said(void *ctx, const db_row *r)
 /* but: not of that user. */
 static int last_said(db_conn *c, sio_str room_id, const pusher_news *n, sio_str but, pusher_said *out)
 {
-    return db_query(c,
-                    "SELECT x.seq, m.created_at, x.message_id, x.sender_id, COALESCE(u.username, ''), m.content, m.type"
-                    " FROM partyline_messages x JOIN chat_messages m ON m.id = x.message_id"
-                    " LEFT JOIN users u ON u.id = x.sender_id"
-                    " WHERE x.room_id = ?1 AND x.seq > ?2 AND x.seq <= ?3 AND x.deleted_at IS NULL AND x.sender_id <> ?4"
-                    " ORDER BY x.seq DESC LIMIT 1",
-                    db_args(db_text(room_id), db_int(n->from), db_int(n->upto), db_text(but)), on_said, out);
+    return db_query(
+        c,
+        "SELECT x.seq, m.created_at, x.message_id, x.sender_id, COALESCE(u.username, ''), m.content, m.type"
+        " FROM partyline_messages x JOIN chat_messages m ON m.id = x.message_id"
+        " LEFT JOIN users u ON u.id = x.sender_id"
+        " WHERE x.room_id = ?1 AND x.seq > ?2 AND x.seq <= ?3 AND x.deleted_at IS NULL AND x.sender_id <> ?4"
+        " ORDER BY x.seq DESC LIMIT 1",
+        db_args(db_text(room_id), db_int(n->from), db_int(n->upto), db_text(but)), on_said, out);
 }
 
 static int on_room(void *ctx, const db_row *r)
@@ -113,7 +115,8 @@ int pusher_store_news(db_conn *c, sio_str room_id, pusher_news *out)
     err = db_query(c,
                    "SELECT n.last_seq, p.seq, e.id, e.title FROM partyline_rooms n"
                    " JOIN partyline_pushed p ON p.room_id = n.room_id"
-                   " JOIN chat_rooms r ON r.id = n.room_id JOIN party_events e ON e.id = r.party_id WHERE n.room_id = ?1",
+                   " JOIN chat_rooms r ON r.id = n.room_id JOIN party_events e ON e.id = r.party_id WHERE "
+                   "n.room_id = ?1",
                    db_args(db_text(room_id)), on_room, out);
     if (err == 0 && out->upto > out->from)
         err = last_said(c, room_id, out, sio_lit(""), &out->last);
@@ -124,7 +127,7 @@ int pusher_store_news(db_conn *c, sio_str room_id, pusher_news *out)
 
 typedef struct member_walk {
     pusher_user_fn *each;
-    void           *ctx;
+    void *ctx;
 } member_walk;
 
 static int on_member(void *ctx, const db_row *r)
@@ -134,32 +137,33 @@ static int on_member(void *ctx, const db_row *r)
     return w->each(w->ctx, db_col_text(r, 0), db_col_int(r, 1));
 }
 
-int pusher_store_members(db_conn *c, sio_str room_id, const pusher_news *n, sio_str after, int64_t now_ms, unsigned max,
-                         pusher_user_fn *each, void *ctx)
+int pusher_store_members(db_conn *c, sio_str room_id, const pusher_news *n, sio_str after, int64_t now_ms,
+                         unsigned max, pusher_user_fn *each, void *ctx)
 {
     member_walk w = {each, ctx};
 
-    return db_query(c,
-                    "SELECT t.user_id, COALESCE(d.seq, 0) FROM ("
-                    "  SELECT p.host_id AS user_id FROM party_events p WHERE p.id = ?2"
-                    "  UNION SELECT o.user_id FROM party_cohosts o WHERE o.party_id = ?2"
-                    "  UNION SELECT a.user_id FROM party_attendees a WHERE a.party_id = ?2 AND a.status = 'GOING') t"
-                    " LEFT JOIN partyline_reads d ON d.user_id = t.user_id AND d.room_id = ?1"
-                    " WHERE t.user_id > ?3 AND COALESCE(d.seq, 0) < ?4"
-                    " AND NOT EXISTS (SELECT 1 FROM partyline_mutes q WHERE q.user_id = t.user_id AND q.room_id = ?1"
-                    "  AND (q.until_at = 0 OR q.until_at > ?5))"
-                    " AND EXISTS (SELECT 1 FROM device_tokens v WHERE v.user_id = t.user_id)"
-                    " ORDER BY t.user_id LIMIT ?6",
-                    db_args(db_text(room_id), db_text(sio_str_z(n->party_id)), db_text(after), db_int(n->upto), db_int(now_ms),
-                            db_int(max)),
-                    on_member, &w);
+    return db_query(
+        c,
+        "SELECT t.user_id, COALESCE(d.seq, 0) FROM ("
+        "  SELECT p.host_id AS user_id FROM party_events p WHERE p.id = ?2"
+        "  UNION SELECT o.user_id FROM party_cohosts o WHERE o.party_id = ?2"
+        "  UNION SELECT a.user_id FROM party_attendees a WHERE a.party_id = ?2 AND a.status = 'GOING') t"
+        " LEFT JOIN partyline_reads d ON d.user_id = t.user_id AND d.room_id = ?1"
+        " WHERE t.user_id > ?3 AND COALESCE(d.seq, 0) < ?4"
+        " AND NOT EXISTS (SELECT 1 FROM partyline_mutes q WHERE q.user_id = t.user_id AND q.room_id = ?1"
+        "  AND (q.until_at = 0 OR q.until_at > ?5))"
+        " AND EXISTS (SELECT 1 FROM device_tokens v WHERE v.user_id = t.user_id)"
+        " ORDER BY t.user_id LIMIT ?6",
+        db_args(db_text(room_id), db_text(sio_str_z(n->party_id)), db_text(after), db_int(n->upto),
+                db_int(now_ms), db_int(max)),
+        on_member, &w);
 }
 
 /* ---- devices ----------------------------------------------------------------------------------------- */
 
 typedef struct token_walk {
     pusher_token_fn *each;
-    void            *ctx;
+    void *ctx;
 } token_walk;
 
 static int on_token_id(void *ctx, const db_row *r)
@@ -173,7 +177,8 @@ int pusher_store_tokens(db_conn *c, sio_str user_id, unsigned max, pusher_token_
 {
     token_walk w = {each, ctx};
 
-    return db_query(c, "SELECT id FROM device_tokens WHERE user_id = ?1 ORDER BY created_at DESC, id LIMIT ?2",
+    return db_query(c,
+                    "SELECT id FROM device_tokens WHERE user_id = ?1 ORDER BY created_at DESC, id LIMIT ?2",
                     db_args(db_text(user_id), db_int(max)), on_token_id, &w);
 }
 
@@ -194,38 +199,43 @@ static int on_token(void *ctx, const db_row *r)
 int pusher_store_token(db_conn *c, sio_str token_id, pusher_token *out)
 {
     out->there = false;
-    return db_query(c, "SELECT user_id, token, platform FROM device_tokens WHERE id = ?1", db_args(db_text(token_id)), on_token,
-                    out);
+    return db_query(c, "SELECT user_id, token, platform FROM device_tokens WHERE id = ?1",
+                    db_args(db_text(token_id)), on_token, out);
 }
 
 int pusher_store_forget(db_conn *c, sio_str token_id, sio_str user_id)
 {
-    return db_exec(c, "DELETE FROM device_tokens WHERE id = ?1 AND user_id = ?2", db_args(db_text(token_id), db_text(user_id)));
+    return db_exec(c, "DELETE FROM device_tokens WHERE id = ?1 AND user_id = ?2",
+                   db_args(db_text(token_id), db_text(user_id)));
 }
 
-int pusher_store_register(db_conn *c, sio_str user_id, sio_str token, const char *platform, unsigned max, int64_t now_ms)
+int pusher_store_register(db_conn *c, sio_str user_id, sio_str token, const char *platform, unsigned max,
+                          int64_t now_ms)
 {
     char id[CUID_LEN + 1];
     int err;
 
     cuid_make(now_ms, id);
-    err = db_exec(c,
-                  "INSERT INTO device_tokens (id, user_id, token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5)"
-                  " ON CONFLICT (token) DO UPDATE SET user_id = excluded.user_id, platform = excluded.platform,"
-                  " created_at = excluded.created_at",
-                  db_args(db_text(sio_str_z(id)), db_text(user_id), db_text(token), db_text(sio_str_z(platform)),
-                          db_time(now_ms)));
+    err = db_exec(
+        c,
+        "INSERT INTO device_tokens (id, user_id, token, platform, created_at) VALUES (?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT (token) DO UPDATE SET user_id = excluded.user_id, platform = excluded.platform,"
+        " created_at = excluded.created_at",
+        db_args(db_text(sio_str_z(id)), db_text(user_id), db_text(token), db_text(sio_str_z(platform)),
+                db_time(now_ms)));
     if (err < 0)
         return err;
     return db_exec(c,
-                   "DELETE FROM device_tokens WHERE user_id = ?1 AND token <> ?2 AND id NOT IN (SELECT t.id FROM device_tokens t"
+                   "DELETE FROM device_tokens WHERE user_id = ?1 AND token <> ?2 AND id NOT IN (SELECT t.id "
+                   "FROM device_tokens t"
                    " WHERE t.user_id = ?1 AND t.token <> ?2 ORDER BY t.created_at DESC, t.id DESC LIMIT ?3)",
                    db_args(db_text(user_id), db_text(token), db_int(max - 1)));
 }
 
 int pusher_store_unregister(db_conn *c, sio_str user_id, sio_str token, bool *was_there)
 {
-    int err = db_exec(c, "DELETE FROM device_tokens WHERE user_id = ?1 AND token = ?2", db_args(db_text(user_id), db_text(token)));
+    int err = db_exec(c, "DELETE FROM device_tokens WHERE user_id = ?1 AND token = ?2",
+                      db_args(db_text(user_id), db_text(token)));
 
     *was_there = err == 0 && db_changes(c) > 0;
     return err;
@@ -242,9 +252,9 @@ int pusher_store_read_seq(db_conn *c, sio_str room_id, sio_str user_id, int64_t 
 
 typedef struct badge_walk {
     db_conn *c;
-    sio_str  user_id;
-    int64_t  now_ms, n;
-    int      err;
+    sio_str user_id;
+    int64_t now_ms, n;
+    int err;
 } badge_walk;
 
 /* Inside the walk over the rooms, which ends when more would not be shown. */
@@ -297,7 +307,8 @@ static int on_note(void *ctx, const db_row *r)
 int pusher_store_note(db_conn *c, sio_str id, pusher_note *out)
 {
     out->there = false;
-    return db_query(c, "SELECT user_id, type, title, body, is_read, created_at FROM notifications WHERE id = ?1",
+    return db_query(c,
+                    "SELECT user_id, type, title, body, is_read, created_at FROM notifications WHERE id = ?1",
                     db_args(db_text(id)), on_note, out);
 }
 
@@ -317,7 +328,8 @@ int pusher_store_unmute(db_conn *c, sio_str user_id, sio_str room_id)
                    db_args(db_text(user_id), db_text(room_id)));
 }
 
-int pusher_store_is_muted(db_conn *c, sio_str user_id, sio_str room_id, int64_t now_ms, bool *muted, int64_t *until_ms)
+int pusher_store_is_muted(db_conn *c, sio_str user_id, sio_str room_id, int64_t now_ms, bool *muted,
+                          int64_t *until_ms)
 {
     int64_t until = -1;
     int err = db_query(c, "SELECT until_at FROM partyline_mutes WHERE user_id = ?1 AND room_id = ?2",

@@ -57,8 +57,9 @@ static void make_people(db_conn *c)
     for (unsigned i = 0; i < 5; i++)
         make_user(c, people[i]);
     sql(c, "INSERT INTO party_cohosts (id, party_id, user_id, role) VALUES ('1', 'one', 'co', 'MODERATOR')");
-    sql(c, "INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('1', 'one', 'going', 'GOING'),"
-           " ('2', 'one', 'maybe', 'MAYBE'), ('3', 'one', 'not', 'NOT_GOING'), ('4', 'one', 'deaf', 'GOING')");
+    sql(c,
+        "INSERT INTO party_attendees (id, party_id, user_id, status) VALUES ('1', 'one', 'going', 'GOING'),"
+        " ('2', 'one', 'maybe', 'MAYBE'), ('3', 'one', 'not', 'NOT_GOING'), ('4', 'one', 'deaf', 'GOING')");
     device(c, "ann", "t-ann", 10, 1);
     device(c, "co", "t-co", 10, 1);
     device(c, "going", "t-going", 10, 1);
@@ -148,7 +149,8 @@ static void check_devices(db_conn *c)
         device(c, "co", same, 3, 10 + i);
     }
     assert_int_equal(number(c, "SELECT count(*) FROM device_tokens WHERE user_id = 'co'"), 3);
-    assert_int_equal(number(c, "SELECT count(*) FROM device_tokens WHERE token IN ('more-2', 'more-3', 'more-4')"), 3);
+    assert_int_equal(
+        number(c, "SELECT count(*) FROM device_tokens WHERE token IN ('more-2', 'more-3', 'more-4')"), 3);
     assert_int_equal(pusher_store_unregister(c, S("ann"), S("more-4"), &there), 0);
     assert_false(there);
     assert_int_equal(pusher_store_unregister(c, S("co"), S("more-4"), &there), 0);
@@ -171,7 +173,8 @@ static void badge(db_conn *c, const char *user, int expected)
 
 static void check_badge(db_conn *c)
 {
-    notify_note n = {.user_id = S("going"), .type = S("NEW_MESSAGE"), .title = S("t"), .body = S("b"), .created_ms = 5};
+    notify_note n = {
+        .user_id = S("going"), .type = S("NEW_MESSAGE"), .title = S("t"), .body = S("b"), .created_ms = 5};
     char id[CUID_LEN + 1];
     pusher_note out;
     sent s;
@@ -202,7 +205,8 @@ static void test_badge(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {with_db(test_rooms), with_db(test_devices), with_db(test_badge)};
+    static const struct CMUnitTest tests[] = {with_db(test_rooms), with_db(test_devices),
+                                              with_db(test_badge)};
 
     return cmocka_run_group_tests_name("push store", tests, NULL, NULL);
 }

@@ -1,29 +1,29 @@
-/* Who is there. Each loop knows the sockets of its users; each of them is asked at once (sio_probe), and other servers ask theirs. A
- * phone that has gone without a word does not answer, and counts as away. */
+/* Who is there. Each loop knows the sockets of its users; each of them is asked at once (sio_probe), and
+ * other servers ask theirs. A phone that has gone without a word does not answer, and counts as away. */
 #include "app/push/pusher_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SOCKETS_MAX 8    /* of a user on a loop that are asked */
+#define SOCKETS_MAX 8                 /* of a user on a loop that are asked */
 #define QUESTION    "partyline:probe" /* {users: [id], room?} answered with [true, ...] in their order */
-#define TRAVEL_MS   1000 /* what the way to other servers may take */
+#define TRAVEL_MS   1000              /* what the way to other servers may take */
 
 /* ---- sockets of a loop ------------------------------------------------------------------------------- */
 
 typedef struct user {
     sio_str id; /* first: the map's key */
-    list    sockets;
-    char    text[];
+    list sockets;
+    char text[];
 } user;
 
 /* app_session.pushing */
 typedef struct pusher_socket {
-    list        link;
-    user       *u;
+    list link;
+    user *u;
     sio_socket *s;
-    bool        away;
-    char        room[PUSHER_ROOM_MAX + 1];
+    bool away;
+    char room[PUSHER_ROOM_MAX + 1];
 } pusher_socket;
 
 static user *user_new(map *users, sio_str id)
@@ -41,7 +41,10 @@ static user *user_new(map *users, sio_str id)
     return NULL;
 }
 
-static map *users_here(const app *a) { return &a->pusher->loop[sio_loop(a->io)].users; }
+static map *users_here(const app *a)
+{
+    return &a->pusher->loop[sio_loop(a->io)].users;
+}
 
 /* Without memory the user counts as away, and is pushed for once too often. */
 void pusher_came(sio_socket *s)
@@ -94,38 +97,37 @@ typedef struct who who;
 
 /* A loop's part of it. */
 typedef struct look {
-    who     *w;
+    who *w;
     unsigned loop, waiting;
-    bool    *there;
-    list     asks;
+    bool *there;
+    list asks;
 } look;
 
 /* A socket that was asked. */
 typedef struct ask {
-    list     link;
-    look    *l;
+    list link;
+    look *l;
     unsigned user;
 } ask;
 
 struct who {
-    pusher        *p;
-    list           link;
+    pusher *p;
+    list link;
     pusher_who_fn *fn;
-    void          *arg;
-    unsigned       n, waiting, nlooks;
-    char          *text;
-    sio_str       *user;
-    bool          *there;              /* n for the answer, and n for each loop */
-    char           room[PUSHER_ROOM_MAX + 1];
-    look           look[];
+    void *arg;
+    unsigned n, waiting, nlooks;
+    char *text;
+    sio_str *user;
+    bool *there; /* n for the answer, and n for each loop */
+    char room[PUSHER_ROOM_MAX + 1];
+    look look[];
 };
 
 static void who_free(who *w)
 {
     list_del(&w->link);
     for (unsigned i = 0; i < w->nlooks; i++)
-        list_each(it, &w->look[i].asks)
-            free(container_of(it, ask, link));
+        list_each(it, &w->look[i].asks) free(container_of(it, ask, link));
     free(w->text);
     free(w->user);
     free(w->there);
@@ -180,7 +182,8 @@ static void look_at(look *l, unsigned i)
 
     if (!u)
         return;
-    list_each(it, &u->sockets) {
+    list_each(it, &u->sockets)
+    {
         pusher_socket *s = container_of(it, pusher_socket, link);
         ask *k;
 
@@ -289,14 +292,15 @@ int pusher_who(pusher *p, sio_str room, const sio_str *users, unsigned n, pusher
         return 0;
     for (unsigned i = 0; i < n; i++)
         id[i] = sio_v(w->user[i]);
+    w->waiting++; /* and the loops, whose answers come later */
     if (sio_server_call(p->a->ns, p->a->opt.push.confirm_ms + TRAVEL_MS, on_others, w, QUESTION,
-                        sio_obj("users", sio_list(id, n), "room", (const char *)w->room)) == 0)
-        w->waiting++;
+                        sio_obj("users", sio_list(id, n), "room", (const char *)w->room)) < 0)
+        w->waiting--;
     return 0;
 }
 
 typedef struct question {
-    sio_in  *in;
+    sio_in *in;
     unsigned n;
 } question;
 
@@ -338,11 +342,15 @@ static void on_question(sio_ns *ns, sio_in *in)
     }
 }
 
-int pusher_who_attach(app *a) { return sio_on_server(a->ns, QUESTION, on_question); }
+int pusher_who_attach(app *a)
+{
+    return sio_on_server(a->ns, QUESTION, on_question);
+}
 
 void pusher_who_detach(pusher *p)
 {
-    list_each(it, &p->whos) {
+    list_each(it, &p->whos)
+    {
         who *w = container_of(it, who, link);
 
         if (w->fn == on_answered) /* its event is gone with the server */
