@@ -147,15 +147,16 @@ static int make_limits(serve *s)
 
 /* ---- push -------------------------------------------------------------------------------------------- */
 
-enum { AUTO, DIRECT, WORKER, OFF }; /* PUSH_DELIVERY */
+/* PUSH_DELIVERY */
+enum { DELIVERY_AUTO, DELIVERY_DIRECT, DELIVERY_WORKER, DELIVERY_OFF };
 
 static int delivery_of(const serve *s)
 {
     int chosen = s->config->push_delivery;
 
-    if (chosen == WORKER)
+    if (chosen == DELIVERY_WORKER)
         return APP_PUSH_WORKER;
-    return chosen == OFF || !s->push ? APP_PUSH_OFF : APP_PUSH_DIRECT;
+    return chosen == DELIVERY_OFF || !s->push ? APP_PUSH_OFF : APP_PUSH_DIRECT;
 }
 
 static void set_push(app_push *o, const serve *s)
@@ -174,15 +175,15 @@ static int open_push(serve *s)
 {
     config_error err;
 
-    if (s->config->push_delivery != OFF && push_setup(&s->push, s->config, &err) < 0) {
+    if (s->config->push_delivery != DELIVERY_OFF && push_setup(&s->push, s->config, &err) < 0) {
         log_error("%s", err.text);
         return EXIT_USAGE;
     }
-    if (s->config->push_delivery == DIRECT && !s->push) {
+    if (s->config->push_delivery == DELIVERY_DIRECT && !s->push) {
         log_error("PUSH_DELIVERY is direct, and no push service is set up");
         return EXIT_USAGE;
     }
-    if (s->config->push_delivery == WORKER && !s->config->redis_url) {
+    if (s->config->push_delivery == DELIVERY_WORKER && !s->config->redis_url) {
         log_error("PUSH_DELIVERY is worker, which needs REDIS_URL");
         return EXIT_USAGE;
     }
