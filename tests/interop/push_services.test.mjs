@@ -1,9 +1,12 @@
 /* Delivery to push services: what they are sent, and what comes of every answer that they document. */
 
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { APNS, EXPO, FCM, Sender, WEB } from "./lib/push_sender.mjs";
 import { apnsError, fcmError, pushServices } from "./lib/push_mock.mjs";
+import { run, tempDir } from "./lib/server.mjs";
 import { until } from "./lib/wait.mjs";
 
 let push; /* the services */
@@ -445,6 +448,20 @@ describe("bounds", () => {
         await fresh.end();
         assert.equal(await outcome({ service: APNS, token: "zz" }), "invalid");
         assert.equal(await outcome({ service: FCM, token: "a b" }), "invalid");
+    });
+
+    test("partyline vapid makes a key pair once, and prints the key that browsers want", async () => {
+        const file = path.join(tempDir(), "vapid.pem");
+        const once = await run(["vapid", "--push-vapid-key-file", file]);
+        assert.equal(once.code, 0, once.err);
+        assert.match(once.out, /^B[\w-]{86}\n$/);
+        assert.equal(statSync(file).mode & 0o777, 0o600);
+        assert.equal((await run(["vapid"], { PUSH_VAPID_KEY_FILE: file })).out, once.out);
+        assert.equal((await run(["vapid"])).code, 2);
+        assert.equal((await run(["vapid"], { PUSH_VAPID_KEY_FILE: push.env.PUSH_CA_FILE })).code, 1);
+        const fresh = new Sender({ PUSH_VAPID_KEY_FILE: file, PUSH_VAPID_SUBJECT: "mailto:a@b.example" });
+        await until(() => fresh.log.includes(once.out.trim()), "the same key from push");
+        assert.deepEqual(await fresh.end(), { code: 0, signal: null });
     });
 
     test("settings that cannot work name themselves", async () => {
