@@ -17,6 +17,9 @@ static jobs *face_make(face *f)
     bull_options o = {.redis_url = ((redis_server *)f->keeper)->url, .prefix = "bull", .name = "test"};
     jobs *j;
 
+    if (strstr(o.redis_url, "+cluster"))
+        o.prefix = "{bull}";
+
     assert_int_equal(bull_new(&j, sio_home_net(f->io, 0), &o), 0);
     return j;
 }
@@ -35,17 +38,35 @@ static void await_up(face *f, bool want)
     assert_int_equal(up, want);
 }
 
-static int face_setup(void **state)
+static int setup_on(void **state, redis_server *s)
 {
     face *f = calloc(1, sizeof(*f));
-    redis_server *s = calloc(1, sizeof(*s));
 
-    redis_server_start(s);
     f->keeper = s;
     face_start(f);
     await_up(f, true);
     *state = f;
     return 0;
+}
+
+static int face_setup(void **state)
+{
+    redis_server *s = calloc(1, sizeof(*s));
+
+    redis_server_start(s);
+    return setup_on(state, s);
+}
+
+/* Redis Cluster of one master, which refuses what is not in one slot all the same. */
+static int cluster_setup(void **state)
+{
+    static const char *const args[] = {"--cluster-enabled", "yes", NULL};
+    redis_server *s = calloc(1, sizeof(*s));
+
+    redis_server_start_with(s, args);
+    redis_server_do(s, "CLUSTER ADDSLOTSRANGE 0 16383");
+    snprintf(s->url, sizeof(s->url), "redis+cluster://127.0.0.1:%d", s->port);
+    return setup_on(state, s);
 }
 
 static int face_teardown(void **state)
@@ -231,6 +252,9 @@ int main(void)
         FACE_TEST(ends_without_redis),
         FACE_TEST(events_are_always_json),
         cmocka_unit_test(settings_are_checked),
+        cmocka_unit_test_setup_teardown(face_order, cluster_setup, face_teardown),
+        cmocka_unit_test_setup_teardown(face_retries, cluster_setup, face_teardown),
+        cmocka_unit_test_setup_teardown(face_failed, cluster_setup, face_teardown),
     };
 
     log_setup(LOG_ERROR, no_log);
