@@ -282,6 +282,23 @@ describe("BullMQ", { skip: SKIP }, () => {
             await assertCounts(d, queue, name, { completed: 1, delayed: 1 });
         });
 
+        test(`${version}: deduplication: of those added while one runs, the last comes behind it`, async () => {
+            const name = fresh(), deduplication = { id: "d", keepLastIfActive: true };
+            const d = await driver(), queue = queueOf(bull, name);
+            d.order("work", { queue: name });
+            const first = await queue.add("first", 1, { deduplication });
+            await d.next("job");
+            await queue.add("second", 2, { deduplication, delay: 100 });
+            await queue.add("third", 3, { deduplication, delay: 100 });
+            await assertCounts(d, queue, name, { active: 1 });
+            d.order("end", { id: first.id, how: "complete", value: 1 });
+            const last = await d.next("job");
+            assert.deepEqual([last.name, last.data], ["third", 3]);
+            d.order("end", { id: last.id, how: "complete", value: 1 });
+            await assertCounts(d, queue, name, { completed: 2 });
+            assert.equal(await redis.ask("EXISTS", `bull:${name}:de:d`, `bull:${name}:dn:d`), 0);
+        });
+
         test(`${version}: what cannot be read has failed, what is missing is skipped`, async () => {
             const name = fresh();
             const d = await driver(), queue = queueOf(bull, name);

@@ -56,11 +56,54 @@ local function child_failed(child, key, how, reason, now)
     end
 end
 
--- Others of the same deduplication id may come again.
+-- A job that did not exist before.
+local function put_new(id, name, data, opts, timestamp, delay, priority, front, did)
+    call('HSET', P .. id, 'name', name, 'data', data, 'opts', opts, 'timestamp', timestamp, 'delay', delay, 'priority',
+         priority)
+    if did then
+        call('HSET', P .. id, 'deid', did)
+    end
+    tell(P, 'added', 'jobId', id, 'name', name)
+    if tonumber(delay) > 0 then
+        put_delayed(P, id, tonumber(timestamp) + tonumber(delay))
+    else
+        put_ready(P, id, tonumber(priority), front)
+        tell_trimmed(P, 'waiting', 'jobId', id)
+    end
+end
+
+-- The last of those that were added while one of the same deduplication id was active (keepLastIfActive).
+local function put_kept(did, timestamp)
+    local k = P .. 'dn:' .. did
+    local f = call('HMGET', k, 'name', 'data', 'opts', 'jid', 'pk', 'pd', 'pdk', 'rjk')
+    if not f[1] then
+        return
+    end
+    local ok, opts = pcall(cjson.decode, f[3] or '{}')
+    opts = ok and type(opts) == 'table' and opts or {}
+    local n = call('INCR', P .. 'id')
+    local id = f[4] or string.format('%.0f', n)
+    call('SET', P .. 'de:' .. did, id)
+    for at, field in pairs({ [5] = 'parentKey', [6] = 'parent', [8] = 'rjk' }) do
+        if f[at] then
+            call('HSET', P .. id, field, f[at])
+        end
+    end
+    if f[7] then
+        call('SADD', f[7], P .. id)
+    end
+    put_new(id, f[1], f[2] or '', f[3] or '{}', timestamp, string.format('%.0f', tonumber(opts.delay) or 0),
+            string.format('%.0f', tonumber(opts.priority) or 0), opts.lifo == true, did)
+    call('DEL', k)
+end
+
+-- Others of the same deduplication id may come again. True when it was this job that kept them away.
 local function free_deduplication(id, did)
     local k = P .. 'de:' .. did
     local ttl = call('PTTL', k)
     if ttl == 0 or (ttl == -1 and call('GET', k) == id) then
         call('DEL', k)
+        return true
     end
+    return false
 end

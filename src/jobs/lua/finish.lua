@@ -22,8 +22,8 @@ if call('LREM', P .. 'active', -1, id) == 0 then
 end
 call('XTRIM', P .. 'events', 'MAXLEN', '~', max_events(P))
 local f = call('HMGET', k, 'deid', 'parentKey', 'parent')
-if f[1] then
-    free_deduplication(id, f[1])
+if f[1] and free_deduplication(id, f[1]) then
+    put_kept(f[1], ARGV[3])
 end
 if f[2] and ok then
     child_completed(k, f[2], value, now)
