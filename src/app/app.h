@@ -19,7 +19,7 @@
 typedef struct app_push {
     enum { APP_PUSH_OFF, APP_PUSH_DIRECT, APP_PUSH_WORKER } mode;
     struct push *services;     /* DIRECT: push/push.h */
-    struct jobs *queue;        /* WORKER: the keeper of BullMQ's queues, for loop 0 */
+    struct jobs *queue;        /* WORKER: the keeper of BullMQ's queues, for loop 0; app_detach frees it */
     uint32_t     delay_ms;     /* what is said in a room in such a time makes one push */
     uint32_t     confirm_ms;   /* how long a socket may take to show that it is there */
     unsigned     max_tokens;   /* of a user */

@@ -31,7 +31,6 @@ typedef struct serve {
     app           app;
     cluster_join  cluster;
     push         *push;
-    jobs         *push_queue;
     sio_server   *io;
     ops           ops;
     stopper       stopper;
@@ -194,13 +193,8 @@ static int open_push(serve *s)
 static int open_push_queue(serve *s)
 {
     bull_options o = {.redis_url = s->config->redis_url, .prefix = "bull"};
-    int err;
 
-    if (delivery_of(s) != APP_PUSH_WORKER)
-        return 0;
-    err = bull_new(&s->push_queue, sio_home_net(s->io, 0), &o);
-    s->app.opt.push.queue = s->push_queue;
-    return err;
+    return delivery_of(s) == APP_PUSH_WORKER ? bull_new(&s->app.opt.push.queue, sio_home_net(s->io, 0), &o) : 0;
 }
 
 /* A name, or NULL for "none". */
@@ -333,7 +327,6 @@ static void fini(serve *s)
         stop_end(&s->stopper);
     db_close(s->db);
     app_detach(&s->app);
-    jobs_free(s->push_queue);
     push_free(s->push);
     cluster_unlink(&s->cluster);
     if (s->io)

@@ -8,7 +8,7 @@ import { Phone } from "./lib/phone.mjs";
 import { Postgres } from "./lib/postgres.mjs";
 import { fcmError, pushServices } from "./lib/push_mock.mjs";
 import { Redis, hasRedis } from "./lib/redis.mjs";
-import { SECRET, freePort, partyline, sql, tempDir } from "./lib/server.mjs";
+import { SECRET, freePort, partyline, run, sql, tempDir } from "./lib/server.mjs";
 import { userToken } from "./lib/token.mjs";
 import { until } from "./lib/wait.mjs";
 
@@ -354,6 +354,14 @@ describe("push without the demo", () => {
         assert.equal((await ask(ann, "push:key")).error.code, "not_found");
         assert.deepEqual(await ask(ann, "push:register", { token: "device-of-nobody-1", platform: "IOS" }), { ok: true });
         assert.deepEqual(await ask(ann, "push:focus", { roomId: "r" }), { ok: true });
+    });
+
+    test("settings that cannot work are refused at the start", async () => {
+        for (const [PUSH_DELIVERY, what] of [["direct", /no push service/], ["worker", /REDIS_URL/], ["pigeon", /PUSH_DELIVERY/]]) {
+            const { code, err } = await run(["serve"], { PUSH_DELIVERY, JWT_SECRET: SECRET, DATABASE_URL: `sqlite:${tempDir()}/x.db` });
+            assert.notEqual(code, 0);
+            assert.match(err, what);
+        }
     });
 
     test("nothing is written down for pushes that nobody would send", async () => {

@@ -221,8 +221,11 @@ void pusher_detach(app *a)
 {
     pusher *p = a->pusher;
 
+    if (p)
+        pusher_devices_forget(p);
+    jobs_free(a->opt.push.queue); /* may still say what became of what it was given */
     jobs_free(a->jobs);
-    a->jobs = NULL;
+    a->opt.push.queue = a->jobs = NULL;
     if (!p)
         return;
     pusher_rounds_free(p);

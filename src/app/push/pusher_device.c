@@ -343,6 +343,12 @@ void pusher_devices_release(pusher *p)
     }
 }
 
+void pusher_devices_forget(pusher *p)
+{
+    list_each(it, &p->sends)
+        container_of(it, sending, link)->jb = NULL;
+}
+
 void pusher_devices_free(pusher *p)
 {
     list_each(it, &p->sends) free(container_of(it, sending, link));

@@ -54,6 +54,7 @@ void pusher_rounds_release(pusher *p); /* they go back to the queue */
 void pusher_rounds_free(pusher *p);
 void pusher_device(void *arg, job *jb);
 void pusher_devices_release(pusher *p); /* those that are not on their way yet */
+void pusher_devices_forget(pusher *p); /* the queue they came from is gone */
 void pusher_devices_free(pusher *p);
 
 int pusher_events_attach(app *a);
