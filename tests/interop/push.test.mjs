@@ -493,4 +493,24 @@ describe("push by a worker of BullMQ", { skip: !hasRedis() && "no redis-server" 
         assert.match(done[0].data.body, /: to the worker$/);
         await worker.close();
     });
+
+    test("while Redis is away pushes wait in the database, also when the server stops and starts", async () => {
+        const { Worker } = await import("bullmq5");
+        const { roomId, ann, bob, token } = await withGuest(server, "later");
+        bob.disconnect();
+        await redis.stop();
+        await say(ann, roomId, "wait for it");
+        await until(() => sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push' AND state < 3")[0].n, "the device's job", 20000);
+        await server.stop();
+        server = await partyline({ env: server.env, port: server.port, db: server.db });
+        assert.equal(sql(server.db, "SELECT count(*) AS n FROM partyline_jobs WHERE queue = 'push' AND state < 3")[0].n, 1);
+        await redis.resume();
+        const done = [];
+        const worker = new Worker("push", async (job) => { done.push(job.data.token); }, { connection: { port: redis.port, host: "127.0.0.1" } });
+        worker.on("error", () => {});
+        await until(() => done.length, "the job", 40000);
+        await settled(server);
+        assert.deepEqual(done, [token]);
+        await worker.close();
+    });
 });
