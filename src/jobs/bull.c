@@ -88,6 +88,8 @@ static int add(jobs *j, const char *queue, const char *name, sio_str data, const
     adding *a;
     int err;
 
+    if (o->delay_ms > BULL_DUE_MAX - loop_wall(b->loop))
+        return SIO_EINVAL;
     if (!redis_is_up(b->r))
         return SIO_EUNAVAILABLE;
     if (!(a = malloc(sizeof(*a))))

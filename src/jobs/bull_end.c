@@ -170,10 +170,12 @@ static void set_entry(bull_held *h, sio_str reason)
 
 static void fail(bull_held *h, sio_str reason, int64_t delay_ms, bool final)
 {
+    int64_t latest = BULL_DUE_MAX - loop_wall(bull_of(h->w)->loop);
+
     if (reason.n > REASON_MAX)
         reason.n = REASON_MAX;
     set_entry(h, reason);
-    h->delay_ms = delay_ms;
+    h->delay_ms = delay_ms > latest ? latest : delay_ms;
     end(h, final ? BULL_DO_FAIL : BULL_DO_RETRY, reason);
 }
 

@@ -222,6 +222,24 @@ static void events_are_always_json(void **state)
     face_close(f);
 }
 
+static void far_delays_are_refused(void **state)
+{
+    face *f = *state;
+    job_options o;
+
+    job_options_init(&o);
+    o.delay_ms = INT64_C(1) << 41;
+    face_add(f, "q", "never", &o);
+    assert_string_equal(f->log, " refused:-2");
+    o = (job_options){.attempts = 3, .backoff = JOB_FIXED, .backoff_ms = INT64_C(1) << 50};
+    face_add(f, "q", "fail", &o);
+    face_work(f, "q");
+    face_wait(f, " fail#0");
+    face_counts(f, "q", (jobs_counts){.delayed = 1});
+    answers(f, "ZRANGE bull:q:delayed 0 -1 WITHSCORES", "9007199254736896"); /* 4096 times 2^41 - 1 */
+    face_close(f);
+}
+
 static void settings_are_checked(void **state)
 {
     const bull_options bad[] = {{.redis_url = NULL}, {.redis_url = "http://x"}, {.redis_url = "redis://h", .prefix = ""},
@@ -251,6 +269,7 @@ int main(void)
         FACE_TEST(ends_when_redis_forgot),
         FACE_TEST(ends_without_redis),
         FACE_TEST(events_are_always_json),
+        FACE_TEST(far_delays_are_refused),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test_setup_teardown(face_order, cluster_setup, face_teardown),
         cmocka_unit_test_setup_teardown(face_retries, cluster_setup, face_teardown),
