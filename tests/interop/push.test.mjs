@@ -336,6 +336,34 @@ describe("push, when the server is killed", () => {
     });
 });
 
+describe("push, when our settings are wrong", () => {
+    afterEach(closeAll);
+
+    test("it is said loudly, once, and costs no token; set right, everything is delivered", async () => {
+        const env = { ...services.env, ...FAST };
+        let server = await partyline({ env });
+        const { roomId, ann, bob, token } = await withGuest(server, "wrong");
+        await register(bob, `${token}-2`);
+        bob.disconnect();
+        for (const device of [token, `${token}-2`])
+            services.fcm.will(device, fcmError(403, "PERMISSION_DENIED"));
+        await say(ann, roomId, "nobody hears me");
+        await until(async () => (await outcomes(server)).misconfigured === 2, "both to be refused");
+        assert.equal(server.log.match(/PUSH_\* are wrong/g).length, 1);
+        assert.equal(sql(server.db, `SELECT count(*) AS n FROM device_tokens WHERE token LIKE '${token}%'`)[0].n, 2);
+        const waiting = sql(server.db, "SELECT attempts_made, due_at - created_at AS ms FROM partyline_jobs WHERE queue = 'push' AND state = 1");
+        assert.equal(waiting.length, 2);
+        for (const job of waiting)
+            assert.ok(job.attempts_made === 1 && job.ms >= 60000, JSON.stringify(job));
+        await server.stop();
+        sql(server.db, "UPDATE partyline_jobs SET due_at = 1 WHERE queue = 'push'");
+        server = await partyline({ env, port: server.port, db: server.db });
+        await settled(server);
+        assert.deepEqual([got(token).length, got(`${token}-2`).length], [2, 2]);
+        await server.stop();
+    });
+});
+
 describe("push without the demo", () => {
     let server;
     before(async () => {
