@@ -144,7 +144,10 @@ static void on_key(sio_socket *s, sio_in *in)
 {
     const push *p = app_of(s)->opt.push.services;
     const char *key = p ? push_vapid_public_key(p) : NULL;
+    in_push_key m;
 
+    if (app_payload(s, in, push_key, &m) < 0)
+        return;
     if (key)
         sio_ack(in, sio_obj("ok", sio_true, "key", key));
     else
