@@ -55,6 +55,9 @@ typedef struct app_options {
     const char         *node_address;    /* "host:port" where the other servers reach it, or NULL */
     uint32_t            cluster_lease_ms; /* a server that is not heard of for so long is dead */
     const char         *bus_channel, *bus_stream, *bus_group; /* the event bus (bus/bus.h); a name that is NULL: not used */
+    struct jobs        *inbox;            /* the keeper of the queue inbox_queue, for loop 0, or NULL; app_detach frees it */
+    const char         *inbox_queue;
+    unsigned            inbox_concurrency;
     int64_t             bus_retry_ms;     /* how long a server may take for an entry of the stream */
     app_push            push;
 } app_options;

@@ -192,9 +192,24 @@ static int open_push(serve *s)
 /* The keeper of BullMQ's queues, for a worker that delivers. */
 static int open_push_queue(serve *s)
 {
-    bull_options o = {.redis_url = s->config->redis_url, .prefix = "bull"};
+    bull_options o = {.redis_url = s->config->redis_url, .prefix = s->config->queue_prefix};
 
     return delivery_of(s) == APP_PUSH_WORKER ? bull_new(&s->app.opt.push.queue, sio_home_net(s->io, 0), &o) : 0;
+}
+
+/* The keeper of the queue that Node services fill. */
+static int open_inbox(serve *s)
+{
+    const config *c = s->config;
+    bull_options o = {.redis_url = c->redis_url, .prefix = c->queue_prefix, .name = s->cluster.code};
+
+    if (!c->redis_url || !s->app.opt.inbox_queue)
+        return 0;
+    if (strstr(c->redis_url, "+cluster://") && !strchr(c->queue_prefix, '{')) {
+        log_warn("the queue %s is not served: QUEUE_PREFIX needs a hash tag on Redis Cluster", c->queue_inbox);
+        return 0;
+    }
+    return bull_new(&s->app.opt.inbox, sio_home_net(s->io, 0), &o);
 }
 
 /* A name, or NULL for "none". */
@@ -232,6 +247,8 @@ static void set_app_options(app_options *o, const serve *s)
     o->bus_stream = named(c->bus_stream);
     o->bus_group = c->bus_group;
     o->bus_retry_ms = c->bus_retry;
+    o->inbox_queue = named(c->queue_inbox);
+    o->inbox_concurrency = (unsigned)c->queue_concurrency;
     set_push(&o->push, s);
 }
 
@@ -266,7 +283,7 @@ static int make_server(serve *s)
     s->app.opt.node_address = cluster_address(&s->cluster);
     s->cluster.on_up = on_redis_up;
     s->cluster.arg = s;
-    if ((err = open_push_queue(s)) == 0 && (err = app_attach(&s->app, s->io)) == 0)
+    if ((err = open_push_queue(s)) == 0 && (err = open_inbox(s)) == 0 && (err = app_attach(&s->app, s->io)) == 0)
         cluster_use(&s->cluster, app_node(&s->app));
     if (err < 0 || (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));

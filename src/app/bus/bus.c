@@ -1,6 +1,7 @@
 /* The channel, and the life of the bus. */
 #include "app/bus/bus_int.h"
 #include "base/log.h"
+#include "jobs/jobs.h"
 #include "sio/home.h"
 
 #include <stdlib.h>
@@ -61,22 +62,27 @@ int bus_attach(app *a)
     bus *b;
     int err = 0;
 
-    if (!a->opt.redis_url || (!a->opt.bus_channel && !a->opt.bus_stream))
+    if (!a->opt.redis_url || (!a->opt.bus_channel && !a->opt.bus_stream && !a->opt.inbox))
         return 0;
     if (!(b = a->bus = calloc(1, sizeof(*b))))
         return SIO_ENOMEM;
     b->a = a;
     if (a->opt.bus_channel)
         err = channel_start(b);
-    return err == 0 && a->opt.bus_stream ? bus_stream_new(&b->stream, b) : err;
+    if (err == 0 && a->opt.bus_stream)
+        err = bus_stream_new(&b->stream, b);
+    return err == 0 && a->opt.inbox ? bus_queue_new(&b->queue, b) : err;
 }
 
 void bus_detach(app *a)
 {
+    jobs_free(a->opt.inbox);
+    a->opt.inbox = NULL;
     if (!a->bus)
         return;
     redis_free(a->bus->channel);
     bus_stream_free(a->bus->stream);
+    bus_queue_free(a->bus->queue);
     free(a->bus);
     a->bus = NULL;
 }

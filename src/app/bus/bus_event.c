@@ -1,5 +1,6 @@
 /* What an event asks for, in terms of the HTTP API. */
 #include "app/bus/bus_int.h"
+#include "base/siphash.h"
 #include "codec/json.h"
 #include "codec/val.h"
 
@@ -97,6 +98,35 @@ const char *bus_event_fields(bus_event *e, sio_str type, sio_str payload, sio_st
     if (!json_valid(payload, &text))
         return "payload is no JSON";
     return fill(e, type, sio_json(text), id, entry);
+}
+
+/* Ids of jobs begin anew when Redis was flushed: so the data is part of the key. */
+static void set_job_key(bus_event *e, sio_str name, sio_str data, sio_str id)
+{
+    static const uint64_t key[2] = {1, 2};
+    int n = snprintf(e->key, sizeof(e->key), "job:%016llx%016llx%016llx", (unsigned long long)siphash13(key, id.p, id.n),
+                     (unsigned long long)siphash13(key, name.p, name.n), (unsigned long long)siphash13(key, data.p, data.n));
+
+    e->act.key = (sio_str){e->key, (size_t)n};
+}
+
+const char *bus_event_job(bus_event *e, sio_str name, sio_str data, sio_str id)
+{
+    static const char *const jobs[][2] = {{"notification", "/notifications"}, {"party-event", "/events"}, {"emit", "/emit"}};
+
+    event_init(e);
+    if (data.n > BUS_EVENT_MAX)
+        return "data is too large";
+    for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+        if (sio_str_eq(name, sio_str_z(jobs[i][0])))
+            e->act.target = sio_str_z(jobs[i][1]);
+    if (!e->act.target.p)
+        return "name must be notification, party-event or emit";
+    if (sio_kind_of(sio_json(data)) != SIO_OBJECT)
+        return "data must be an object";
+    set_job_key(e, name, data, id);
+    e->act.body = data;
+    return NULL;
 }
 
 /* ---- answers ---------------------------------------------------------------------------------------- */

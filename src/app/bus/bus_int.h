@@ -11,11 +11,13 @@
 #define BUS_TEXT_MAX  256          /* of a reason */
 
 typedef struct bus_stream bus_stream;
+typedef struct bus_queue  bus_queue;
 
 typedef struct bus {
     app        *a;
     redis      *channel;   /* subscribed */
     bus_stream *stream;
+    bus_queue  *queue;
     unsigned    under_way; /* events of the channel that are being done */
 } bus;
 
@@ -35,6 +37,8 @@ typedef struct bus_event {
 const char *bus_event_read(bus_event *e, sio_str json, bus_way way, sio_str entry);
 /* The same from an entry's fields. */
 const char *bus_event_fields(bus_event *e, sio_str type, sio_str payload, sio_str id, sio_str entry);
+/* The same from a job of the queue: `notification`, `party-event`, `emit`. data was checked to be JSON. */
+const char *bus_event_job(bus_event *e, sio_str name, sio_str data, sio_str id);
 void        bus_event_fini(bus_event *e);
 
 /* What an answer says was wrong: "payload.partyId is missing". */
@@ -44,5 +48,10 @@ void        bus_reason(int status, sio_str answer, char out[BUS_TEXT_MAX]);
 
 int  bus_stream_new(bus_stream **out, bus *b);
 void bus_stream_free(bus_stream *s); /* NULL is allowed */
+
+/* ---- the queue (bus_queue.c) ---- */
+
+int  bus_queue_new(bus_queue **out, bus *b);
+void bus_queue_free(bus_queue *q); /* NULL is allowed; after its keeper was freed */
 
 #endif
