@@ -135,8 +135,10 @@ describe("event bus", () => {
         await redis.stop("SIGKILL");
         await until(async () => (await (await fetch(`${first.url}/readyz`)).json()).status === "degraded", "readiness to say degraded");
         await redis.resume();
+        await until(async () => (await (await fetch(`${first.url}/readyz`)).json()).status === "ready", "readiness to say ready");
+        /* Whichever server takes the entry, the other one must hear of it. */
+        await until(() => Number(redis.lines("PUBSUB", "NUMSUB", "socket.io-request#/#")[1]) === 2, "both servers to be back");
         note("back");
         assert.equal((await device.inbox.next("notification:new")).title, "back");
-        await until(async () => (await (await fetch(`${first.url}/readyz`)).json()).status === "ready", "readiness to say ready");
     });
 });

@@ -75,7 +75,7 @@ function sameForAll(all) {
 class Way {
     static async to(port) {
         const way = new Way();
-        Object.assign(way, { delay: 0, swallows: false, sockets: new Set() });
+        Object.assign(way, { delay: 0, swallows: false, swallowed: "", sockets: new Set() });
         way.server = net.createServer((near) => way.open(near, net.connect(port, "127.0.0.1")));
         way.server.listen(await freePort(), "127.0.0.1");
         await once(way.server, "listening");
@@ -92,7 +92,9 @@ class Way {
         }
         far.on("data", (bytes) => near.write(bytes));
         near.on("data", (bytes) => {
-            if (!this.swallows)
+            if (this.swallows)
+                this.swallowed += bytes.toString("latin1");
+            else
                 setTimeout(() => far.writable && far.write(bytes), this.delay);
         });
     }
@@ -355,6 +357,7 @@ describe("what goes wrong between nodes", { skip: SKIP }, () => {
         await b.upTo(1);
         way.swallows = true;
         const gone = await a.say("2");
+        await until(() => way.swallowed.includes(gone.id), "the second to be on its way");
         pg.sql(database, `DELETE FROM chat_messages WHERE id = '${gone.id}'`);
         way.swallows = false;
         const c = await user(nodes[1], unique("c"));
