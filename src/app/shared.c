@@ -176,7 +176,7 @@ void shared_detach(app *a)
     if (!s)
         return;
     n = s->node;
-    s->node = NULL;
+    s->node = s->sweeps.node = NULL; /* sweeps that are cut off below have nobody to tell */
     node_free(n);
     for (unsigned i = 0; i < s->n; i++)
         redis_free(s->loop[i].r);

@@ -38,7 +38,7 @@ static void on_part_done(void *arg, int err)
         next(w);
         return;
     }
-    if (err != SIO_ECANCELED)
+    if (err != SIO_ECANCELED && w->s->node)
         node_swept(w->s->node, code_of(w), false);
     sweep_free(w);
 }

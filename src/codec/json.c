@@ -98,11 +98,12 @@ static const char *json_value_end(const char *p, const char *end)
 
 bool json_next(sio_str container, size_t *at, sio_str *key, sio_str *item)
 {
-    const char *p, *start, *end = container.p + container.n;
+    const char *p, *start, *end;
     bool object;
 
     if (container.n == 0 || *at >= container.n || (*container.p != '[' && *container.p != '{'))
         return false;
+    end = container.p + container.n;
     object = *container.p == '{';
     p = json_skip_space(container.p + (*at ? *at : 1), end);
     if (p < end && *p == ',')

@@ -9,6 +9,17 @@
 /* Events of the channel under way; what comes then is dropped, as it is when nobody listens. */
 #define CHANNEL_MAX 10000
 
+bool bus_refused_says(bus *b)
+{
+    int64_t now = sio_now(b->a->io);
+
+    app_count(b->a, bus_refused);
+    if (now - b->said_ms < 1000)
+        return false;
+    b->said_ms = now;
+    return true;
+}
+
 static void on_done(void *arg, int status, sio_str answer)
 {
     bus *b = arg;
@@ -19,9 +30,9 @@ static void on_done(void *arg, int status, sio_str answer)
         app_count(b->a, bus_events);
         return;
     }
-    app_count(b->a, bus_refused);
     bus_reason(status, answer, reason);
-    log_warn("an event of the bus was not done: %s", reason);
+    if (bus_refused_says(b))
+        log_warn("an event of the bus was not done: %s", reason);
 }
 
 static void on_message(void *arg, sio_str channel, sio_str payload, sio_str pattern)
@@ -34,8 +45,8 @@ static void on_message(void *arg, sio_str channel, sio_str payload, sio_str patt
     if (!fault && b->under_way >= CHANNEL_MAX)
         fault = "too many are under way";
     if (fault) {
-        app_count(b->a, bus_refused);
-        log_warn("an event of the bus was refused: %s", fault);
+        if (bus_refused_says(b))
+            log_warn("an event of the bus was refused: %s", fault);
     } else {
         b->under_way++;
         api_act_go(b->a, &e.act, on_done, b);

@@ -19,7 +19,11 @@ typedef struct bus {
     bus_stream *stream;
     bus_queue  *queue;
     unsigned    under_way; /* events of the channel that are being done */
+    int64_t     said_ms;   /* when a refusal was logged last */
 } bus;
+
+/* Counts a refusal; true when it may be logged, too: at most one a second, since one mistake makes thousands. */
+bool bus_refused_says(bus *b);
 
 /* ---- events (bus_event.c) ---- */
 

@@ -17,7 +17,10 @@ struct bus_stream {
     redis     *reader;               /* waits in XREADGROUP */
     redis     *cmd;
     char       name[300], refused[320], retry[24];
+    char       cursor[48];           /* where claiming goes on */
     bool       has_group, making_group, reading, claiming;
+    bool       claims_on;            /* the last claim was full: there is more */
+    bool       failing;              /* an entry could not be done since the last tick */
     unsigned   busy;                 /* entries under way */
     loop_timer tick;
     unsigned   ticks;
@@ -26,6 +29,7 @@ struct bus_stream {
 static const app_options *options(const bus_stream *s) { return &s->b->a->opt; }
 
 static void go_on(bus_stream *s);
+static void claim(bus_stream *s);
 
 /* ---- one entry -------------------------------------------------------------------------------------- */
 
@@ -41,8 +45,8 @@ static void ack(bus_stream *s, const char *id)
 
 static void refuse(bus_stream *s, const char *id, const char *reason)
 {
-    app_count(s->b->a, bus_refused);
-    log_warn("entry %s of the stream %s is refused: %s", id, s->name, reason);
+    if (bus_refused_says(s->b))
+        log_warn("entry %s of the stream %s is refused: %s", id, s->name, reason);
     redis_cmd(s->cmd, NULL, NULL, "XADD", (const char *)s->refused, "MAXLEN", "~", REFUSED_MAX, "*", "entry", id, "reason",
               reason);
     ack(s, id);
@@ -64,7 +68,12 @@ static void on_done(void *arg, int status, sio_str answer)
     }
     free(e);
     s->busy--;
-    go_on(s);
+    if (status < 200 || status >= 500)
+        s->failing = true; /* until the tick: what cannot be done now should not all be taken */
+    if (!s->failing && !s->busy && s->claims_on)
+        claim(s);
+    if (!s->failing)
+        go_on(s);
 }
 
 static sio_str field(const resp_val *fields, const char *name)
@@ -194,15 +203,18 @@ static void on_claimed(void *arg, int err, const resp_val *v)
     s->claiming = false;
     if (err < 0 || is_error(s, v))
         return;
-    if (v->kind == RESP_ARRAY && v->n >= 2)
-        take_all(s, &v->item[1]);
+    if (v->kind != RESP_ARRAY || v->n < 2 || v->item[0].kind != RESP_BULK)
+        return;
+    snprintf(s->cursor, sizeof(s->cursor), "%.*s", (int)v->item[0].s.n, v->item[0].s.p);
+    s->claims_on = v->item[1].kind == RESP_ARRAY && v->item[1].n == READ_COUNT;
+    take_all(s, &v->item[1]);
 }
 
 static void claim(bus_stream *s)
 {
     if (!s->claiming)
         s->claiming = redis_cmd(s->cmd, on_claimed, s, "XAUTOCLAIM", (const char *)s->name, options(s)->bus_group,
-                                options(s)->node_code, (const char *)s->retry, "0", "COUNT", "64") == 0;
+                                options(s)->node_code, (const char *)s->retry, (const char *)s->cursor, "COUNT", "64") == 0;
 }
 
 static int64_t number(const resp_val *info, const char *name)
@@ -233,6 +245,7 @@ static void on_tick(loop_timer *t)
     uint64_t every = (uint64_t)options(s)->bus_retry_ms / 4;
 
     loop_timer_set(loop_current(), t, every < 100 ? 100 : every);
+    s->failing = false;
     if (!redis_is_up(s->cmd))
         return;
     if (s->has_group)
@@ -271,6 +284,7 @@ int bus_stream_new(bus_stream **out, bus *b)
         return SIO_ENOMEM;
     *out = s;
     s->b = b;
+    strcpy(s->cursor, "0");
     snprintf(s->name, sizeof(s->name), "%s", b->a->opt.bus_stream);
     snprintf(s->refused, sizeof(s->refused), "%s:refused", s->name);
     snprintf(s->retry, sizeof(s->retry), "%lld", (long long)b->a->opt.bus_retry_ms);
