@@ -84,9 +84,9 @@ describe("event bus", () => {
     test("EMIT reaches a room on all servers", async () => {
         const partyId = unique("party");
         const both = await viewers(partyId);
-        add({ type: "EMIT", payload: JSON.stringify({ room: `party:${partyId}`, event: "hello", args: [1, { a: "b" }] }) });
+        add({ type: "EMIT", payload: JSON.stringify({ room: `party:${partyId}`, event: "service:hello", args: [1, { a: "b" }] }) });
         for (const socket of both)
-            assert.deepEqual(await socket.inbox.next("hello", (one, two) => two?.a === "b"), 1);
+            assert.deepEqual(await socket.inbox.next("service:hello", (one, two) => two?.a === "b"), 1);
     });
 
     test("what a server took and did not finish, another takes over", async () => {

@@ -23,10 +23,10 @@ describe("Node beside partyline", { skip: !hasRedis() && "redis-server is not in
         redis = await Redis.start();
         const env = { REDIS_URL: redis.url, CLUSTER_LEASE: String(LEASE_MS), PRESENCE_GRACE: "300", PRESENCE_INTERVAL: "20", LOOPS: "2" };
         const db = path.join(tempDir(), "chat.db");
-        const first = await partyline({ env, db });
+        const first = await partyline({ env, db, others: true });
         [node, ...ours] = await Promise.all([
             Program.start(process.execPath, [SEED_SERVER], { REDIS_URL: redis.url, JWT_SECRET: SECRET }),
-            first, partyline({ env, db }),
+            first, partyline({ env, db, others: true }),
         ]);
         all = [node, ...ours];
         publisher = createClient({ url: redis.url });
@@ -175,7 +175,7 @@ describe("Node beside partyline", { skip: !hasRedis() && "redis-server is not in
         assert.deepEqual(await socketsOf(c.userId), []);
         assert.deepEqual([await socketsOf(a.userId), await socketsOf(b.userId)], [[a.id], [b.id]]);
         assert.equal(await statusOf(c.userId), "offline");
-        ours[1] = await partyline({ env: dead.env, db: dead.db, port: dead.port });
+        ours[1] = await partyline({ env: dead.env, db: dead.db, port: dead.port, others: true });
         all[2] = ours[1];
     });
 });

@@ -60,15 +60,15 @@ for (const [version, Queue, QueueEvents] of [[5, Queue5, QueueEvents5], [6, Queu
             for (const socket of both)
                 assert.equal((await ask(socket, "party:join_live", { partyId })).ok, true);
             await done("party-event", { type: "PARTY_LIVE", payload: { partyId } });
-            await done("emit", { room: `party:${partyId}`, event: "hello", args: [{ n: 1 }] });
-            await done("emit", { userId: both[1].userId, event: "direct", args: ["x"] });
-            await done("emit", { socketId: both[0].id, event: "single" });
+            await done("emit", { room: `party:${partyId}`, event: "service:hello", args: [{ n: 1 }] });
+            await done("emit", { userId: both[1].userId, event: "service:direct", args: ["x"] });
+            await done("emit", { socketId: both[0].id, event: "service:single" });
             for (const socket of both) {
                 assert.deepEqual(await socket.inbox.next("party:status_changed"), { partyId, status: "LIVE" });
-                assert.deepEqual(await socket.inbox.next("hello"), { n: 1 });
+                assert.deepEqual(await socket.inbox.next("service:hello"), { n: 1 });
             }
-            assert.equal(await both[1].inbox.next("direct"), "x");
-            await both[0].inbox.next("single");
+            assert.equal(await both[1].inbox.next("service:direct"), "x");
+            await both[0].inbox.next("service:single");
         });
 
         test("bad jobs fail for good, with the field at fault", async () => {

@@ -114,13 +114,15 @@ export class Program {
 /* Tests go as fast as they can: only those of the limits are to meet them. */
 const NO_RATES = { RATE_SOCKET: "0", RATE_USER: "0", RATE_ADDRESS: "0", RATE_EVENTS: "none=0/1" };
 
-/* partyline serve on a database of its own. Options: demo (default true), env, args, port, db. */
-export function partyline({ demo = true, env = {}, args = [], port = 0, db } = {}) {
+/* partyline serve on a database of its own. Options: demo (default true), env, args, port, db, others: its
+ * clients hear what other programs say, too, which the catalogue does not bind. */
+export function partyline({ demo = true, env = {}, args = [], port = 0, db, others = false } = {}) {
     const database = db || path.join(tempDir(), "chat.db");
     const all = { DATABASE_URL: `sqlite:${database}`, JWT_SECRET: SECRET, WEB_DIR, CLIENT_DIR, ...NO_RATES, ...env };
     return Program.start(PARTYLINE, ["serve", ...(demo ? ["--demo"] : []), ...args], all, port)
         .then((server) => {
-            watch(server.port);
+            if (!others)
+                watch(server.port);
             return Object.assign(server, { db: database });
         });
 }
