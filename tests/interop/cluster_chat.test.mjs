@@ -131,7 +131,7 @@ afterEach(closeAll);
 /* Nodes on one database. ways: for each the URL of its Redis, or nothing. */
 function cluster(n, { database = pg.url(pg.database()), env = {}, urls = [] } = {}) {
     return Promise.all(Array.from({ length: n }, (_, i) => partyline({
-        env: { DATABASE_URL: database, REDIS_URL: urls[i] ?? redis.url, LOOPS: "2", ...env },
+        others: true, env: { DATABASE_URL: database, REDIS_URL: urls[i] ?? redis.url, LOOPS: "2", ...env },
     })));
 }
 const stopAll = (nodes) => Promise.all((nodes ?? []).filter((n) => !n.ended).map((n) => n.stop()));
