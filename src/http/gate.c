@@ -8,6 +8,7 @@
 
 #define HELLO_MS   5000
 #define MAX_GUESTS 256  /* that have not shown yet who they are */
+#define WARN_MS    1000 /* strangers can knock at will: at most one line in such a time */
 
 struct http_gate {
     http_server      *http;
@@ -16,6 +17,7 @@ struct http_gate {
     list              guests;
     unsigned          nguests;
     stat_cell         refused;
+    uint64_t          quiet_until; /* of the loop's clock */
 };
 
 typedef struct guest {
@@ -60,6 +62,18 @@ static void welcome(guest *v, char *p, size_t n)
     http_server_take(http, stream, p, n);
 }
 
+static void warn(http_gate *g, net_stream *s)
+{
+    uint64_t now = loop_now(loop_of(g));
+    char peer[64];
+
+    if (now < g->quiet_until)
+        return;
+    g->quiet_until = now + WARN_MS;
+    net_peer(s, peer, sizeof peer);
+    log_warn("link: %s is refused: its CLUSTER_SECRET is another, or it wants another node", peer);
+}
+
 static void on_data(net_stream *s, char *p, size_t n)
 {
     guest *v = s->owner;
@@ -68,10 +82,7 @@ static void on_data(net_stream *s, char *p, size_t n)
     int rc = link_hello_feed(&v->hello, p, n, &used, &say);
 
     if (rc < 0) {
-        char peer[64];
-
-        net_peer(s, peer, sizeof peer);
-        log_debug("link: %s is refused: it does not know CLUSTER_SECRET, or wants another node", peer);
+        warn(v->gate, s);
         refuse(v);
         return;
     }

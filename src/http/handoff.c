@@ -40,15 +40,12 @@ void http_handover_go(http_conn *c)
     loop_post(h->loop, &h->task);
 }
 
-bool http_drop_task(loop_task *t)
+static void on_drop(loop_task *t)
 {
     http_handover *h = container_of(t, http_handover, task);
 
-    if (t->fn != on_arrival)
-        return false;
     net_line_drop(h->loop, h->line);
     free(h);
-    return true;
 }
 
 void http_handoff(http_req *r, http_server *to)
@@ -61,7 +58,7 @@ void http_handoff(http_req *r, http_server *to)
         http_drop(r);
         return;
     }
-    h->task.fn = on_arrival;
+    h->task = (loop_task){.fn = on_arrival, .drop = on_drop};
     h->to = to;
     h->loop = to->loop;
     h->relayed = c->relayed;

@@ -98,8 +98,6 @@ void http_drop(http_req *r);
  * anew. Only inside on_request, before anything else was done. `to` belongs to another thread: its loop is
  * posted to. */
 void http_handoff(http_req *r, http_server *to);
-/* For loop_drop_tasks: true when t was a connection on its way, which is closed now. */
-bool http_drop_task(loop_task *t);
 
 /* Accepts an upgrade: writes status 101 with the given header lines and hands the stream over (net_give
  * was done). Bytes that came behind the head are passed to ops->on_data before this returns; the owner

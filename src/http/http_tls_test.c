@@ -68,8 +68,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void drop(loop_task *task) { assert_true(http_drop_task(task)); }
-
 static int teardown(void **state)
 {
     for (int i = 0; i < 2; i++) {
@@ -77,7 +75,7 @@ static int teardown(void **state)
         net_free(sides[i].n);
     }
     for (int i = 0; i < 2; i++) {
-        loop_drop_tasks(sides[i].l, drop);
+        loop_drop_tasks(sides[i].l);
         loop_free(sides[i].l);
     }
     tls_server_free(*state);
@@ -187,7 +185,7 @@ static void a_connection_that_nobody_takes_is_closed(void **state)
     say(ssl, request, sizeof(request) - 1);
     pthread_join(sides[0].thread, NULL);
     assert_int_equal(http_server_connections(sides[0].http), 0);
-    loop_drop_tasks(sides[1].l, drop);
+    loop_drop_tasks(sides[1].l);
     assert_true(SSL_read(ssl, &c, 1) <= 0);
     hang_up(ssl);
     SSL_CTX_free(ctx);

@@ -47,6 +47,7 @@ struct http_relay {
     http_relay_stats   stats;
     list               jobs, ups, idle;
     unsigned           nidle;
+    uint64_t           quiet_until; /* of the loop's clock: no warning before */
 };
 
 /* ---- relay.c ---- */

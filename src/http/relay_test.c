@@ -2,6 +2,7 @@
  * the gate. */
 #include "http/gate.h"
 #include "http/relay.h"
+#include "base/log.h"
 #include "base/testing.h"
 #include "loop/sim.h"
 #include "sio_err.h"
@@ -325,12 +326,34 @@ static void with(const char *secret, const char *node)
     assert_int_equal(t.target.uses, 0);
 }
 
+/* Warnings: of the gate, and of the relay. */
+static unsigned refusals, faults;
+
+static void on_log(log_level level, const char *line, const log_field *fields, size_t n)
+{
+    (void)fields;
+    (void)n;
+    assert_null(strstr(line, "Secret"));
+    refusals += level == LOG_WARN && strstr(line, "is refused: its CLUSTER_SECRET is another");
+    faults += level == LOG_WARN && strstr(line, "is CLUSTER_SECRET the same on both?");
+}
+
 static void another_secret_or_node_is_refused(void **state)
 {
     (void)state;
+    refusals = faults = 0;
+    log_setup(LOG_DEBUG, on_log);
     with("Secret", "BACK");
+    assert_true(refusals + faults >= 1);
     with("secret", "KCAB");
-    assert_int_equal(http_gate_refused(t.gate), 2);
+    with("Secret", "BACK");
+    assert_int_equal(http_gate_refused(t.gate), 3);
+    assert_int_equal(refusals, 1);
+    sim_advance(t.s, 1000);
+    with("secret", "KCAB");
+    log_setup(LOG_WARN, NULL);
+    assert_int_equal(refusals, 2);
+    assert_int_equal(faults, 4); /* each relay of `with` is a new one */
 }
 
 static void strangers_do_not_get_through_the_gate(void **state)

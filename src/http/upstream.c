@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define GREETING_MS 5000
+#define WARN_MS     1000
 #define IDLE_MS     30000       /* well below what the other server allows */
 #define MAX_IDLE    512         /* of one loop */
 #define PIECE       (32 * 1024) /* of a request, between two looks at whether the kernel takes more */
@@ -69,6 +70,19 @@ void upstream_fail(upstream *up)
     upstream_drop(up);
     if (j)
         relay_job_fail(j);
+}
+
+/* Another secret is a fault of the settings, which somebody has to mend. */
+static void not_welcome(upstream *up, const char *why)
+{
+    http_relay *x = up->relay;
+    const http_relay_target *t = up->target;
+    uint64_t now = loop_now(x->loop);
+
+    if (now < x->quiet_until)
+        return;
+    x->quiet_until = now + WARN_MS;
+    log_warn("link: node %.4s at %s:%d %s; is CLUSTER_SECRET the same on both?", t->node, t->host, t->port, why);
 }
 
 /* It was not reached, or is not who we wanted. */
@@ -147,6 +161,7 @@ static void on_greeting(upstream *up, const char *p, size_t n)
     int rc = link_hello_feed(&up->hello, p, n, &used, &say);
 
     if (rc < 0 || (rc == 1 && used < n)) {
+        not_welcome(up, "does not know our secret");
         not_made(up, "it does not know our secret");
         return;
     }
@@ -215,6 +230,12 @@ static void on_drain(net_stream *s)
         upstream_push(up);
 }
 
+static void hung_up(upstream *up)
+{
+    not_welcome(up, "hung up on us");
+    not_made(up, "it hung up");
+}
+
 static void on_close(net_stream *s, int err)
 {
     upstream *up = s->owner;
@@ -226,7 +247,7 @@ static void on_close(net_stream *s, int err)
     else if (up->state == UP_TUNNEL)
         tunnel_close(up);
     else if (up->state == UP_GREETING)
-        not_made(up, "it hung up");
+        hung_up(up);
     else
         upstream_fail(up);
 }

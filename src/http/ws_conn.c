@@ -32,6 +32,7 @@ static loop *loop_of(const ws_conn *c) { return net_loop(c->stream->net); }
 
 static void on_closing_timeout(loop_timer *t);
 static void on_early(loop_task *t);
+static void on_early_drop(loop_task *t);
 
 static struct ws_extra *extra_get(ws_conn *c)
 {
@@ -43,7 +44,7 @@ static struct ws_extra *extra_get(ws_conn *c)
     if (!x)
         return NULL;
     x->c = c;
-    x->task.fn = on_early;
+    x->task = (loop_task){.fn = on_early, .drop = on_early_drop};
     loop_timer_init(&x->closing, on_closing_timeout);
     buf_init(&x->early, MAX_EARLY);
     return c->extra = x;
@@ -216,6 +217,15 @@ static void on_early(loop_task *t)
         free(x);
     else if (x->early.n > 0)
         feed_early(x->c);
+}
+
+static void on_early_drop(loop_task *t)
+{
+    struct ws_extra *x = container_of(t, struct ws_extra, task);
+
+    x->posted = false;
+    if (!x->c)
+        free(x);
 }
 
 static void keep_early(ws_conn *c, const char *p, size_t n)

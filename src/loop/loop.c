@@ -123,7 +123,13 @@ void loop_post(loop *l, loop_task *t)
         l->ops->wake(l);
 }
 
-void loop_drop_tasks(loop *l, void (*drop)(loop_task *t)) { mailbox_run(&l->box, drop); }
+static void drop(loop_task *t)
+{
+    if (t->drop)
+        t->drop(t);
+}
+
+void loop_drop_tasks(loop *l) { mailbox_run(&l->box, drop); }
 
 void loop_add_hook(loop *l, loop_hook *h)
 {

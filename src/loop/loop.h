@@ -62,12 +62,14 @@ uint64_t loop_timer_late(const loop *l);
 typedef struct loop_task {
     struct loop_task *next;            /* private */
     void            (*fn)(struct loop_task *t);
+    /* Instead of fn when the loop has ended: frees it. NULL: nothing is to be freed. */
+    void            (*drop)(struct loop_task *t);
 } loop_task;
 /* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What
  * a task posts to its own loop runs in the next turn. */
 void loop_post(loop *l, loop_task *t);
-/* Before loop_free, when nobody posts any more: hands what was posted and will not run to drop, oldest first. */
-void loop_drop_tasks(loop *l, void (*drop)(loop_task *t));
+/* Before loop_free, when nobody posts any more: drops what was posted and will not run, oldest first. */
+void loop_drop_tasks(loop *l);
 /* Called at the end of every turn; may be added only before the loop runs. */
 typedef struct loop_hook {
     struct loop_hook *next;            /* private */

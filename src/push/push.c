@@ -72,13 +72,7 @@ static void on_result(loop_task *t)
     free(j);
 }
 
-bool push_drop_task(loop_task *t)
-{
-    if (t->fn != on_result)
-        return false;
-    free(container_of(t, push_job, task));
-    return true;
-}
+static void on_drop(loop_task *t) { free(container_of(t, push_job, task)); }
 
 void push_done(push_job *j, const push_verdict *v, const push_call *c)
 {
@@ -375,7 +369,7 @@ static push_job *make_job(const push_message *m, sio_str data)
     j->m.collapse = put(&at, m->collapse);
     j->m.id = put(&at, m->id);
     j->m.ttl_s = m->ttl_s < 0 ? 0 : m->ttl_s > TTL_MAX_S ? TTL_MAX_S : m->ttl_s;
-    j->task.fn = on_result;
+    j->task = (loop_task){.fn = on_result, .drop = on_drop};
     list_init(&j->link);
     list_init(&j->all);
     return j;

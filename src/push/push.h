@@ -4,7 +4,6 @@
 #ifndef PUSH_PUSH_H
 #define PUSH_PUSH_H
 
-#include "loop/loop.h"
 #include "sio_err.h"
 #include "sio_val.h"
 
@@ -34,7 +33,7 @@ void push_options_init(push_options *o);
 /* 0, SIO_EINVAL, SIO_EIO, SIO_ENOMEM; err has one line that names the setting at fault, without secrets. */
 int  push_new(push **out, const push_options *o, char *err, size_t nerr);
 /* Ends what is under way with PUSH_LATER. Blocks for a moment; no loop of a callback needs to run, but the loops must still be
- * there: see push_drop_task. NULL is allowed. */
+ * there: what they are posted is freed by loop_drop_tasks. NULL is allowed. */
 void push_free(push *p);
 bool push_has(const push *p, push_service s);
 /* The service a token is for: a Web Push subscription is JSON with an endpoint, Expo's begin with ExponentPushToken[ or
@@ -76,7 +75,5 @@ typedef void push_fn(void *arg, const push_result *r);
 /* On a loop: fn runs once on it, later. Copied. 0; SIO_EINVAL, SIO_ELIMIT over max_under_way, SIO_ESTATE for a service that is
  * off, SIO_ENOMEM, and fn does not run. */
 int  push_send(push *p, const push_message *m, push_fn *fn, void *arg);
-/* For loop_drop_tasks: true when t was a result that will not be told any more; it is freed, fn does not run. */
-bool push_drop_task(loop_task *t);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "loop/loop.h"
 #include "push/push.h"
 #include "push/push_answer.h"
 #include "push/push_crypto.h"

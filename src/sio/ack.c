@@ -264,16 +264,13 @@ static void on_report(loop_task *t)
     free(r);
 }
 
-bool gather_drop_task(loop_task *t)
+static void on_report_drop(loop_task *t)
 {
     report *r = container_of(t, report, task);
 
-    if (t->fn != on_report)
-        return false;
     if (r->answered)
         answer_free(r->answer);
     free(r);
-    return true;
 }
 
 static void send_report(const shard *from, unsigned home, report what)
@@ -287,7 +284,7 @@ static void send_report(const shard *from, unsigned home, report what)
     if (!(r = malloc(sizeof *r)))
         abort(); /* a small fixed allocation */
     *r = what;
-    r->task.fn = on_report;
+    r->task = (loop_task){.fn = on_report, .drop = on_report_drop};
     loop_post(from->io->shard[home].loop, &r->task);
 }
 

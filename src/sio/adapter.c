@@ -52,6 +52,8 @@ static void on_news(loop_task *t)
     }
 }
 
+static void on_drop(loop_task *t) { free(container_of(t, news, task)); }
+
 static void post(sio_ns *ns, news from, sio_str name)
 {
     news *n = malloc(sizeof *n + name.n);
@@ -61,7 +63,7 @@ static void post(sio_ns *ns, news from, sio_str name)
     *n = from;
     n->ns = ns;
     n->len = name.n;
-    n->task.fn = on_news;
+    n->task = (loop_task){.fn = on_news, .drop = on_drop};
     if (name.n)
         memcpy(n->name, name.p, name.n);
     loop_post(ns->io->shard[0].loop, &n->task);
@@ -233,14 +235,6 @@ int sio_server_count(sio_ns *ns, void (*fn)(void *arg, int err, unsigned n), voi
         return SIO_ESTATE;
     post(ns, (news){.kind = NEWS_COUNT, .home = sh, .fn = fn, .arg = arg}, (sio_str){0});
     return 0;
-}
-
-bool adapter_drop_task(loop_task *t)
-{
-    if (t->fn != on_news && t->fn != on_count)
-        return false;
-    free(container_of(t, news, task));
-    return true;
 }
 
 /* ---- what others do wrong ---- */

@@ -116,6 +116,8 @@ static inline void on_carried(loop_task *t)
     carried_free(c);
 }
 
+static inline void on_carried_drop(loop_task *t) { carried_free(container_of(t, carried, task)); }
+
 static inline void send_to(side *to, sio_ns *ns, const sio_op *o, const char *offset)
 {
     carried *c = carry(to, ns, o);
@@ -124,7 +126,7 @@ static inline void send_to(side *to, sio_ns *ns, const sio_op *o, const char *of
         snprintf(c->offset, sizeof c->offset, "%s", offset);
         c->shown.offset = sio_str_z(c->offset);
     }
-    c->task.fn = on_carried;
+    c->task = (loop_task){.fn = on_carried, .drop = on_carried_drop};
     loop_post(to->io->shard[0].loop, &c->task);
 }
 

@@ -243,13 +243,7 @@ static void on_op(loop_task *t)
     op_free(o);
 }
 
-bool op_drop_task(loop_task *t)
-{
-    if (t->fn != on_op)
-        return false;
-    op_free(container_of(t, op, task));
-    return true;
-}
+static void on_op_drop(loop_task *t) { op_free(container_of(t, op, task)); }
 
 op *op_copy(const op *o, ns_shard *ns, bool share)
 {
@@ -261,7 +255,7 @@ op *op_copy(const op *o, ns_shard *ns, bool share)
         return NULL;
     *c = *o;
     c->ns = ns;
-    c->task.fn = on_op;
+    c->task = (loop_task){.fn = on_op, .drop = on_op_drop};
     at.str = (sio_str *)(c + 1);
     at.p = (char *)(at.str + nstr);
     c->sel.room = put_list(&at, o->sel.room, o->sel.nrooms);

@@ -230,13 +230,7 @@ static void on_remote(sio_remote *r)
     fetch_take(f, h);
 }
 
-bool fetch_drop_task(loop_task *t)
-{
-    if (t->fn != on_harvest)
-        return false;
-    harvest_free(container_of(t, harvest, task));
-    return true;
-}
+static void on_harvest_drop(loop_task *t) { harvest_free(container_of(t, harvest, task)); }
 
 void fetch_drop_all(shard *sh)
 {
@@ -252,7 +246,7 @@ void op_fetch_run(op *o)
 
     h->f = o->collect;
     room_each(o->ns, &o->sel, fetch_one, &p);
-    h->task.fn = on_harvest;
+    h->task = (loop_task){.fn = on_harvest, .drop = on_harvest_drop};
     loop_post(sh->io->shard[o->origin].loop, &h->task);
 }
 

@@ -31,6 +31,8 @@ static void on_task(loop_task *t)
     run(container_of(t, later, task));
 }
 
+static void on_drop(loop_task *t) { free(container_of(t, later, task)); }
+
 static later *later_new(void (*fn)(void *arg), void *arg)
 {
     later *l = calloc(1, sizeof *l);
@@ -39,7 +41,7 @@ static later *later_new(void (*fn)(void *arg), void *arg)
         return NULL;
     loop_timer_init(&l->timer, on_timer);
     list_init(&l->link);
-    l->task.fn = on_task;
+    l->task = (loop_task){.fn = on_task, .drop = on_drop};
     l->fn = fn;
     l->arg = arg;
     return l;
@@ -80,15 +82,6 @@ int sio_loop(const sio_server *io)
 
 /* ---- the end ---- */
 
-static void drop_task(loop_task *t)
-{
-    if (t->fn == on_task)
-        free(container_of(t, later, task));
-    else if (!op_drop_task(t) && !gather_drop_task(t) && !fetch_drop_task(t) && !remote_drop_task(t) &&
-             !adapter_drop_task(t) && !http_drop_task(t))
-        recovery_drop_task(t);
-}
-
 void shard_drop_posts(shard *sh)
 {
     if (!sh->laters.next) /* the server was not made to its end */
@@ -96,7 +89,7 @@ void shard_drop_posts(shard *sh)
     list_each(it, &sh->laters)
         free(container_of(it, later, link));
     list_init(&sh->laters);
-    loop_drop_tasks(sh->loop, drop_task);
+    loop_drop_tasks(sh->loop);
     gather_drop_all(sh);
     fetch_drop_all(sh);
 }

@@ -81,6 +81,5 @@ void     restored_keep(sio_socket *s);
 void     restored_replay(sio_socket *s, struct sio_restored *r);
 void     restored_free(struct sio_restored *r);
 bool     restored_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid, sio_str offset);
-bool     restored_drop_task(loop_task *t);
 
 #endif

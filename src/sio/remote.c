@@ -132,13 +132,7 @@ static void on_ask(loop_task *t)
     }
 }
 
-bool remote_drop_task(loop_task *t)
-{
-    if (t->fn != on_ask && t->fn != on_done)
-        return false;
-    remote_free(container_of(t, sio_remote, task));
-    return true;
-}
+static void on_drop(loop_task *t) { remote_free(container_of(t, sio_remote, task)); }
 
 void remote_drop_all(sio_server *io)
 {
@@ -159,7 +153,7 @@ static void send_off(sio_remote from)
     if (!r)
         abort(); /* a small fixed allocation */
     *r = from;
-    r->task.fn = on_ask;
+    r->task = (loop_task){.fn = on_ask, .drop = on_drop};
     loop_post(r->ns->io->shard[0].loop, &r->task);
 }
 

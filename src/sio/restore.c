@@ -45,6 +45,8 @@ static void on_note(loop_task *t)
     free(n);
 }
 
+static void on_note_drop(loop_task *t) { free(container_of(t, route_note, task)); }
+
 void recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to)
 {
     unsigned home = recovery_home(pid);
@@ -58,7 +60,7 @@ void recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to)
     }
     if (!(n = malloc(sizeof *n)))
         return;
-    n->task.fn = on_note;
+    n->task = (loop_task){.fn = on_note, .drop = on_note_drop};
     n->home = &ns->ns->shard[home];
     n->moved_to = moved_to;
     memcpy(n->pid, pid, SIO_ID_LEN);
@@ -165,6 +167,8 @@ static void take_state(recovery *r, restore *q, saved *v, size_t behind)
 static void answer(restore *q);
 static void look(restore *q);
 
+static void on_drop(loop_task *t);
+
 static void on_look(loop_task *t)
 {
     look(container_of(t, restore, task));
@@ -177,7 +181,7 @@ static void on_answer(loop_task *t)
 
 static void go(restore *q, unsigned to, void (*fn)(loop_task *t))
 {
-    q->task.fn = fn;
+    q->task = (loop_task){.fn = fn, .drop = on_drop};
     if (to == q->at) {
         fn(&q->task);
         return;
@@ -259,19 +263,12 @@ void recovery_restore_free(restore *q, ns_shard *ns)
         free(q);
 }
 
-bool recovery_drop_task(loop_task *t)
+static void on_drop(loop_task *t)
 {
     restore *q = container_of(t, restore, task);
 
-    if (t->fn == on_note) {
-        free(container_of(t, route_note, task));
-        return true;
-    }
-    if (t->fn != on_look && t->fn != on_answer)
-        return restored_drop_task(t);
     sio_release(q->in);
     recovery_restore_free(q, &q->ns->shard[q->at]);
-    return true;
 }
 
 /* ---- replaying ---- */

@@ -46,6 +46,8 @@ static void on_keep(loop_task *t)
     keep_free(k);
 }
 
+static void on_keep_drop(loop_task *t) { keep_free(container_of(t, keep, task)); }
+
 void restored_keep(sio_socket *s)
 {
     size_t size = sizeof(keep);
@@ -56,7 +58,8 @@ void restored_keep(sio_socket *s)
         size += sizeof(sio_str) + s->rooms[i].room->name_len;
     if (!(k = malloc(size)))
         return; /* the client starts a new session */
-    *k = (keep){.task.fn = on_keep, .ns = s->ns->ns, .nrooms = s->nrooms, .data = socket_data_shown(s)};
+    *k = (keep){.task = {.fn = on_keep, .drop = on_keep_drop}, .ns = s->ns->ns, .nrooms = s->nrooms,
+                .data = socket_data_shown(s)};
     memcpy(k->pid, s->pid, SIO_ID_LEN);
     memcpy(k->id, s->id, SIO_ID_LEN);
     p = (char *)(k->room + k->nrooms);
@@ -159,6 +162,14 @@ static bool adopt(sio_socket *s, const sio_restored *r)
     return true;
 }
 
+static void on_drop(loop_task *t)
+{
+    sio_restored *r = container_of(t, sio_restored, q.task);
+
+    sio_release(r->q.in);
+    recovery_restore_free(&r->q, &r->q.ns->shard[r->q.asker]);
+}
+
 static void on_back(loop_task *t)
 {
     sio_restored *r = container_of(t, sio_restored, q.task);
@@ -234,22 +245,8 @@ bool restored_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins,
     }
     r->q.asker = c->shard->index;
     r->q.in = connect_keep(s, auth, bins);
-    r->q.task.fn = on_ask;
+    r->q.task = (loop_task){.fn = on_ask, .drop = on_drop};
     loop_post(ns->io->shard[0].loop, &r->q.task);
     return true;
 }
 
-bool restored_drop_task(loop_task *t)
-{
-    sio_restored *r = container_of(t, sio_restored, q.task);
-
-    if (t->fn == on_keep) {
-        keep_free(container_of(t, keep, task));
-        return true;
-    }
-    if (t->fn != on_ask && t->fn != on_back)
-        return false;
-    sio_release(r->q.in);
-    recovery_restore_free(&r->q, &r->q.ns->shard[r->q.asker]);
-    return true;
-}

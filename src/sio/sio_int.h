@@ -118,13 +118,6 @@ void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
 /* Frees what sio_after, sio_post and what runs on several loops left behind; no loop runs any more. */
 void   shard_drop_posts(shard *sh);
-/* One kind of those each: true when the task was of it, and is freed. */
-bool   op_drop_task(loop_task *t);
-bool   gather_drop_task(loop_task *t);
-bool   fetch_drop_task(loop_task *t);
-bool   recovery_drop_task(loop_task *t);
-bool   remote_drop_task(loop_task *t);
-bool   adapter_drop_task(loop_task *t);
 void   remote_drop_all(sio_server *io);
 void   gather_drop_all(shard *sh);
 void   fetch_drop_all(shard *sh);
