@@ -73,6 +73,7 @@ static int face_teardown(void **state)
 {
     face *f = *state;
 
+    face_give_back(f);
     face_stop(f);
     redis_server_stop(f->keeper);
     free(f->keeper);

@@ -28,6 +28,8 @@ static int face_teardown(void **state)
 {
     face *f = *state;
 
+    face_give_back(f);
+    db_stop(((fixture *)f->keeper)->d);
     face_stop(f);
     teardown(&f->keeper);
     free(f);

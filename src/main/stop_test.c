@@ -50,6 +50,7 @@ static pid_t start(job how, int *told)
         struct pollfd never = {.fd = stopped[0], .events = POLLIN};
         stopper s;
 
+        signal(SIGHUP, SIG_DFL); /* whoever runs the tests may have it ignored, as nohup does */
         log_setup(LOG_ERROR, NULL);
         stop_block(j.reloads);
         if (stop_begin(&s, on_stop, j.reloads ? on_reload : NULL, &j) < 0 || write(ready[1], "x", 1) != 1)

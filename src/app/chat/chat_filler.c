@@ -31,14 +31,17 @@ int chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id)
     return chat_store_after(c, room_id, sio_lit(""), f->step.after, (unsigned)f->step.n, f->page);
 }
 
-int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d)
+int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms)
 {
+    bool late = false;
     int err = 0;
 
     chat_filler_fini(f);
     if (d->filled && !d->behind)
-        return 0;
-    f->step = (chat_fill){.from_ms = d->filled ? d->last_ms + 1 : 0, .more = true};
+        err = chat_store_late(c, room_id, d, now_ms, &late);
+    if (err < 0 || (d->filled && !d->behind && !late))
+        return err;
+    f->step = (chat_fill){.from_ms = chat_store_fill_from(d), .more = true};
     while (err == 0 && f->step.more)
         err = chat_filler_step(f, c, room_id);
     return err;

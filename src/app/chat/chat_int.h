@@ -86,7 +86,7 @@ typedef struct chat_filler {
 void chat_filler_fini(chat_filler *f);
 /* Inside a write job. One step from f->step.from_ms / all steps that `d` asks for. */
 int  chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id);
-int  chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d);
+int  chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms);
 /* Inside `committed`: chat:new_message for each, when the room was in use before. */
 void chat_filler_tell(const chat_filler *f, sio_ns *ns, sio_str room_id);
 

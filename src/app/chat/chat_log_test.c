@@ -420,6 +420,38 @@ static void test_fill(void **state)
     run_scripts(make_two_rooms, check_fill);
 }
 
+/* Its transaction took long, and many messages came in between: who enters finds it, and the first that writes behind
+ * a boundary of 5 s. */
+static void check_late_fill(db_conn *c)
+{
+    const int64_t last = 99999;
+    chat_fill f = {0};
+    chat_door d;
+    bool late;
+
+    others_many(c, (int)last - 200, (int)last, 1);
+    fill(c, &f);
+    others(c, "late", last - 5000);
+    assert_int_equal(chat_store_door(c, S("one"), S("ann"), &d), 0);
+    assert_int_equal(d.last_ms, last);
+    assert_int_equal(chat_store_late(c, S("one"), &d, last, &late), 0);
+    assert_false(late);
+    assert_int_equal(chat_store_late(c, S("one"), &d, last + 1, &late), 0);
+    assert_true(late);
+    fill(c, &f);
+    assert_int_equal(f.n, 1);
+    assert_int_equal(f.after, 201);
+    assert_int_equal(chat_store_door(c, S("one"), S("ann"), &d), 0);
+    assert_int_equal(chat_store_late(c, S("one"), &d, last + 1, &late), 0);
+    assert_false(late);
+}
+
+static void test_late_fill(void **state)
+{
+    (void)state;
+    run_scripts(make_two_rooms, check_late_fill);
+}
+
 /* 30,000 old messages get numbers in steps, and no step is larger than it may be. */
 static void check_large_fill(db_conn *c)
 {
@@ -573,6 +605,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_db(test_edit),  with_db(test_delete), with_db(test_reactions), with_db(test_replies),    with_db(test_pages),
         with_db(test_log),   with_db(test_cursor), with_db(test_rooms),     with_db(test_fill),       with_db(test_large_fill),
+        with_db(test_late_fill),
         cmocka_unit_test_setup_teardown(test_cost, setup_counting, teardown_counting),
     };
 

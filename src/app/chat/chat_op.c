@@ -21,7 +21,7 @@ static int find_unfilled(chat_op *o, db_conn *c, sio_str room_id)
     int err;
 
     if (o->kind->write)
-        return chat_filler_all(&o->fill, c, room_id, &o->door);
+        return chat_filler_all(&o->fill, c, room_id, &o->door, o->now_ms);
     if (o->fills > FILLS_MAX) /* somebody writes faster than we read: what has numbers is shown */
         return 0;
     o->fill_room = room_id;

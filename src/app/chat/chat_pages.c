@@ -55,7 +55,7 @@ int chat_pages_read(chat_pages *p, db_conn *c, sio_str room_id, int64_t before, 
     return chat_store_before(c, room_id, sio_lit(""), before >= 0 ? before : INT64_MAX, limit, p->page);
 }
 
-/* As in a read job, from the newest 50 it is known where to start, which finds more than the door alone. */
+/* As in a read job, from the newest it is known where to start, which finds more than the door alone. */
 int chat_pages_fill(chat_pages *p, db_conn *c, sio_str room_id)
 {
     bool unfilled;

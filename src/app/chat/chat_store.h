@@ -52,9 +52,14 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d);
 
 #define CHAT_FILL_MAX 5000 /* messages that one step numbers */
 
-/* Whether messages of the room have no number yet, found from `d` and the newest 50; *from_ms is where to
- * start. */
+/* Whether messages of the room have no number yet; *from_ms is where to start. Looked at are `d`, the newest 50 and
+ * the last 10 s before the room's last number, of which at most the newest 500: a transaction of others may commit
+ * later than ours that began after it. */
 int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *unfilled, int64_t *from_ms);
+
+/* The same for who writes, exactly and for little: the first that writes after a boundary of 5 s looks at all of the
+ * 10 s before, so what came late behind any number of other messages is found too. */
+int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *late);
 
 typedef struct chat_fill {
     int64_t from_ms;  /* in: messages from this time on; out: where the next step starts */
@@ -63,6 +68,8 @@ typedef struct chat_fill {
     bool    more;     /* out: another step is needed */
     bool    was_used; /* out: all messages had numbers before, so somebody may have looked and wait for more */
 } chat_fill;
+/* Where filling starts at such a door. */
+int64_t chat_store_fill_from(const chat_door *d);
 /* One step: gives numbers to at most CHAT_FILL_MAX messages that have none, in the order of created_at and
  * id. */
 int chat_store_fill(db_conn *c, sio_str room_id, chat_fill *f);

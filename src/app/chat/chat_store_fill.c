@@ -2,13 +2,33 @@
  * or beside us. */
 #include "app/chat/chat_store.h"
 
-#define NEWEST 50 /* looked at for missing numbers each time a room is entered */
+#define NEWEST   50   /* looked at for missing numbers each time a room is entered */
+#define LATE_MS  10000
+#define LATE_MAX 500  /* of a busy room so many of the late ones are looked at by who enters; see chat_store_late */
+#define SWEEP_MS 5000
 
-static int on_time(void *ctx, const db_row *r)
+/* What was committed later than its created_at says may lie before what has numbers already. */
+static int64_t late_from(const chat_door *d) { return d->last_ms > LATE_MS ? d->last_ms - LATE_MS : 0; }
+
+int64_t chat_store_fill_from(const chat_door *d) { return d->filled ? late_from(d) : 0; }
+
+static int on_oldest(void *ctx, const db_row *r)
 {
-    if (db_col_int(r, 0) > 0)
-        *(int64_t *)ctx = db_col_time(r, 1);
+    int64_t *oldest = ctx;
+
+    if (db_col_int(r, 0) > 0 && db_col_time(r, 1) < *oldest)
+        *oldest = db_col_time(r, 1);
     return 0;
+}
+
+/* Looks at the newest `most` messages from a time on; *oldest falls to the oldest that has no number. */
+static int look_back(db_conn *c, sio_str room_id, int64_t from_ms, int64_t most, int64_t *oldest)
+{
+    return db_query(c,
+        "SELECT count(*), min(t.created_at) FROM (SELECT m.id, m.created_at FROM chat_messages m"
+        "  WHERE m.room_id = ?1 AND m.created_at >= ?2 ORDER BY m.created_at DESC LIMIT ?3) t"
+        " WHERE NOT EXISTS (SELECT 1 FROM partyline_messages x WHERE x.message_id = t.id)",
+        db_args(db_text(room_id), db_time(from_ms), db_int(most)), on_oldest, oldest);
 }
 
 int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *unfilled, int64_t *from_ms)
@@ -17,19 +37,28 @@ int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *u
     int err = 0;
 
     *unfilled = !d->filled || d->behind;
-    *from_ms = d->filled ? d->last_ms + 1 : 0;
-    if (d->filled)
-        err = db_query(c,
-            "SELECT count(*), min(t.created_at) FROM (SELECT m.id, m.created_at FROM chat_messages m WHERE m.room_id = ?1"
-            "  ORDER BY m.created_at DESC LIMIT ?2) t"
-            " WHERE NOT EXISTS (SELECT 1 FROM partyline_messages x WHERE x.message_id = t.id)",
-            db_args(db_text(room_id), db_int(NEWEST)), on_time, &oldest);
+    *from_ms = chat_store_fill_from(d);
+    if (!d->filled)
+        return 0;
+    if ((err = look_back(c, room_id, 0, NEWEST, &oldest)) == 0)
+        err = look_back(c, room_id, *from_ms, LATE_MAX, &oldest);
     if (err < 0 || oldest == INT64_MAX)
         return err;
     *unfilled = true;
     if (oldest < *from_ms)
         *from_ms = oldest;
     return 0;
+}
+
+int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *late)
+{
+    int64_t oldest = INT64_MAX;
+    int err = 0;
+
+    if (d->filled && now_ms / SWEEP_MS != d->last_ms / SWEEP_MS)
+        err = look_back(c, room_id, late_from(d), INT64_MAX, &oldest);
+    *late = oldest != INT64_MAX;
+    return err;
 }
 
 static int on_last(void *ctx, const db_row *r)

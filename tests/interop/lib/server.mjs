@@ -75,16 +75,26 @@ export class Program {
             stdio: ["ignore", "pipe", "pipe"],
         });
         running.add(this.child);
-        for (const stream of [this.child.stdout, this.child.stderr])
+        this.handles = [this.child, this.child.stdout, this.child.stderr];
+        for (const stream of this.handles.slice(1))
             stream.on("data", (bytes) => { this.log += bytes; });
-        this.exit = new Promise((resolve) => {
+        for (const handle of this.handles) /* what a failed test left behind does not keep the test's process */
+            handle.unref();
+        this.end = new Promise((resolve) => {
             this.child.once("error", (error) => resolve({ error }));
             this.child.once("close", (code, signal) => {
                 running.delete(this.child);
                 resolve({ code, signal });
             });
         });
-        this.exit.then((result) => { this.ended = result; });
+        this.end.then((result) => { this.ended = result; });
+    }
+
+    /* Its end, for who waits for it: {code, signal} or {error}. */
+    get exit() {
+        for (const handle of this.handles)
+            handle.ref();
+        return this.end;
     }
 
     async ready() {
