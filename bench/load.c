@@ -18,7 +18,7 @@ typedef struct flag {
 /* clang-format on */
 
 static const flag flags[] = {
-    FLAG("mode", 's', mode, "connect, churn, idle, echo, fanout or chat"),
+    FLAG("mode", 's', mode, "connect, churn, idle, echo, fanout, chat or storm"),
     FLAG("label", 's', label, "name of the server, copied to the output"),
     FLAG("host", 's', host, "IPv4 address of the server"),
     FLAG("port", 'i', port, "its port"),
@@ -28,6 +28,8 @@ static const flag flags[] = {
     FLAG("cpu", 'i', cpu, "core to run on, -1 any"),
     FLAG("sources", 'i', sources, "source addresses 127.0.0.1 to 127.0.0.N"),
     FLAG("clients", 'i', clients, "connections"),
+    FLAG("beside", 'i', beside, "echo, fanout and chat: connections more that do nothing"),
+    FLAG("others", 'i', others, "storm: clients of all that stay, and echo at --rate"),
     FLAG("window", 'i', window, "connections being opened at a time"),
     FLAG("outstanding", 'i', outstanding, "echo: per client; fanout and chat: messages under way in all"),
     FLAG("rate", 'f', rate, "messages a second in all; 0 = as fast as the answers come"),
@@ -37,10 +39,12 @@ static const flag flags[] = {
     FLAG("idle-from", 'i', idle_from, "idle: connections at the first reading; --clients is the second"),
     FLAG("payload", 'i', payload, "bytes of text in a message"),
     FLAG("room-size", 'i', room_size, "fanout and chat: members of a room; 0 = all in one"),
+    FLAG("joins", 'i', joins, "fanout and chat: rooms that each client is in, with the same others"),
     FLAG("room-prefix", 's', room_prefix, "rooms are called PREFIX0, PREFIX1, ..."),
     FLAG("jwt-secret", 's', jwt_secret, "connect with an HS256 token in auth.token"),
     FLAG("jwt-issuer", 's', jwt_issuer, "iss of that token"),
     FLAG("jwt-audience", 's', jwt_audience, "aud of that token"),
+    FLAG("form", 's', form, "plain; partyline: echo sends [TEXT], fanout {ROOM-KEY, isTyping}"),
     FLAG("event-echo", 's', ev_echo, "event that is acknowledged with its argument"),
     FLAG("event-join", 's', ev_join, "event that joins a room"),
     FLAG("event-ready", 's', ev_ready, "event that says the room is joined; without it the ack says so"),
@@ -95,11 +99,14 @@ static void options_parse(options *o, int argc, char **argv)
 
 static void options_check(const options *o)
 {
-    bool ok = o->mode && o->port > 0 && o->port < 65536 && o->port2 >= 0 && o->port2 < 65536 && o->pids &&
-              o->clients > 0 && o->window > 0 &&
-              o->outstanding > 0 && o->outstanding <= 1024 && o->sources > 0 && o->sources < 255 &&
-              o->payload >= 16 && o->payload <= 60000 && o->seconds > 0 && o->room_size >= 0 &&
-              o->room_size <= o->clients && strlen(o->path) < 128;
+    bool where = o->mode && o->port > 0 && o->port < 65536 && o->port2 >= 0 && o->port2 < 65536 && o->pids &&
+                 o->sources > 0 && o->sources < 255 && strlen(o->path) < 128;
+    bool who = o->clients > 0 && o->window > 0 && o->beside >= 0 && o->others >= 0 &&
+               o->others < o->clients && o->room_size >= 0 && o->room_size <= o->clients && o->joins > 0 &&
+               o->joins <= 1000;
+    bool paced = where && (strcmp(o->mode, "storm") != 0 || (o->others > 0 && o->rate > 0));
+    bool ok = paced && who && o->outstanding > 0 && o->outstanding <= 1024 && o->payload >= 16 &&
+              o->payload <= 60000 && o->seconds > 0;
 
     if (!ok)
         usage_exit(2);
@@ -118,15 +125,15 @@ static void text_print(const char *p)
 
 void result_print(gen *g, const result *r, const char *extra)
 {
+    double p50 = (double)hist_quantile(&g->lat, 0.50) / 1e3, p99 = (double)hist_quantile(&g->lat, 0.99) / 1e3;
+
     printf("{\"server\":\"%s\",\"test\":\"%s\",\"unit\":\"%s\",\"clients\":%d,\"ops\":%ju,\"seconds\":%.3f,"
            "\"per_second\":%.0f,\"cpu_us\":%.3f,\"server_busy\":%.3f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"lost\":%ju,"
-           "\"failures\":%ju,\"generator_busy\":%.3f%s,\"error\":\"",
+           "\"max_us\":%.1f,\"lost\":%ju,\"failures\":%ju,\"generator_busy\":%.3f%s,\"error\":\"",
            g->o->label, g->o->mode, r->unit, g->o->clients, (uintmax_t)r->ops, r->seconds,
            (double)r->ops / r->seconds, r->ops > 0 ? r->cpu_us / (double)r->ops : 0,
-           r->cpu_us / (r->seconds * 1e6), (double)hist_quantile(&g->lat, 0.50) / 1e3,
-           (double)hist_quantile(&g->lat, 0.99) / 1e3, (uintmax_t)r->lost, (uintmax_t)g->failures,
-           gen_busy(g), extra);
+           r->cpu_us / (r->seconds * 1e6), p50, p99, (double)g->lat.max / 1e3, (uintmax_t)r->lost,
+           (uintmax_t)g->failures, gen_busy(g), extra);
     text_print(g->error);
     printf("\"}\n");
     fflush(stdout);
@@ -156,6 +163,8 @@ static void run(const options *o)
         mode_idle(o);
     else if (strcmp(o->mode, "echo") == 0)
         mode_echo(o);
+    else if (strcmp(o->mode, "storm") == 0)
+        mode_storm(o);
     else if (strcmp(o->mode, "fanout") == 0 || strcmp(o->mode, "chat") == 0)
         mode_rooms(o, o->mode[0] == 'c');
     else
@@ -183,6 +192,8 @@ int main(int argc, char **argv)
         .ev_say = "say",
         .ev_heard = "say",
         .room_key = "room",
+        .joins = 1,
+        .form = "plain",
         .room_prefix = "bench-",
     };
 

@@ -28,6 +28,8 @@ void hist_add(hist *h, uint64_t ns)
 {
     h->count[hist_slot(ns)]++;
     h->total++;
+    if (ns > h->max)
+        h->max = ns;
 }
 
 /* The middle of a bucket: slots below 2 * HIST_SUB are exact, each later octave has HIST_SUB of them. */
@@ -140,14 +142,37 @@ static void usage_add(usage *u, long pid, bool memory)
         fprintf(stderr, "load: no such server process: %ld\n", pid);
         exit(1);
     }
-    /* The ticks of stat are 10 ms; where the kernel has finer accounts and no thread ended, those say more. */
+    /* The ticks of stat are 10 ms; where the kernel has finer accounts and no thread ended, those say more.
+     */
     u->cpu_us += fmax(stat_cpu_us(text), threads_cpu_us(pid));
     snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", pid);
     if (memory && file_read(path, text, sizeof(text))) {
         u->rss_bytes += field_kb(text, "\nRss:");
         u->pss_bytes += field_kb(text, "\nPss:");
     }
+    snprintf(path, sizeof(path), "/proc/%ld/status", pid);
+    if (memory && file_read(path, text, sizeof(text)))
+        u->top_bytes += field_kb(text, "\nVmHWM:");
     usage_add_children(u, pid, memory);
+}
+
+void usage_forget_top(const char *pids)
+{
+    char path[64], *end;
+
+    for (const char *p = pids; *p != '\0'; p = *end == ',' ? end + 1 : end) {
+        long pid = strtol(p, &end, 10);
+        FILE *f;
+
+        if (end == p || pid <= 0)
+            return;
+        snprintf(path, sizeof(path), "/proc/%ld/clear_refs", pid);
+        f = fopen(path, "w");
+        if (!f)
+            continue;
+        fputs("5", f); /* proc(5): resets the peak of the resident set */
+        fclose(f);
+    }
 }
 
 void usage_read(usage *u, const char *pids, bool memory)

@@ -1,6 +1,5 @@
 /* Emit with ack: every client keeps some messages outstanding, or all together keep to a rate. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "load.h"
 
@@ -8,47 +7,28 @@ enum { PACED_RING = 64 };
 
 typedef struct echo_mode {
     uint64_t answered, skipped;
-    uint32_t ring; /* send times kept per client */
     bool running;
-    char *text; /* `["echo","xxx..."]` */
-    size_t text_len;
+    echo echo;
 } echo_mode;
-
-static void echo_send(gen *g, conn *c, uint64_t at_ns)
-{
-    echo_mode *m = g->mode;
-    char text[64 + 65536];
-    int n = snprintf(text, 64, "42%ju", (uintmax_t)c->next_id);
-
-    memcpy(text + n, m->text, m->text_len);
-    c->sent_ns[c->next_id % m->ring] = at_ns;
-    c->next_id++;
-    c->outstanding++;
-    conn_send(g, c, text, (size_t)n + m->text_len);
-}
 
 static void on_connected(gen *g, conn *c)
 {
     echo_mode *m = g->mode;
 
-    c->sent_ns = calloc(m->ring, sizeof(*c->sent_ns));
-    if (!c->sent_ns)
-        abort();
+    echo_attach(&m->echo, c);
 }
 
 static void on_ack(gen *g, conn *c, uint64_t id)
 {
     echo_mode *m = g->mode;
+    int64_t ns = echo_answered(&m->echo, g, c, id);
 
-    if (id >= c->next_id || c->outstanding == 0) {
-        gen_fail(g, "ack %ju was never asked for", (uintmax_t)id);
+    if (ns < 0)
         return;
-    }
-    hist_add(&g->lat, g->now_ns - c->sent_ns[id % m->ring]);
+    hist_add(&g->lat, (uint64_t)ns);
     m->answered++;
-    c->outstanding--;
     if (m->running && g->o->rate <= 0)
-        echo_send(g, c, g->now_ns);
+        echo_send(&m->echo, g, c, g->now_ns);
 }
 
 static void on_event(gen *g, conn *c, const char *text, size_t len)
@@ -64,20 +44,6 @@ static void on_closed(gen *g, conn *c)
 
 static const mode_ops ops = {on_connected, on_ack, on_event, on_closed};
 
-static void echo_text_make(echo_mode *m, const options *o)
-{
-    size_t size = strlen(o->ev_echo) + (size_t)o->payload + 16;
-    int n;
-
-    m->text = malloc(size);
-    if (!m->text)
-        abort();
-    n = snprintf(m->text, size, "[\"%s\",\"", o->ev_echo);
-    memset(m->text + n, 'x', (size_t)o->payload);
-    memcpy(m->text + n + o->payload, "\"]", 2);
-    m->text_len = (size_t)n + (size_t)o->payload + 2;
-}
-
 /* Turns for some seconds; with a rate, client after client sends when its time has come. */
 static void echo_drive(gen *g, double seconds)
 {
@@ -90,8 +56,8 @@ static void echo_drive(gen *g, double seconds)
         for (; step > 0 && due <= now; due += step) {
             conn *c = &g->conns[next++ % (uint32_t)g->o->clients];
 
-            if (c->outstanding < m->ring)
-                echo_send(g, c, due);
+            if (c->outstanding < m->echo.ring)
+                echo_send(&m->echo, g, c, due);
             else
                 m->skipped++;
         }
@@ -126,7 +92,7 @@ static void echo_start(gen *g)
         return;
     for (int i = 0; i < g->o->clients; i++)
         for (int k = 0; k < g->o->outstanding; k++)
-            echo_send(g, &g->conns[i], now_ns());
+            echo_send(&m->echo, g, &g->conns[i], now_ns());
 }
 
 static void echo_measure(gen *g, result *r)
@@ -151,7 +117,7 @@ static void echo_measure(gen *g, result *r)
 
 void mode_echo(const options *o)
 {
-    echo_mode m = {.ring = o->rate > 0 ? PACED_RING : (uint32_t)o->outstanding};
+    echo_mode m = {0};
     gen *g = malloc(sizeof(*g));
     result r = {.unit = "echo"};
     char extra[64];
@@ -159,8 +125,9 @@ void mode_echo(const options *o)
     if (!g)
         abort();
     gen_init(g, o, &ops, &m);
-    echo_text_make(&m, o);
+    echo_init(&m.echo, o, o->rate > 0 ? PACED_RING : (uint32_t)o->outstanding);
     gen_open_all(g, o->clients);
+    gen_open_beside(g);
     echo_measure(g, &r);
     snprintf(extra, sizeof(extra), ",\"skipped\":%ju", (uintmax_t)m.skipped);
     m.running = false;
@@ -168,6 +135,6 @@ void mode_echo(const options *o)
     r.lost = echo_left(g);
     result_print(g, &r, extra);
     gen_fini(g);
-    free(m.text);
+    echo_fini(&m.echo);
     free(g);
 }

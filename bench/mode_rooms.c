@@ -4,7 +4,9 @@
  * Both tests are one: clients join rooms, then either a fixed number of messages is kept under way or a rate
  * is kept. A message carries its number as `#` and eight hexadecimal digits at the start of its text, so
  * whatever the server wraps around it, the arrival can be counted and timed. `fanout` lets the first member
- * of the room speak; `chat` takes rooms and members in turn, as conversations do.
+ * of the room speak; `chat` takes rooms and members in turn, as conversations do. With --form partyline
+ * `fanout` says chat:typing, which has no text: the others in the one room (not the speaker) hear all in
+ * order, so the how-manieth it is at a member is its number.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "load.h"
 
 enum { SLOTS = 1 << 14, STALL_NS = 2000000000, HEARD_MAX = 96 };
+
+#define JOIN_NS 30000000000u
 
 typedef struct slot {
     uint32_t number, left; /* left: members that have not got it */
@@ -24,9 +28,10 @@ typedef struct room {
 } room;
 
 typedef struct rooms_mode {
-    bool chat, running;
+    bool chat, typing, running;
     int ready, under_way;
     uint32_t next_number, next_room, room_count;
+    uint32_t base_count; /* rooms without a common client; room i has the clients of room i % base_count */
     uint64_t delivered, completed, overruns, strays;
     uint64_t moved_ns; /* when something last arrived */
     room *rooms;
@@ -42,14 +47,18 @@ static void on_connected(gen *g, conn *c)
 {
     rooms_mode *m = g->mode;
     char text[256];
-    int n;
 
+    if (c->index >= (uint32_t)g->o->clients) /* is only there */
+        return;
     c->room = c->index / m->rooms[0].members;
-    if (c->room >= m->room_count)
-        c->room = m->room_count - 1;
-    n = snprintf(text, sizeof(text), "42%s[\"%s\",{\"%s\":\"%s%u\"}]", m->joined_len > 0 ? "" : "0",
-                 g->o->ev_join, g->o->room_key, g->o->room_prefix, c->room);
-    conn_send(g, c, text, (size_t)n);
+    if (c->room >= m->base_count)
+        c->room = m->base_count - 1;
+    for (uint32_t room = c->room; room < m->room_count; room += m->base_count) {
+        int n = snprintf(text, sizeof(text), "42%s[\"%s\",{\"%s\":\"%s%u\"}]", m->joined_len > 0 ? "" : "0",
+                         g->o->ev_join, g->o->room_key, g->o->room_prefix, room);
+
+        conn_send(g, c, text, (size_t)n);
+    }
 }
 
 static void room_joined(gen *g, conn *c)
@@ -71,6 +80,27 @@ static void on_ack(gen *g, conn *c, uint64_t id)
 
 /* ---- speaking and hearing ---- */
 
+/* The packet that speaks; returns its length. */
+static size_t say_text(gen *g, uint32_t which, uint32_t number)
+{
+    const options *o = g->o;
+    rooms_mode *m = g->mode;
+    int n;
+
+    if (m->typing)
+        return (size_t)snprintf(m->text, 256, "42[\"%s\",{\"%s\":\"%s%u\",\"isTyping\":true}]", o->ev_say,
+                                o->room_key, o->room_prefix, which);
+    if (m->chat)
+        n = snprintf(m->text, 256, "42[\"%s\",{\"%s\":\"%s%u\",\"content\":\"#%08x", o->ev_say, o->room_key,
+                     o->room_prefix, which, number);
+    else
+        n = snprintf(m->text, 256, "42[\"%s\",\"%s%u\",\"#%08x", o->ev_say, o->room_prefix, which, number);
+    memset(m->text + n, 'x', (size_t)o->payload - 9);
+    n += o->payload - 9;
+    memcpy(m->text + n, m->chat ? "\"}]" : "\"]", 3);
+    return (size_t)n + (m->chat ? 3 : 2);
+}
+
 static void room_say(gen *g, uint64_t at_ns)
 {
     rooms_mode *m = g->mode;
@@ -78,25 +108,15 @@ static void room_say(gen *g, uint64_t at_ns)
     room *r = &m->rooms[which];
     slot *s = &m->slots[number % SLOTS];
     conn *c = &g->conns[r->first + r->next_speaker];
-    int n;
 
     if (m->chat)
         r->next_speaker = (r->next_speaker + 1) % r->members;
     if (s->left > 0)
         m->overruns++;
-    *s = (slot){.number = number, .left = r->members, .sent_ns = at_ns};
+    *s = (slot){.number = number, .left = r->members - m->typing, .sent_ns = at_ns};
     r->said++;
     m->under_way++;
-    if (m->chat)
-        n = snprintf(m->text, 256, "42[\"%s\",{\"%s\":\"%s%u\",\"content\":\"#%08x", g->o->ev_say,
-                     g->o->room_key, g->o->room_prefix, which, number);
-    else
-        n = snprintf(m->text, 256, "42[\"%s\",\"%s%u\",\"#%08x", g->o->ev_say, g->o->room_prefix, which,
-                     number);
-    memset(m->text + n, 'x', (size_t)g->o->payload - 9);
-    n += g->o->payload - 9;
-    memcpy(m->text + n, m->chat ? "\"}]" : "\"]", 3);
-    conn_send(g, c, m->text, (size_t)n + (m->chat ? 3 : 2));
+    conn_send(g, c, m->text, say_text(g, which, number));
 }
 
 static bool number_read(const char *text, size_t len, uint32_t *out)
@@ -118,11 +138,11 @@ static bool number_read(const char *text, size_t len, uint32_t *out)
 static void room_heard(gen *g, conn *c, const char *text, size_t len)
 {
     rooms_mode *m = g->mode;
-    uint32_t number;
+    uint32_t number = (uint32_t)c->got;
     slot *s;
 
-    if (!number_read(text, len, &number) || (s = &m->slots[number % SLOTS])->number != number ||
-        s->left == 0) {
+    if ((!m->typing && !number_read(text, len, &number)) ||
+        (s = &m->slots[number % SLOTS])->number != number || s->left == 0) {
         m->strays++;
         return;
     }
@@ -164,13 +184,16 @@ static void rooms_make(rooms_mode *m, const options *o)
 {
     uint32_t size = (uint32_t)(o->room_size > 0 ? o->room_size : o->clients), all = (uint32_t)o->clients;
 
-    m->room_count = all / size;
+    m->base_count = all / size;
+    m->room_count = m->base_count * (uint32_t)o->joins;
+    m->typing = !m->chat && strcmp(o->form, "partyline") == 0;
     m->rooms = calloc(m->room_count, sizeof(*m->rooms));
     if (!m->rooms)
         abort();
     for (uint32_t i = 0; i < m->room_count; i++)
-        m->rooms[i] = (room){.first = i * size, .members = size};
-    m->rooms[m->room_count - 1].members = all - (m->room_count - 1) * size;
+        m->rooms[i] = (room){.first = i % m->base_count * size, .members = size};
+    for (uint32_t i = m->base_count - 1; i < m->room_count; i += m->base_count)
+        m->rooms[i].members = all - (m->base_count - 1) * size;
     m->heard_len = (size_t)snprintf(m->heard, HEARD_MAX, "42[\"%.64s\"", o->ev_heard);
     if (o->ev_ready)
         m->joined_len = (size_t)snprintf(m->joined, HEARD_MAX, "42[\"%.64s\"", o->ev_ready);
@@ -201,14 +224,16 @@ static void rooms_drive(gen *g, double seconds)
 static void rooms_join(gen *g)
 {
     rooms_mode *m = g->mode;
+    int wanted = g->o->clients * g->o->joins;
     uint64_t until;
 
     gen_open_all(g, g->o->clients);
-    until = now_ns() + 10000000000u;
-    while (m->ready < g->o->clients && g->failures == 0 && now_ns() < until)
+    until = now_ns() + JOIN_NS;
+    while (m->ready < wanted && g->failures == 0 && now_ns() < until)
         gen_turn(g);
-    if (m->ready < g->o->clients)
-        gen_fail(g, "only %d of %d clients joined", m->ready, g->o->clients);
+    if (m->ready < wanted)
+        gen_fail(g, "only %d of %d rooms were joined", m->ready, wanted);
+    gen_open_beside(g);
 }
 
 static void rooms_measure(gen *g, result *r)
@@ -234,6 +259,20 @@ static void rooms_measure(gen *g, result *r)
     r->cpu_us = after.cpu_us - before.cpu_us;
 }
 
+/* What client c should have heard. */
+static uint64_t rooms_due(const gen *g, const conn *c)
+{
+    const rooms_mode *m = g->mode;
+    uint64_t said = 0;
+
+    for (uint32_t i = c->room; i < m->room_count; i += m->base_count) {
+        bool speaker = m->typing && c->index == m->rooms[i].first;
+
+        said += speaker ? 0 : m->rooms[i].said;
+    }
+    return said;
+}
+
 /* Every member must have got exactly what was said in its room; twice counts as badly as never. */
 static uint64_t rooms_lost(gen *g)
 {
@@ -245,7 +284,7 @@ static uint64_t rooms_lost(gen *g)
     while (m->under_way > 0 && !rooms_stalled(g))
         gen_turn(g);
     for (int i = 0; i < g->o->clients; i++) {
-        uint64_t said = m->rooms[g->conns[i].room].said, got = g->conns[i].got;
+        uint64_t said = rooms_due(g, &g->conns[i]), got = g->conns[i].got;
 
         lost += said > got ? said - got : got - said;
     }

@@ -4,34 +4,15 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "load.h"
 
-enum { SPARE_FDS = 32, FRAME_MAX = 1 << 20 };
-
-static void die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-void gen_fail(gen *g, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (g->failures++ > 0)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(g->error, sizeof(g->error), fmt, ap);
-    va_end(ap);
-}
+enum { FRAME_MAX = 1 << 20 };
 
 static uint32_t gen_random(gen *g)
 {
@@ -102,7 +83,7 @@ static void conn_watch(gen *g, conn *c, int op, uint32_t events)
     struct epoll_event ev = {.events = events, .data.ptr = c};
 
     if (epoll_ctl(g->epoll, op, c->fd, &ev) < 0)
-        die("epoll_ctl");
+        gen_die("epoll_ctl");
 }
 
 static void conn_lost(gen *g, conn *c)
@@ -159,7 +140,7 @@ static void conn_bind(const gen *g, const conn *c, int fd)
     from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + c->index % (uint32_t)g->o->sources);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
     if (bind(fd, (struct sockaddr *)&from, sizeof(from)) < 0)
-        die("bind");
+        gen_die("bind");
 }
 
 /* Of a cluster of two, every other client's. */
@@ -176,7 +157,7 @@ void gen_open(gen *g, uint32_t index)
 
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
-        die("socket");
+        gen_die("socket");
     c->index = index;
     c->state = CONN_DIALING;
     c->opened_ns = now_ns();
@@ -184,7 +165,7 @@ void gen_open(gen *g, uint32_t index)
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     inet_pton(AF_INET, g->o->host, &to.sin_addr);
     if (connect(c->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
-        die("connect");
+        gen_die("connect");
     conn_watch(g, c, EPOLL_CTL_ADD, EPOLLOUT);
     g->pending++;
     g->opened++;
@@ -362,7 +343,7 @@ static void conn_readable(gen *g, conn *c)
     conn_flush_queue(g);
 }
 
-static void conn_event(gen *g, conn *c, uint32_t events)
+void conn_event(gen *g, conn *c, uint32_t events)
 {
     if (c->fd < 0)
         return;
@@ -374,113 +355,4 @@ static void conn_event(gen *g, conn *c, uint32_t events)
         conn_lost(g, c);
     if (c->fd >= 0 && (events & EPOLLOUT) && c->blocked)
         conn_flush(g, c);
-}
-
-/* ---- the loop ---- */
-
-void gen_turn(gen *g)
-{
-    struct epoll_event ev[EVENTS_MAX];
-    uint64_t began = now_ns();
-    int n;
-
-    conn_flush_queue(g);
-    n = epoll_wait(g->epoll, ev, EVENTS_MAX, 0);
-    for (int i = 0; i < n; i++)
-        conn_event(g, ev[i].data.ptr, ev[i].events);
-    conn_flush_queue(g);
-    if (n > 0 || g->worked)
-        g->busy_ns += now_ns() - began;
-    g->worked = false;
-}
-
-void gen_open_all(gen *g, int upto)
-{
-    while ((g->opened < upto || g->pending > 0) && g->failures == 0) {
-        while (g->opened < upto && g->pending < g->o->window)
-            gen_open(g, (uint32_t)g->opened);
-        gen_turn(g);
-    }
-}
-
-void gen_idle(gen *g, int ms)
-{
-    uint64_t until = now_ns() + (uint64_t)ms * 1000000;
-
-    while (now_ns() < until)
-        gen_turn(g);
-}
-
-void gen_watch(gen *g)
-{
-    g->busy_ns = 0;
-    g->watch_ns = now_ns();
-}
-
-double gen_busy(const gen *g)
-{
-    uint64_t span = now_ns() - g->watch_ns;
-
-    return span > 0 ? (double)g->busy_ns / (double)span : 0;
-}
-
-/* Lifts the descriptor limit; fails when the clients asked for do not fit. */
-static void gen_raise_limit(const options *o)
-{
-    struct rlimit r;
-
-    getrlimit(RLIMIT_NOFILE, &r);
-    r.rlim_cur = r.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &r);
-    if ((rlim_t)o->clients + SPARE_FDS > r.rlim_cur) {
-        fprintf(stderr, "load: %d clients do not fit into %ju descriptors\n", o->clients,
-                (uintmax_t)r.rlim_cur);
-        exit(1);
-    }
-}
-
-static void gen_make_tokens(gen *g)
-{
-    g->tokens = calloc((size_t)g->o->clients, sizeof(*g->tokens));
-    for (int i = 0; g->tokens && i < g->o->clients; i++) {
-        char *jwt = token_make(g->o, (uint32_t)i);
-
-        if (asprintf(&g->tokens[i], "40{\"token\":\"%s\"}", jwt) < 0)
-            abort();
-        free(jwt);
-    }
-}
-
-void gen_init(gen *g, const options *o, const mode_ops *ops, void *mode)
-{
-    memset(g, 0, sizeof(*g));
-    g->o = o;
-    g->ops = ops;
-    g->mode = mode;
-    g->rng = 0x9e3779b97f4a7c15u;
-    snprintf(g->key, sizeof(g->key), "dGhlIHNhbXBsZSBub25jZQ==");
-    accept_of(g->key, g->accept);
-    gen_raise_limit(o);
-    g->conns = calloc((size_t)o->clients, sizeof(*g->conns));
-    g->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!g->conns || g->epoll < 0)
-        die("epoll_create1");
-    for (int i = 0; i < o->clients; i++)
-        g->conns[i].fd = -1;
-    if (o->jwt_secret)
-        gen_make_tokens(g);
-}
-
-void gen_fini(gen *g)
-{
-    for (int i = 0; i < g->o->clients; i++) {
-        conn_drop(g, &g->conns[i]);
-        free(g->conns[i].out);
-        free(g->conns[i].sent_ns);
-        if (g->tokens)
-            free(g->tokens[i]);
-    }
-    free(g->tokens);
-    free(g->conns);
-    close(g->epoll);
 }
