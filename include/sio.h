@@ -246,7 +246,7 @@ sio_str     sio_handshake_address(const sio_socket *s);
 /* The payload of the client's CONNECT packet ({} when there was none); needs keep_handshake. Lives as long as the socket. */
 sio_val     sio_auth(const sio_socket *s);
 /* The whole handshake as Node shows it: {headers, time, address, xdomain, secure, issued, url, query, auth}. Made on the
- * first call; lives as long as the socket. Null without a handshake. */
+ * first call; lives as long as the handshake, see keep_handshake. Null without one. */
 sio_val     sio_handshake(sio_socket *s);
 
 /* ---- reading an event -------------------------------------------------------------------------------- */

@@ -16,24 +16,33 @@ void map_init(map *m, map_key_fn *key_of)
 
 void map_fini(map *m)
 {
-    free(m->slots);
-    m->slots = NULL;
+    free(m->object);
+    m->object = NULL;
     m->cap = m->n = 0;
+}
+
+/* The hashes of a table; 0 = a free slot. */
+static uint32_t *hashes_of(void **object, uint32_t cap)
+{
+    return (uint32_t *)(object + cap);
 }
 
 static uint32_t map_hash(const map *m, sio_str key)
 {
-    return (uint32_t)siphash13(m->seed, key.p, key.n);
+    uint32_t hash = (uint32_t)siphash13(m->seed, key.p, key.n);
+
+    return hash ? hash : 1;
 }
 
 /* The slot that holds the key, or the free one where the probe for it ends. The table is never full. */
 static uint32_t map_find(const map *m, sio_str key, uint32_t hash)
 {
+    const uint32_t *hashes = hashes_of(m->object, m->cap);
     uint32_t mask = m->cap - 1;
     uint32_t i = hash & mask;
 
-    while (m->slots[i].object) {
-        if (m->slots[i].hash == hash && sio_str_eq(m->key_of(m->slots[i].object), key))
+    while (hashes[i]) {
+        if (hashes[i] == hash && sio_str_eq(m->key_of(m->object[i]), key))
             return i;
         i = (i + 1) & mask;
     }
@@ -43,21 +52,24 @@ static uint32_t map_find(const map *m, sio_str key, uint32_t hash)
 /* Moves all objects into a table of another size; the old one stays when there is no memory. */
 static int map_resize(map *m, uint32_t cap)
 {
-    map_slot *slots = calloc(cap, sizeof(*slots));
+    void **object = calloc(cap, sizeof(*object) + sizeof(uint32_t));
+    uint32_t *hashes, *old = m->cap ? hashes_of(m->object, m->cap) : NULL;
 
-    if (!slots)
+    if (!object)
         return SIO_ENOMEM;
+    hashes = hashes_of(object, cap);
     for (uint32_t from = 0; from < m->cap; from++) {
-        uint32_t to = m->slots[from].hash & (cap - 1);
+        uint32_t to = old[from] & (cap - 1);
 
-        if (!m->slots[from].object)
+        if (!old[from])
             continue;
-        while (slots[to].object)
+        while (hashes[to])
             to = (to + 1) & (cap - 1);
-        slots[to] = m->slots[from];
+        hashes[to] = old[from];
+        object[to] = m->object[from];
     }
-    free(m->slots);
-    m->slots = slots;
+    free(m->object);
+    m->object = object;
     m->cap = cap;
     return 0;
 }
@@ -85,7 +97,7 @@ void *map_get(const map *m, sio_str key)
 {
     if (m->n == 0)
         return NULL;
-    return m->slots[map_find(m, key, map_hash(m, key))].object;
+    return m->object[map_find(m, key, map_hash(m, key))];
 }
 
 int map_put(map *m, void *object)
@@ -95,13 +107,14 @@ int map_put(map *m, void *object)
     uint32_t i;
     int err;
 
-    if (m->n > 0 && m->slots[map_find(m, key, hash)].object)
+    if (m->n > 0 && m->object[map_find(m, key, hash)])
         return SIO_EEXIST;
     err = map_grow(m);
     if (err < 0)
         return err;
     i = map_find(m, key, hash);
-    m->slots[i] = (map_slot){object, hash};
+    m->object[i] = object;
+    hashes_of(m->object, m->cap)[i] = hash;
     m->n++;
     return 0;
 }
@@ -110,19 +123,22 @@ int map_put(map *m, void *object)
  * that this leaves. No tombstones, so lookups never slow down with age. */
 static void map_close_hole(map *m, uint32_t hole)
 {
+    uint32_t *hashes = hashes_of(m->object, m->cap);
     uint32_t mask = m->cap - 1;
     uint32_t i = hole;
 
     for (;;) {
         i = (i + 1) & mask;
-        if (!m->slots[i].object)
+        if (!hashes[i])
             break;
-        if (((i - m->slots[i].hash) & mask) < ((i - hole) & mask))
+        if (((i - hashes[i]) & mask) < ((i - hole) & mask))
             continue; /* its home lies behind the hole */
-        m->slots[hole] = m->slots[i];
+        hashes[hole] = hashes[i];
+        m->object[hole] = m->object[i];
         hole = i;
     }
-    m->slots[hole] = (map_slot){0};
+    hashes[hole] = 0;
+    m->object[hole] = NULL;
 }
 
 void *map_del(map *m, sio_str key)
@@ -133,7 +149,7 @@ void *map_del(map *m, sio_str key)
     if (m->n == 0)
         return NULL;
     i = map_find(m, key, map_hash(m, key));
-    object = m->slots[i].object;
+    object = m->object[i];
     if (!object)
         return NULL;
     map_close_hole(m, i);
@@ -145,7 +161,7 @@ void *map_del(map *m, sio_str key)
 void *map_next(const map *m, uint32_t *at)
 {
     while (*at < m->cap) {
-        void *object = m->slots[(*at)++].object;
+        void *object = m->object[(*at)++];
 
         if (object)
             return object;

@@ -1,5 +1,5 @@
 /* Hash map from byte-string keys to objects that contain their key. Open addressing, SipHash with a key of
- * its own per map, since peers choose room and session names. 16 bytes a slot, at most 3/4 full, and given
+ * its own per map, since peers choose room and session names. 12 bytes a slot, at most 3/4 full, and given
  * back as the map empties. Objects are borrowed; their keys must not change while they are in. One thread
  * at a time. */
 #ifndef BASE_MAP_H
@@ -12,14 +12,9 @@
 
 typedef sio_str map_key_fn(const void *object);
 
-typedef struct map_slot {
-    void    *object; /* NULL = free */
-    uint32_t hash;
-} map_slot;
-
 typedef struct map {
-    map_slot    *slots;
-    uint32_t     cap; /* 0 or a power of two */
+    void       **object; /* cap of them, and behind them as many hashes: a search looks at those only */
+    uint32_t     cap;    /* 0 or a power of two */
     uint32_t     n;
     map_key_fn  *key_of;
     uint64_t     seed[2];

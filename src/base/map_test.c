@@ -115,7 +115,7 @@ static void gives_memory_back(void **state)
     for (int i = THINGS - 10; i < THINGS; i++)
         assert_ptr_equal(map_del(&m, thing_key(&all[i])), &all[i]);
     assert_int_equal(m.cap, 0);
-    assert_null(m.slots);
+    assert_null(m.object);
     free(all);
 }
 

@@ -105,6 +105,7 @@ void eio_cors_headers(const eio_config *config, const http1_request *head, buf *
 
 /* ---- sessions ---- */
 
+/* 104 bytes; what only polling needs is in its eio_poll. */
 struct eio_session {
     void              *user;           /* yours */
     eio_server        *server;
@@ -113,7 +114,6 @@ struct eio_session {
     struct eio_upgrade *upgrade;       /* while a probe is under way */
     struct eio_probe  *probes;         /* questions whether the peer is there */
     loop_timer         heartbeat;
-    list               dirty;          /* polls to flush at the end of the turn */
     char               sid[EIO_SID_LEN];
     uint8_t            state, flags;
 };

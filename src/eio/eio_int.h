@@ -30,6 +30,8 @@ enum { EIO_TAG_BINARY = 1, EIO_TAG_UNCOMPRESSED = 2 };
 
 /* The polling transport: what waits for the next poll, the poll and the POST under way. */
 typedef struct eio_poll {
+    eio_session *session;
+    list      dirty;          /* in the server's, when something is to be flushed at the end of the turn */
     http_req *get, *post;
     blob    **out;
     uint32_t  nout, cap;
@@ -50,7 +52,7 @@ struct eio_server {
     loop               *loop;
     void               *ctx;
     map                 sessions;
-    list                dirty;      /* sessions whose open poll has something to say */
+    list                dirty;      /* polls that have something to say */
     loop_hook           flush;
     const http_req     *current;    /* the POST whose packets are being processed */
     ws_limits           ws_limits;

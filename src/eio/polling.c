@@ -29,8 +29,8 @@ static bool grow(eio_poll *p)
 
 static void mark_dirty(eio_session *s)
 {
-    if (list_empty(&s->dirty))
-        list_add_tail(&s->server->dirty, &s->dirty);
+    if (list_empty(&s->poll->dirty))
+        list_add_tail(&s->server->dirty, &s->poll->dirty);
     loop_kick(s->server->loop);
 }
 
@@ -107,7 +107,7 @@ void eio_poll_flush(eio_session *s)
         eio_close(s, EIO_SLOW_CONSUMER);
         return;
     }
-    if (!p || !p->get || !p->nout)
+    if (!p->get || !p->nout)
         return;
     buf_init(&out, payload_max(s->server));
     if (take_payload(p, &out) == 0)
@@ -305,6 +305,8 @@ int eio_poll_open(eio_session *s, http_req *r, const eio_query *q)
         http_drop(r);
         return SIO_ENOMEM;
     }
+    s->poll->session = s;
+    list_init(&s->poll->dirty);
     memcpy(s->poll->jsonp, q->jsonp, sizeof q->jsonp);
     s->poll->compress = true;
     buf_init(&out, 4096 + (initial ? strlen(initial) : 0));
@@ -324,6 +326,7 @@ void eio_poll_free(eio_session *s)
     if (!p)
         return;
     s->poll = NULL;
+    list_del(&p->dirty);
     if (p->get) {
         p->get->on_abort = NULL;
         http_drop(p->get);

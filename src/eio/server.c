@@ -208,10 +208,10 @@ static void flush_polls(loop_hook *h)
 
     /* Closing one session may make others speak, or end them: take the first until none is left. */
     while (!list_empty(&e->dirty)) {
-        eio_session *s = container_of(e->dirty.next, eio_session, dirty);
+        eio_poll *p = container_of(e->dirty.next, eio_poll, dirty);
 
-        list_del(&s->dirty);
-        eio_poll_flush(s);
+        list_del(&p->dirty);
+        eio_poll_flush(p->session);
     }
 }
 

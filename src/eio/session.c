@@ -87,7 +87,6 @@ eio_session *eio_session_new(eio_server *e, const eio_query *q, http_req *r)
     s->server = e;
     s->state = EIO_OPENING;
     s->flags = (uint8_t)((q->base64 ? EIO_F_BASE64 : 0) | (q->is_jsonp ? EIO_F_JSONP : 0));
-    list_init(&s->dirty);
     loop_timer_init(&s->heartbeat, on_heartbeat);
     make_sid(e, s->sid);
     if (map_put(&e->sessions, s) < 0) {
@@ -228,7 +227,6 @@ void eio_session_free(eio_session *s)
 {
     map_del(&s->server->sessions, (sio_str){s->sid, EIO_SID_LEN});
     loop_timer_cancel(s->server->loop, &s->heartbeat);
-    list_del(&s->dirty);
     eio_probes_end(&s->probes, false);
     eio_upgrade_cancel(s);
     eio_poll_free(s);

@@ -64,7 +64,7 @@ static void on_message(ws_conn *c, bool binary, char *p, size_t n)
 
     if (!binary && n == 6 && memcmp(p, "2probe", 6) == 0)
         on_probe(u);
-    else if (!binary && n >= 1 && p[0] == '5' && s->state == EIO_OPENED)
+    else if (!binary && n >= 1 && p[0] == '5' && s->state == EIO_OPENED && !(s->flags & EIO_F_OVERFLOW))
         take_over(s);
     else
         eio_upgrade_cancel(s);

@@ -20,9 +20,13 @@ typedef struct ack {
 
 static void ack_unlink(ack *a)
 {
+    sio_socket *s = a->socket;
+
+    if (s->acks == &a->link)
+        s->acks = a->link.next == &a->link ? NULL : a->link.next;
     list_del(&a->link);
-    a->socket->nacks--;
-    loop_timer_cancel(a->socket->ns->shard->loop, &a->timer);
+    s->nacks--;
+    loop_timer_cancel(s->ns->shard->loop, &a->timer);
 }
 
 static void gather_report(const ack *a, const sio_val *answer);
@@ -60,15 +64,20 @@ static ack *ack_new(sio_socket *s, uint64_t id)
     a->id = id;
     a->socket = s;
     loop_timer_init(&a->timer, on_timeout);
-    list_add_tail(&s->acks, &a->link);
+    if (s->acks) {
+        list_add_tail(s->acks, &a->link);
+    } else {
+        list_init(&a->link);
+        s->acks = &a->link;
+    }
     s->nacks++;
     return a;
 }
 
 void ack_cancel_all(sio_socket *s)
 {
-    while (!list_empty(&s->acks))
-        ack_fail(container_of(s->acks.next, ack, link), SIO_ECLOSED);
+    while (s->acks)
+        ack_fail(container_of(s->acks, ack, link), SIO_ECLOSED);
 }
 
 /* Sends a question. NULL when too many are open, or when the outgoing listener ended the socket. */
@@ -373,12 +382,11 @@ void op_gather_run(op *o)
 
 static ack *ack_find(sio_socket *s, uint64_t id)
 {
-    list_each(it, &s->acks) {
-        ack *a = container_of(it, ack, link);
+    list *it = s->acks;
 
-        if (a->id == id)
-            return a;
-    }
+    for (unsigned i = 0; i < s->nacks; i++, it = it->next)
+        if (container_of(it, ack, link)->id == id)
+            return container_of(it, ack, link);
     return NULL;
 }
 

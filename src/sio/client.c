@@ -104,7 +104,7 @@ static void count_lost(const client *c, const char *reason)
 bool client_is_owed(const client *c)
 {
     for (unsigned i = 0; i < c->nsockets; i++)
-        if (c->socket[i]->owed)
+        if (client_sockets(c)[i]->owed)
             return true;
     return false;
 }
@@ -127,17 +127,9 @@ client *client_new(shard *sh, const client_ops *ops, void *transport)
 
 static void client_free(client *c)
 {
-    free(c->socket);
+    if (c->has_many)
+        free(c->sockets.many);
     free(c);
-}
-
-static void drop_timer(client *c)
-{
-    if (!c->connect_timer)
-        return;
-    loop_timer_cancel(c->shard->loop, c->connect_timer);
-    free(c->connect_timer);
-    c->connect_timer = NULL;
 }
 
 void client_enter(client *c)
@@ -155,8 +147,8 @@ void client_leave(client *c)
 sio_socket *client_last(const client *c)
 {
     for (unsigned i = c->nsockets; i > 0; i--)
-        if (c->socket[i - 1]->state != SOCKET_GONE)
-            return c->socket[i - 1];
+        if (client_sockets(c)[i - 1]->state != SOCKET_GONE)
+            return client_sockets(c)[i - 1];
     return NULL;
 }
 
@@ -173,10 +165,9 @@ void client_lost(client *c, const char *reason)
             socket_gone(s, reason);
     }
     while (c->nsockets) /* their handlers, further down the stack, ended the client: socket_gone goes on alone */
-        c->socket[--c->nsockets]->client = NULL;
+        client_sockets(c)[--c->nsockets]->client = NULL;
     list_del(&c->link);
     atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);
-    drop_timer(c);
     partial_free(c);
     handshake_drop(c->handshake);
     c->handshake = NULL;
@@ -194,25 +185,40 @@ void client_close(client *c, eio_reason why)
 
 /* ---- its namespaces ---- */
 
-int client_add(client *c, sio_socket *s)
+/* Most are in one namespace only: that needs no memory of its own. */
+static bool make_room(client *c)
 {
     sio_socket **list;
 
+    if (!c->has_many && c->nsockets == 0)
+        return true;
+    if (!(list = realloc(c->has_many ? c->sockets.many : NULL, (c->nsockets + 1u) * sizeof(*list))))
+        return false;
+    if (!c->has_many)
+        list[0] = c->sockets.one;
+    c->sockets.many = list;
+    c->has_many = true;
+    return true;
+}
+
+int client_add(client *c, sio_socket *s)
+{
     if (c->nsockets >= c->shard->io->opt.max_sockets)
         return SIO_ELIMIT;
-    if (!(list = realloc(c->socket, (c->nsockets + 1u) * sizeof(*list))))
+    if (!make_room(c))
         return SIO_ENOMEM;
-    c->socket = list;
-    list[c->nsockets++] = s;
+    client_sockets(c)[c->nsockets++] = s;
     return 0;
 }
 
 void client_remove(client *c, sio_socket *s)
 {
+    sio_socket **list = client_sockets(c);
+
     for (unsigned i = 0; i < c->nsockets; i++) {
-        if (c->socket[i] != s)
+        if (list[i] != s)
             continue;
-        c->socket[i] = c->socket[--c->nsockets];
+        list[i] = list[--c->nsockets];
         return;
     }
 }
@@ -221,18 +227,22 @@ void client_remove(client *c, sio_socket *s)
 static sio_socket *client_find(const client *c, sio_str nsp)
 {
     for (unsigned i = 0; i < c->nsockets; i++)
-        if (sio_str_eq(c->socket[i]->ns->ns->name, nsp))
-            return c->socket[i];
+        if (sio_str_eq(client_sockets(c)[i]->ns->ns->name, nsp))
+            return client_sockets(c)[i];
     return NULL;
 }
 
 void client_connected(client *c)
 {
-    drop_timer(c);
-    if (c->shard->io->opt.keep_handshake)
+    if (c->shard->io->opt.keep_handshake) {
+        if (c->handshake)
+            loop_timer_cancel(c->shard->loop, &c->handshake->joins);
         return;
+    }
     handshake_drop(c->handshake);
     c->handshake = NULL;
+    for (unsigned i = 0; i < c->nsockets; i++)
+        handshake_hide(client_sockets(c)[i]);
 }
 
 /* ---- packets ---- */
@@ -243,7 +253,7 @@ static void fail(client *c, const char *what)
     log_debug("client sent a bad packet: %s", what);
     stat_add(&c->shard->stats->bad_packets, 1);
     for (unsigned i = c->nsockets; i > 0 && i <= c->nsockets; i--) {
-        sio_socket *s = c->socket[i - 1];
+        sio_socket *s = client_sockets(c)[i - 1];
 
         if (s->state == SOCKET_CONNECTED && s->ns->ns->table->on_error)
             s->ns->ns->table->on_error(s, SIO_EPARSE, what);

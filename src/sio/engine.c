@@ -40,30 +40,19 @@ const client_ops engine_client_ops = {.send = engine_send, .is_writable = engine
 
 /* ---- sessions ---- */
 
-typedef struct connect_timer {
-    loop_timer timer;
-    client    *c;
-} connect_timer;
-
 static void on_connect_timeout(loop_timer *t)
 {
-    client *c = ((connect_timer *)(void *)t)->c;
+    client *c = container_of(t, handshake, joins)->client;
 
     log_debug("client joined no namespace in time");
     client_close(c, EIO_FORCED_CLOSE);
 }
 
-/* A timer of its own that goes away with the first namespace: idle clients do not pay for it. */
+/* The timer goes away with the first namespace, as the handshake does: idle clients do not pay for it. */
 static void arm_connect_timer(client *c)
 {
-    connect_timer *t = malloc(sizeof *t);
-
-    if (!t)
-        abort(); /* a small fixed allocation */
-    t->c = c;
-    loop_timer_init(&t->timer, on_connect_timeout);
-    loop_timer_set(c->shard->loop, &t->timer, c->shard->io->opt.connect_timeout_ms);
-    c->connect_timer = &t->timer;
+    loop_timer_init(&c->handshake->joins, on_connect_timeout);
+    loop_timer_set(c->shard->loop, &c->handshake->joins, c->shard->io->opt.connect_timeout_ms);
 }
 
 static void on_handshake(void *ctx, eio_session *s, http_req *r)
@@ -73,7 +62,7 @@ static void on_handshake(void *ctx, eio_session *s, http_req *r)
 
     if (!c)
         abort(); /* a small fixed allocation */
-    c->handshake = handshake_new(sh, r);
+    c->handshake = handshake_new(c, r);
     s->user = c;
 }
 
@@ -84,8 +73,13 @@ static uint8_t transport_of(const eio_session *s)
 
 static void on_open(eio_session *s)
 {
-    client_count(s->user, transport_of(s));
-    arm_connect_timer(s->user);
+    client *c = s->user;
+
+    client_count(c, transport_of(s));
+    if (c->handshake)
+        arm_connect_timer(c);
+    else
+        client_close(c, EIO_FORCED_CLOSE); /* without memory for its request */
 }
 
 static void on_upgrade(eio_session *s)

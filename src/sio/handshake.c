@@ -40,7 +40,7 @@ static void put_headers(handshake *h, const http1_request *head, char **p)
     }
 }
 
-handshake *handshake_new(shard *sh, http_req *r)
+handshake *handshake_new(client *c, http_req *r)
 {
     const http1_request *head = r->head;
     char address[64] = "";
@@ -51,7 +51,9 @@ handshake *handshake_new(shard *sh, http_req *r)
     h = malloc(sizeof *h + 2 * head->nheaders * sizeof(sio_str) + text_size(head) + strlen(address));
     if (!h)
         return NULL;
-    *h = (handshake){.refs = 1, .time = loop_wall(sh->loop), .secure = http_is_secure(r), .pair = (sio_str *)(h + 1)};
+    *h = (handshake){.client = c, .time = loop_wall(c->shard->loop), .secure = http_is_secure(r),
+                     .pair = (sio_str *)(h + 1)};
+    loop_timer_init(&h->joins, NULL);
     p = (char *)(h->pair + 2 * head->nheaders);
     h->url = (sio_str){put(&p, head->target), head->target.n};
     h->query = (sio_str){put(&p, head->query), head->query.n};
@@ -60,16 +62,18 @@ handshake *handshake_new(shard *sh, http_req *r)
     return h;
 }
 
-handshake *handshake_hold(handshake *h)
-{
-    h->refs++;
-    return h;
-}
-
 void handshake_drop(handshake *h)
 {
-    if (h && --h->refs == 0)
-        free(h);
+    if (!h)
+        return;
+    loop_timer_cancel(h->client->shard->loop, &h->joins);
+    free(h);
+}
+
+void handshake_hide(sio_socket *s)
+{
+    free(s->shown);
+    s->shown = NULL;
 }
 
 /* ---- reading ---- */

@@ -164,7 +164,7 @@ static void on_message(ws_conn *ws, bool binary, char *bytes, size_t n)
     plain *p = ws->owner;
     client *c = p->client;
     sio_packet packet = {.type = SIO_PACKET_EVENT, .nsp = sio_lit("/")};
-    sio_socket *s = c->nsockets ? c->socket[0] : NULL;
+    sio_socket *s = c->nsockets ? client_sockets(c)[0] : NULL;
     sio_str name;
     size_t at = 0;
 
@@ -234,7 +234,7 @@ static void open_plain(shard *sh, sio_ns *ns, http_req *r)
     loop_timer_init(&p->heartbeat, on_heartbeat);
     r->user = p;
     r->on_abort = on_abort;
-    c->handshake = handshake_new(sh, r);
+    c->handshake = handshake_new(c, r);
     client_enter(c);
     connect_start(c, ns, sio_lit("{}"), NULL);
     client_leave(c);

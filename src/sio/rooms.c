@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define SHRINKABLE 64 /* places */
+
 room *room_find(const ns_shard *ns, sio_str name)
 {
     return map_get(&ns->rooms, name);
@@ -14,6 +16,8 @@ static room *room_new(ns_shard *ns, sio_str name)
 
     if (!r)
         return NULL;
+    r->cap = 1;
+    r->m = &r->one;
     r->name_len = (uint32_t)name.n;
     memcpy(r->name, name.p, name.n);
     if (map_put(&ns->rooms, r) < 0) {
@@ -36,7 +40,8 @@ static void room_delete(ns_shard *ns, room *r)
     map_del(&ns->rooms, name);
     if (ns->ns->table->on_room_deleted)
         ns->ns->table->on_room_deleted(ns->ns, name);
-    free(r->m);
+    if (r->cap > 1)
+        free(r->m);
     free(r);
 }
 
@@ -44,21 +49,35 @@ static void room_delete(ns_shard *ns, room *r)
 
 static bool room_grow(room *r)
 {
-    uint32_t cap = r->cap ? r->cap * 2 : 1;
     member *m;
 
     if (r->n < r->cap)
         return true;
-    if (!(m = realloc(r->m, cap * sizeof *m)))
+    if (!(m = realloc(r->cap > 1 ? r->m : NULL, 2 * (size_t)r->cap * sizeof *m)))
         return false;
+    if (r->cap == 1)
+        m[0] = r->one;
     r->m = m;
-    r->cap = cap;
+    r->cap *= 2;
     return true;
+}
+
+/* A room that most have left gives memory back, and has still twice what it needs. */
+static void room_shrink(room *r)
+{
+    member *m;
+
+    if (r->cap < SHRINKABLE || r->n > r->cap / 4)
+        return;
+    if (!(m = realloc(r->m, r->cap / 2 * sizeof *m)))
+        return;
+    r->m = m;
+    r->cap /= 2;
 }
 
 static bool socket_grow(sio_socket *s)
 {
-    uint16_t cap = s->caprooms ? (uint16_t)(s->caprooms * 2) : 2;
+    uint16_t cap = s->caprooms ? (uint16_t)(s->caprooms * 2) : 1;
     membership *m;
 
     if (s->nrooms < s->caprooms)
@@ -115,6 +134,8 @@ static void leave_at(sio_socket *s, int k)
         s->rooms[k].room->m[s->rooms[k].at].k = (uint32_t)k;
     if (r->n == 0)
         room_delete(s->ns, r);
+    else
+        room_shrink(r);
 }
 
 void room_leave(sio_socket *s, sio_str name)

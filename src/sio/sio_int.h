@@ -176,7 +176,8 @@ typedef struct member {
 
 typedef struct room {
     uint32_t n, cap;
-    member  *m;
+    member  *m;                 /* &one as long as cap is 1: most rooms are a user's with one socket */
+    member   one;
     uint32_t name_len;
     char     name[];
 } room;
@@ -212,20 +213,29 @@ typedef struct client_ops {
 
 enum { CLIENT_PLAIN = 4 };
 
+/* 72 bytes. */
 struct client {
     const client_ops *ops;
     void             *transport; /* eio_session or ws_conn; NULL once it is gone */
     shard            *shard;
     list              link;
-    sio_socket      **socket;    /* namespaces joined or being joined */
+    union {
+        sio_socket   *one;
+        sio_socket  **many;
+    } sockets;                   /* namespaces joined or being joined: see client_sockets */
     uint16_t          nsockets;
     uint8_t           counted;   /* as what: SIO_POLLING, SIO_WEBSOCKET, CLIENT_PLAIN; 0 = not yet */
-    bool              busy, doomed; /* bytes of it are being processed: free later */
+    bool              has_many : 1; /* sockets.many: for good once there were two */
+    bool              busy : 1, doomed : 1; /* bytes of it are being processed: free later */
     handshake        *handshake;
-    loop_timer       *connect_timer;
     struct partial   *partial;   /* a packet whose attachments are still to come */
 };
 
+/* Its nsockets sockets. */
+static inline sio_socket **client_sockets(const client *c)
+{
+    return c->has_many ? c->sockets.many : (sio_socket **)(uintptr_t)&c->sockets.one;
+}
 client *client_new(shard *sh, const client_ops *ops, void *transport);
 /* Its connection is open, or another now: SIO_POLLING, SIO_WEBSOCKET or CLIENT_PLAIN. */
 void    client_count(client *c, uint8_t as);
@@ -248,16 +258,19 @@ extern const client_ops engine_client_ops;
 /* ---- handshakes ---- */
 
 struct handshake {
-    uint32_t refs;              /* plain: belongs to one loop */
+    loop_timer joins;           /* the client shall join a namespace by then */
+    client  *client;
     uint32_t npairs;
     int64_t  time;
     bool     secure;            /* over TLS */
     sio_str  url, query, address;
     sio_str *pair;              /* names and values alternating */
 };
-handshake *handshake_new(shard *sh, http_req *r);
-handshake *handshake_hold(handshake *h);
-void       handshake_drop(handshake *h);
+/* NULL without memory. Its timer is not set, and has no function. */
+handshake *handshake_new(client *c, http_req *r);
+/* Frees what sio_handshake has made: there is no handshake any more. */
+void       handshake_hide(sio_socket *s);
+void       handshake_drop(handshake *h); /* with its timer; NULL is allowed */
 
 /* ---- sockets ---- */
 
@@ -268,6 +281,7 @@ typedef struct membership {
     uint32_t at;                /* index in room->m */
 } membership;
 
+/* 112 bytes, and the application's data. */
 struct sio_socket {
     ns_shard   *ns;
     client     *client;         /* NULL once gone */
@@ -279,11 +293,11 @@ struct sio_socket {
     uint32_t    all_at, mark;
     uint32_t    owed;           /* kept events whose acknowledgement the client waits for */
     membership *rooms;
-    list        acks;           /* answers we wait for */
+    list       *acks;           /* answers we wait for: the oldest in a ring, NULL without */
     struct connecting *connecting; /* while guards run */
     char       *pid;            /* recovery: the private id, or NULL */
     char       *auth;           /* JSON of the CONNECT payload, with keep_handshake only */
-    char       *shown;          /* the handshake as JSON, once asked for */
+    char       *shown;          /* the handshake as JSON, once asked for, and as long as it is there */
     max_align_t data[];
 };
 

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define SHRINKABLE 1024 /* places in the table of all */
+
 /* ---- memory ---- */
 
 sio_socket *socket_new(ns_shard *ns, client *c)
@@ -16,7 +18,6 @@ sio_socket *socket_new(ns_shard *ns, client *c)
     s->ns = ns;
     s->client = c;
     s->refs = 1;
-    list_init(&s->acks);
     rand_id(s->id, SIO_ID_LEN);
     if (client_add(c, s) < 0) {
         free(s);
@@ -45,19 +46,23 @@ void socket_drop(sio_socket *s)
 
 /* ---- tables ---- */
 
+static bool all_resize(ns_shard *ns, uint32_t cap)
+{
+    sio_socket **all = realloc(ns->all, cap * sizeof(*all));
+
+    if (!all)
+        return false;
+    ns->all = all;
+    ns->capall = cap;
+    return true;
+}
+
 static bool tables_add(sio_socket *s)
 {
     ns_shard *ns = s->ns;
 
-    if (ns->nall == ns->capall) {
-        uint32_t cap = ns->capall ? ns->capall * 2 : 16;
-        sio_socket **all = realloc(ns->all, cap * sizeof(*all));
-
-        if (!all)
-            return false;
-        ns->all = all;
-        ns->capall = cap;
-    }
+    if (ns->nall == ns->capall && !all_resize(ns, ns->capall ? ns->capall * 2 : 16))
+        return false;
     if (map_put(&ns->sockets, s) < 0)
         return false;
     stat_add(&ns->shard->stats->sockets, 1);
@@ -76,6 +81,8 @@ static void tables_remove(sio_socket *s)
     map_del(&ns->sockets, (sio_str){s->id, SIO_ID_LEN});
     ns->all[s->all_at] = ns->all[--ns->nall];
     ns->all[s->all_at]->all_at = s->all_at;
+    if (ns->capall >= SHRINKABLE && ns->nall <= ns->capall / 4)
+        all_resize(ns, ns->capall / 2);
 }
 
 /* ---- connecting and leaving ---- */
