@@ -195,6 +195,7 @@ int cluster_start(sio_adapter *a, sio_server *io)
 
     c->io = io;
     c->loop = net_loop(n);
+    cluster_outbox_init(c);
     if ((err = connect_both(c, n)) == 0 && c->kind->started)
         c->kind->started(c);
     return err;

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/stat.h"
 #include "redis/redis.h"
+#include "sio/inbox.h"
 #include "sio_redis.h"
 
 #include <pthread.h>
@@ -66,7 +67,7 @@ struct cluster {
     atomic_bool         can_send;        /* commands_up, for all threads */
     uint64_t            refusal_said;    /* loop_now of the last line about what Redis refuses */
 
-    _Atomic(struct outbox_item *) outbox; /* newest first */
+    inbox               outbox;
     atomic_size_t       outbox_bytes;
 
     _Atomic(cluster_ns *) ns[CLUSTER_NS_BUCKETS]; /* chains, only ever added to */
@@ -117,6 +118,8 @@ char *cluster_join(const sio_str *part, unsigned n);
  * as lost. What one thread sends leaves in order. Copies. 0; SIO_EUNAVAILABLE while Redis is away, SIO_ELIMIT
  * over max_unsent, SIO_ENOMEM, and then it has been counted as lost. */
 int  cluster_send(cluster *c, const sio_str *argv, unsigned argc);
+/* As soon as c->io is known. */
+void cluster_outbox_init(cluster *c);
 /* Hands Redis now what waits for the next turn. */
 void cluster_outbox_flush(cluster *c);
 /* When no loop runs any more. */

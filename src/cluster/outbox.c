@@ -1,5 +1,5 @@
-/* Commands from any thread to the one connection, without a lock: a stack that loop 0 takes as a whole and
- * turns round, so that what a turn brings leaves in one write. */
+/* Commands from any thread to the one connection, through an inbox of loop 0, so that what a turn brings
+ * leaves in one write. */
 #include "base/log.h"
 #include "cluster/cluster_int.h"
 
@@ -8,10 +8,10 @@
 #define REFUSAL_LINE_MS 10000
 
 typedef struct outbox_item {
-    struct outbox_item *next;
-    size_t bytes;
-    unsigned argc;
-    sio_str argv[]; /* and the texts behind it */
+    inbox_item head;
+    size_t     bytes;
+    unsigned   argc;
+    sio_str    argv[]; /* and the texts behind it */
 } outbox_item;
 
 static size_t item_bytes(const sio_str *argv, unsigned argc)
@@ -40,20 +40,6 @@ static outbox_item *item_new(const sio_str *argv, unsigned argc)
         p += argv[i].n;
     }
     return item;
-}
-
-static outbox_item *take_all(cluster *c)
-{
-    outbox_item *item = atomic_exchange_explicit(&c->outbox, NULL, memory_order_acquire), *oldest = NULL;
-
-    while (item) {
-        outbox_item *older = item->next;
-
-        item->next = oldest;
-        oldest = item;
-        item = older;
-    }
-    return oldest;
 }
 
 static int lost(cluster *c, int err)
@@ -85,36 +71,22 @@ static void on_reply(void *arg, int err, const resp_val *v)
         say_refused(c, v->s);
 }
 
-void cluster_outbox_flush(cluster *c)
+static void on_take(inbox *b, inbox_item *head)
 {
-    for (outbox_item *item = take_all(c), *next; item; item = next) {
-        next = item->next;
-        if (redis_command(c->commands, on_reply, c, item->argv, item->argc) < 0)
-            lost(c, 0);
-        else
-            stat_add(&c->stats.sent, 1);
-        atomic_fetch_sub_explicit(&c->outbox_bytes, item->bytes, memory_order_relaxed);
-        free(item);
-    }
+    cluster *c = container_of(b, cluster, outbox);
+    outbox_item *item = container_of(head, outbox_item, head);
+
+    if (redis_command(c->commands, on_reply, c, item->argv, item->argc) < 0)
+        lost(c, 0);
+    else
+        stat_add(&c->stats.sent, 1);
+    atomic_fetch_sub_explicit(&c->outbox_bytes, item->bytes, memory_order_relaxed);
+    free(item);
 }
 
-static void on_turn(void *arg)
-{
-    cluster_outbox_flush(arg);
-}
+void cluster_outbox_init(cluster *c) { c->outbox = (inbox){.io = c->io, .take = on_take}; }
 
-static void put(cluster *c, outbox_item *item)
-{
-    outbox_item *head = atomic_load_explicit(&c->outbox, memory_order_relaxed);
-
-    do
-        item->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&c->outbox, &head, item, memory_order_release,
-                                                  memory_order_relaxed));
-    /* Who finds something there knows that a turn is coming. */
-    if (!head && sio_post(c->io, 0, on_turn, c) < 0)
-        abort();
-}
+void cluster_outbox_flush(cluster *c) { inbox_take_all(&c->outbox); }
 
 int cluster_send(cluster *c, const sio_str *argv, unsigned argc)
 {
@@ -128,14 +100,14 @@ int cluster_send(cluster *c, const sio_str *argv, unsigned argc)
         atomic_fetch_sub_explicit(&c->outbox_bytes, bytes, memory_order_relaxed);
         return lost(c, waiting + bytes > c->opt.max_unsent ? SIO_ELIMIT : SIO_ENOMEM);
     }
-    put(c, item);
+    inbox_put(&c->outbox, &item->head);
     return 0;
 }
 
-void cluster_outbox_free(cluster *c)
+static void on_drop(inbox *b, inbox_item *head)
 {
-    for (outbox_item *item = take_all(c), *next; item; item = next) {
-        next = item->next;
-        free(item);
-    }
+    (void)b;
+    free(container_of(head, outbox_item, head));
 }
+
+void cluster_outbox_free(cluster *c) { inbox_drop_all(&c->outbox, on_drop); }

@@ -12,6 +12,7 @@
 #define LOOP_LOOP_H
 
 #include "base/list.h"
+#include "base/stack.h"
 #include "base/stat.h"
 
 #include <stdbool.h>
@@ -60,10 +61,10 @@ uint64_t loop_timer_late(const loop *l);
 /* ---- tasks ---- */
 /* Embed it in what you post; the loop never allocates. It may be freed or posted again from inside fn. */
 typedef struct loop_task {
-    struct loop_task *next;            /* private */
-    void            (*fn)(struct loop_task *t);
+    stack_item link;                   /* private */
+    void     (*fn)(struct loop_task *t);
     /* Instead of fn when the loop has ended: frees it. NULL: nothing is to be freed. */
-    void            (*drop)(struct loop_task *t);
+    void     (*drop)(struct loop_task *t);
 } loop_task;
 /* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What
  * a task posts to its own loop runs in the next turn. */

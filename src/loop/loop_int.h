@@ -35,8 +35,8 @@ void     wheel_run(wheel *w, uint64_t now);
 /* ---- mailbox: many posters, one reader ---- */
 
 typedef struct mailbox {
-    _Atomic(loop_task *) head;    /* newest first */
-    atomic_bool          asleep;  /* the reader may be waiting: wake it */
+    stack       tasks;
+    atomic_bool asleep;           /* the reader may be waiting: wake it */
 } mailbox;
 
 void mailbox_init(mailbox *m);

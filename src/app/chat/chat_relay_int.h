@@ -4,7 +4,7 @@
 
 #include "app/chat/chat_int.h"
 #include "app/chat/chat_log.h"
-#include "app/inbox.h"
+#include "sio/inbox.h"
 #include "base/map.h"
 
 /* A room with members on this server. */

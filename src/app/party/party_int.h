@@ -2,7 +2,7 @@
 #ifndef APP_PARTY_PARTY_INT_H
 #define APP_PARTY_PARTY_INT_H
 
-#include "app/inbox.h"
+#include "sio/inbox.h"
 #include "app/party/party.h"
 #include "app/party/party_hall.h"
 #include "app/party/party_share.h"

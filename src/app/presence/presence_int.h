@@ -2,7 +2,7 @@
 #ifndef APP_PRESENCE_PRESENCE_INT_H
 #define APP_PRESENCE_PRESENCE_INT_H
 
-#include "app/inbox.h"
+#include "sio/inbox.h"
 #include "app/presence/presence.h"
 #include "app/presence/presence_news.h"
 

@@ -4,29 +4,28 @@
  *
  * Messages of one thread arrive in the order put; so do those of two threads if the second put was caused
  * by the first. */
-#ifndef APP_INBOX_H
-#define APP_INBOX_H
+#ifndef SIO_INBOX_H
+#define SIO_INBOX_H
 
 #include "base/list.h"
+#include "base/stack.h"
 #include "sio.h"
 
-#include <stdatomic.h>
-
 /* The head of a message; the message is the inbox's from inbox_put until `take`. */
-typedef struct inbox_item {
-    struct inbox_item *next; /* private */
-} inbox_item;
+typedef stack_item inbox_item;
 
 typedef struct inbox {
     sio_server *io;
     unsigned    loop;                                      /* whose it is */
     void      (*take)(struct inbox *b, inbox_item *item);  /* on that loop: the message is yours now */
-    void      (*taken)(struct inbox *b);                   /* behind the last message of a turn */
-    _Atomic(inbox_item *) head;                            /* private: newest first */
+    void      (*taken)(struct inbox *b);                   /* behind the last message of a turn; or NULL */
+    stack       items;                                     /* private */
 } inbox;
 
 /* Any thread. Aborts without memory for a few bytes. */
 void inbox_put(inbox *b, inbox_item *item);
+/* On the loop whose it is: what is there is taken now, not in the turn to come. */
+void inbox_take_all(inbox *b);
 /* When no loop runs any more: hands what was never taken to drop, oldest first. */
 void inbox_drop_all(inbox *b, void (*drop)(inbox *b, inbox_item *item));
 

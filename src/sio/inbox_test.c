@@ -1,6 +1,6 @@
 #include "base/testing.h"
 
-#include "app/inbox.h"
+#include "sio/inbox.h"
 
 #include <pthread.h>
 #include <stdio.h>
