@@ -54,7 +54,7 @@ static void on_request(void *ctx, http_req *r)
         http_reply(r, 426, sio_lit("Upgrade: websocket\r\n"), sio_lit("This is a WebSocket echo server.\n"));
         return;
     }
-    status = ws_upgrade_check(r->head, &headers);
+    status = ws_upgrade_check(r->head, &limits, &headers);
     if (status)
         http_reply(r, status, headers, sio_lit(""));
     else

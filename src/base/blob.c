@@ -23,12 +23,16 @@ blob *blob_clone(const blob *b)
         return NULL;
     copy->start = b->start;
     copy->tag = b->tag;
+    copy->packed = blob_is_unpacked(b) ? copy : NULL;
     memcpy(copy->p, b->p, b->n);
     return copy;
 }
 
 void blob_drop(blob *b)
 {
-    if (b && --b->refs == 0)
-        free(b);
+    if (!b || --b->refs)
+        return;
+    if (!blob_is_unpacked(b))
+        blob_drop(b->packed);
+    free(b);
 }

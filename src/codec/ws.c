@@ -119,13 +119,21 @@ static bool is_control(uint8_t opcode)
     return opcode >= WS_CLOSE;
 }
 
+/* The only reserved bit with a meaning is RSV1, on the first frame of a message. */
+static bool rsv_is_good(const ws_parser *w, uint8_t first)
+{
+    uint8_t op = first & 0x0f;
+
+    return (first & 0x70) == WS_RSV1 && w->deflates && (op == WS_TEXT || op == WS_BINARY);
+}
+
 /* Judges the first two bytes, as soon as they are there. */
 static int check_head(const ws_parser *w, const uint8_t h[2])
 {
     bool fin = h[0] & 0x80;
     uint8_t op = h[0] & 0x0f, n = h[1] & 0x7f;
 
-    if ((h[0] & 0x70) || !(h[1] & 0x80))
+    if (((h[0] & 0x70) && !rsv_is_good(w, h[0])) || !(h[1] & 0x80))
         return WS_CLOSE_PROTOCOL;
     if (is_control(op))
         return op <= WS_PONG && fin && n <= MAX_CONTROL ? GO_ON : WS_CLOSE_PROTOCOL;
@@ -155,7 +163,7 @@ static uint64_t head_payload(const uint8_t *h)
 }
 
 /* A data frame begins: the limits, judged before a byte of it is kept. */
-static int begin_data(ws_feed *f)
+static int begin_data(ws_feed *f, uint8_t rsv1)
 {
     ws_parser *w = f->w;
     bool alone = w->fin && w->opcode != WS_CONT;
@@ -167,7 +175,7 @@ static int begin_data(ws_feed *f)
     if (have > f->limits->max_message || w->frame_left > f->limits->max_message - have)
         return WS_CLOSE_TOO_BIG;
     if (w->opcode != WS_CONT)
-        w->message = w->opcode;
+        w->message = w->opcode | rsv1;
     if (alone)
         return GO_ON;
     m = partial_get(f);
@@ -188,7 +196,7 @@ static int begin_frame(ws_feed *f, const uint8_t *h, unsigned n)
     memcpy(w->mask, h + n - 4, 4);
     w->nhead = 0;
     w->in_frame = true;
-    return is_control(w->opcode) ? GO_ON : begin_data(f);
+    return is_control(w->opcode) ? GO_ON : begin_data(f, h[0] & WS_RSV1);
 }
 
 /* Adds bytes to the head until it has n of them; false when they do not suffice. */
@@ -301,13 +309,36 @@ static int take_control(ws_feed *f, size_t n)
     return w->frame_left == 0 ? finish_control(f, m) : GO_ON;
 }
 
+static int unpack(ws_feed *f, bool binary, sio_str packed, buf *out)
+{
+    int err = ws_deflate_unpack(f->limits->deflate, packed, f->limits->max_message, out);
+
+    if (err == SIO_EPARSE || (err == 0 && !binary && !utf8_valid(out->p, out->n)))
+        return WS_CLOSE_BAD_DATA;
+    return err == SIO_ETOOBIG ? WS_CLOSE_TOO_BIG : err < 0 ? err : GO_ON;
+}
+
+/* The message has memory of its own as long as the callback runs. */
+static int deliver_packed(ws_feed *f, bool binary, char *p, size_t n)
+{
+    buf out;
+    int rc = unpack(f, binary, (sio_str){p, n}, &out);
+
+    if (rc == GO_ON && !f->ev->on_message(f->ctx, binary, out.p ? out.p : p, out.n))
+        rc = STOP;
+    buf_fini(&out);
+    return rc;
+}
+
 static int deliver_message(ws_feed *f, char *p, size_t n)
 {
     ws_parser *w = f->w;
-    bool binary = w->message == WS_BINARY;
+    bool packed = w->message & WS_RSV1, binary = (w->message & 0x0f) == WS_BINARY;
 
     w->in_frame = false;
     w->message = 0;
+    if (packed)
+        return deliver_packed(f, binary, p, n);
     return f->ev->on_message(f->ctx, binary, p, n) ? GO_ON : STOP;
 }
 

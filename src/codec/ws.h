@@ -5,10 +5,13 @@
 
 #include "base/buf.h"
 #include "base/utf8.h"
+#include "codec/ws_deflate.h"
 #include "sio_val.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define WS_RSV1 0x40 /* in the first byte of a frame: begins a compressed message (RFC 7692 6) */
 
 enum ws_opcode { WS_CONT = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
 
@@ -22,6 +25,7 @@ enum ws_close_code {
 typedef struct ws_limits {
     size_t   max_message;   /* bytes of one message, all fragments together; exact size allowed */
     unsigned max_fragments; /* more is WS_CLOSE_POLICY; 0 = no limit */
+    ws_deflate *deflate;    /* of connections that agreed on compression; NULL = nobody can */
 } ws_limits;
 
 /* Large state exists only while a message is incomplete: an idle parser holds no memory but this struct. */
@@ -29,15 +33,17 @@ typedef struct ws_parser {
     uint8_t  head[14];   /* partial frame head */
     uint8_t  nhead;
     uint8_t  opcode;     /* of the current frame */
-    uint8_t  message;    /* opcode of the message under way, 0 = none */
-    bool     fin, in_frame, closed;
+    uint8_t  message;    /* opcode of the message under way, with WS_RSV1 when it is compressed; 0 = none */
+    bool     fin, in_frame;
+    bool     closed : 1;
+    bool     deflates : 1; /* compression was agreed on: set it after ws_parser_init */
     uint8_t  mask[4];
     uint64_t frame_left; /* payload bytes still to come in this frame */
     struct ws_partial *partial; /* collected bytes, utf8 state, fragment count; NULL while idle */
 } ws_parser;
 
 typedef struct ws_events {
-    /* A complete message, unmasked, valid UTF-8 if text. The bytes may be changed; they are gone afterwards.
+    /* A complete message, unmasked, not compressed, valid UTF-8 if text. The bytes may be changed; they are gone afterwards.
      * Return false to stop parsing (the connection was closed by the callee; the parser may be gone: it is
      * not touched again). p is never NULL. */
     bool (*on_message)(void *ctx, bool binary, char *p, size_t n);
@@ -50,7 +56,7 @@ void ws_parser_init(ws_parser *w);
 void ws_parser_fini(ws_parser *w); /* also legal from inside a callback that then returns false */
 /* Consumes all n bytes (unmasking in place). Returns 0, or a close code (1002, 1007, 1008, 1009) to fail the
  * connection with, or SIO_ENOMEM; after these, and after WS_CLOSE, it ignores what it is fed. The frame
- * payload is checked against the limit when its head arrives; memory for it grows only as its bytes come. The
+ * payload is checked against the limit when its head arrives, a compressed message again while it is unpacked; memory for it grows only as its bytes come. The
  * limits stay the same from call to call. Lengths need not be in their shortest form (as with the reference
  * implementation). */
 int  ws_parser_feed(ws_parser *w, const ws_limits *limits, char *p, size_t n, const ws_events *ev, void *ctx);

@@ -8,6 +8,7 @@
 
 #include "base/blob.h"
 #include "base/buf.h"
+#include "codec/ws.h"
 #include "http/http.h"
 #include "sio_err.h"
 
@@ -57,6 +58,9 @@ typedef struct eio_config {
     size_t      max_payload;           /* bytes of one message or POST body; announced as maxPayload */
     size_t      max_unsent;            /* bytes waiting for the next poll before the session is closed */
     size_t      compression_threshold; /* 0 = never */
+    bool        ws_deflate;            /* agree on permessage-deflate with clients that offer it */
+    size_t      ws_deflate_threshold;  /* messages from this size are compressed */
+    int         ws_deflate_level;      /* 1 to 9 */
     unsigned    max_sessions;          /* per loop; 0 = no limit */
     const char *initial_packet;        /* or NULL */
     char        node[EIO_NODE_LEN];    /* base64url characters in each session id; zeroed = none, they are random */
@@ -93,6 +97,8 @@ int  eio_server_new(eio_server **out, http_server *http, const eio_config *confi
 void eio_server_close_all(eio_server *e);
 void eio_server_free(eio_server *e);   /* after its streams are gone */
 size_t eio_server_sessions(const eio_server *e);
+/* Of its WebSockets, for others of this loop that shall have the same; they live as long as e. */
+const ws_limits *eio_server_ws_limits(const eio_server *e);
 /* Polling sessions closed for max_unsent so far; any thread. */
 uint64_t eio_server_overflows(const eio_server *e);
 
@@ -124,7 +130,7 @@ blob *eio_message_new(bool binary, size_t n, char **payload);
 void  eio_message_seal(blob *m);
 /* Shortens an unsealed message to n payload bytes. */
 void  eio_message_trim(blob *m, size_t n);
-/* A poll that fetches nothing but such messages is not compressed. */
+/* Goes to WebSockets as it is, whatever was agreed on; a poll that fetches nothing but such messages is not compressed. */
 void  eio_message_uncompressed(blob *m);
 /* The payload of a sealed message. */
 sio_str eio_message_payload(const blob *m);

@@ -39,6 +39,7 @@ void eio_message_seal(blob *m)
 void eio_message_uncompressed(blob *m)
 {
     m->tag |= EIO_TAG_UNCOMPRESSED;
+    blob_keep_unpacked(m);
 }
 
 sio_str eio_message_payload(const blob *m)

@@ -215,14 +215,25 @@ static void flush_polls(loop_hook *h)
     }
 }
 
+static int make_ws_limits(eio_server *e, const eio_config *c)
+{
+    e->ws_limits = (ws_limits){.max_message = c->max_payload, .max_fragments = 16384};
+    if (!c->ws_deflate)
+        return 0;
+    e->ws_limits.deflate = ws_deflate_new(c->ws_deflate_threshold, c->ws_deflate_level);
+    return e->ws_limits.deflate ? 0 : SIO_ENOMEM;
+}
+
 int eio_server_new(eio_server **out, http_server *http, const eio_config *config, void *ctx, unsigned loop_index,
                    http_server *const *peers, unsigned npeers)
 {
     eio_server *e = calloc(1, sizeof *e);
     http_route route = {config->path, false, on_request, e};
 
-    if (!e)
+    if (!e || make_ws_limits(e, config) < 0) {
+        free(e);
         return SIO_ENOMEM;
+    }
     e->config = config;
     e->http = http;
     e->loop = net_loop(http_server_net(http));
@@ -230,7 +241,6 @@ int eio_server_new(eio_server **out, http_server *http, const eio_config *config
     e->index = loop_index;
     e->peers = peers;
     e->npeers = npeers;
-    e->ws_limits = (ws_limits){.max_message = config->max_payload, .max_fragments = 16384};
     e->flush.fn = flush_polls;
     map_init(&e->sessions, session_key);
     list_init(&e->dirty);
@@ -266,7 +276,13 @@ void eio_server_free(eio_server *e)
     }
     eio_probes_drop(e);
     map_fini(&e->sessions);
+    ws_deflate_free(e->ws_limits.deflate);
     free(e);
+}
+
+const ws_limits *eio_server_ws_limits(const eio_server *e)
+{
+    return &e->ws_limits;
 }
 
 uint64_t eio_server_overflows(const eio_server *e)

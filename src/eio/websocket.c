@@ -47,6 +47,8 @@ static void send_base64(eio_session *s, const blob *m)
     text->p[WS_MAX_HEAD] = 'b';
     base64_encode(data.p, data.n, text->p + WS_MAX_HEAD + 1);
     eio_message_seal(text);
+    if (blob_is_unpacked(m))
+        blob_keep_unpacked(text);
     ws_send_frame(s->ws, text, text->start, text->n - text->start);
     blob_drop(text);
 }
@@ -88,14 +90,14 @@ void eio_ws_take(eio_session *s, ws_conn *c)
 }
 
 /* An upgrade request that is none is refused in the words of the reference. */
-static bool check_upgrade(http_req *r)
+static bool check_upgrade(const eio_server *e, http_req *r)
 {
     const char *what = "Missing or invalid Sec-WebSocket-Key header";
-    char headers[128];
+    char headers[128], accept[28];
     sio_str more;
     int status;
 
-    if (!ws_upgrade_check(r->head, &more))
+    if (!ws_upgrade_check(r->head, &e->ws_limits, &more))
         return true;
     status = sio_str_eq(r->head->method, sio_lit("GET")) ? 400 : 405;
     if (status == 405)
@@ -104,6 +106,8 @@ static bool check_upgrade(http_req *r)
         what = "Invalid Upgrade header";
     else if (more.n)
         what = "Missing or invalid Sec-WebSocket-Version header";
+    else if (ws_accept(http1_header_get(r->head, "Sec-WebSocket-Key"), accept))
+        what = "Invalid or unacceptable Sec-WebSocket-Extensions header";
     snprintf(headers, sizeof headers, "Content-Type: text/html\r\n%.*s", (int)more.n, more.p);
     http_reply(r, status, sio_str_z(headers), sio_str_z(what));
     return false;
@@ -114,7 +118,7 @@ ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_o
     ws_conn *c;
     buf headers;
 
-    if (!check_upgrade(r))
+    if (!check_upgrade(e, r))
         return NULL;
     buf_init(&headers, 8192);
     eio_upgrade_headers(e, r, initial, &headers);
@@ -128,7 +132,7 @@ void eio_ws_open(eio_server *e, http_req *r, const eio_query *q)
     eio_session *s;
     ws_conn *c;
 
-    if (!check_upgrade(r))
+    if (!check_upgrade(e, r))
         return;
     s = eio_session_new(e, q, r);
     if (!s) {

@@ -3,10 +3,12 @@
 #include "sio_err.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define CLOSING_MS 30000
 #define MAX_EARLY  ((size_t)1 << 20)
 #define MAX_HEADERS ((size_t)64 * 1024)
+#define EXTENSIONS "Sec-WebSocket-Extensions"
 #define CLOSE_ABNORMAL 1006
 #define CLOSE_INTERNAL 1011
 
@@ -102,19 +104,28 @@ static void finish(ws_conn *c, unsigned code, bool clean)
         conn_free(c);
 }
 
-static void send_frame(ws_conn *c, enum ws_opcode op, const void *p, size_t n)
+/* A frame as b, or NULL: then there is no memory for it, and the connection ends. */
+static blob *frame_of(ws_conn *c, enum ws_opcode op, const void *p, size_t n)
 {
     blob *b = n <= UINT32_MAX - WS_MAX_HEAD ? blob_new(ws_head_len(n) + n) : NULL;
     size_t head;
 
     if (!b) {
         net_close(c->stream);
-        return;
+        return NULL;
     }
     head = ws_put_head((uint8_t *)b->p, op, n);
     if (n)
         memcpy(b->p + head, p, n);
-    net_send(c->stream, b, 0, b->n);
+    return b;
+}
+
+static void send_frame(ws_conn *c, enum ws_opcode op, const void *p, size_t n)
+{
+    blob *b = frame_of(c, op, p, n);
+
+    if (b)
+        net_send(c->stream, b, 0, b->n);
     blob_drop(b);
 }
 
@@ -273,8 +284,24 @@ static void on_stream_close(net_stream *s, int err)
 
 /* ---- the upgrade ---- */
 
-int ws_upgrade_check(const http1_request *head, sio_str *headers)
+/* The peer may spread its offers over several headers: 0 or SIO_EPARSE. */
+static int read_offers(const http1_request *head, const ws_limits *limits, ws_deflate_terms *t)
 {
+    int err = 0;
+
+    *t = (ws_deflate_terms){0};
+    for (unsigned i = 0; limits->deflate && i < head->nheaders && err == 0; i++) {
+        const http1_header *h = &head->header[i];
+
+        if (h->name.n == sizeof(EXTENSIONS) - 1 && strncasecmp(h->name.p, EXTENSIONS, h->name.n) == 0)
+            err = ws_deflate_offer(t, h->value);
+    }
+    return err;
+}
+
+int ws_upgrade_check(const http1_request *head, const ws_limits *limits, sio_str *headers)
+{
+    ws_deflate_terms terms;
     sio_str version = http1_header_get(head, "Sec-WebSocket-Version");
     char accept[28];
 
@@ -286,13 +313,23 @@ int ws_upgrade_check(const http1_request *head, sio_str *headers)
     if (!ws_accept(http1_header_get(head, "Sec-WebSocket-Key"), accept))
         return 400;
     if (sio_str_eq(version, sio_lit("13")) || sio_str_eq(version, sio_lit("8")))
-        return 0;
+        return read_offers(head, limits, &terms) < 0 ? 400 : 0;
     *headers = sio_lit("Sec-WebSocket-Version: 13, 8\r\n");
     return 400;
 }
 
-/* The header lines of the 101: 0, or an error of buf. */
-static int put_headers(buf *b, const http1_request *head, sio_str more)
+static int put_answer(buf *b, const ws_deflate_terms *t)
+{
+    char answer[WS_DEFLATE_ANSWER];
+
+    if (!t->server_bits)
+        return 0;
+    ws_deflate_answer(t, answer);
+    return buf_printf(b, EXTENSIONS ": %s\r\n", answer);
+}
+
+/* The header lines of the 101: 0, SIO_EINVAL, or an error of buf. */
+static int put_headers(buf *b, const http1_request *head, const ws_deflate_terms *t, sio_str more)
 {
     char accept[28];
     int err;
@@ -304,6 +341,8 @@ static int put_headers(buf *b, const http1_request *head, sio_str more)
         err = buf_add(b, accept, sizeof(accept));
     if (err == 0)
         err = buf_puts(b, "\r\n");
+    if (err == 0)
+        err = put_answer(b, t);
     return err == 0 ? buf_add_str(b, more) : err;
 }
 
@@ -312,16 +351,20 @@ ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits
 {
     static const net_ops stream_ops = {on_stream_data, on_stream_drain, on_stream_close};
     ws_conn *c = calloc(1, sizeof(*c));
+    ws_deflate_terms terms = {0};
     buf b;
-    int err;
+    int err = SIO_ENOMEM;
 
     buf_init(&b, MAX_HEADERS);
-    err = c && r->head ? put_headers(&b, r->head, headers) : SIO_ENOMEM;
+    if (c && r->head)
+        err = read_offers(r->head, limits, &terms) < 0 ? SIO_EINVAL : put_headers(&b, r->head, &terms, headers);
     if (err < 0) {
         http_reply(r, err == SIO_EINVAL ? 400 : 500, sio_lit(""), sio_lit(""));
     } else {
-        *c = (ws_conn){.ops = ops, .owner = owner, .limits = limits, .state = STATE_STARTING};
+        *c = (ws_conn){.ops = ops, .owner = owner, .limits = limits, .state = STATE_STARTING,
+                       .window = terms.server_bits};
         ws_parser_init(&c->parser);
+        c->parser.deflates = c->window > 0;
         c->stream = http_upgrade(r, buf_str(&b), &stream_ops, c);
     }
     buf_fini(&b);
@@ -335,16 +378,66 @@ ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits
 
 /* ---- frames out ---- */
 
+/* The frame's compressed form as a frame: NULL when it would be no shorter, or there is no memory. */
+static blob *pack(ws_deflate *d, const char *frame, sio_str payload)
+{
+    blob *b = NULL;
+    size_t head;
+    buf out;
+
+    buf_init(&out, UINT32_MAX);
+    if (ws_deflate_pack(d, payload, &out) == 0 && (b = blob_new(ws_head_len(out.n) + out.n))) {
+        head = ws_put_head((uint8_t *)b->p, frame[0] & 0x0f, out.n);
+        b->p[0] |= WS_RSV1;
+        memcpy(b->p + head, out.p, out.n);
+    }
+    buf_fini(&out);
+    return b;
+}
+
+/* The payload of a frame that may be compressed, else nothing. */
+static sio_str payload_of(const char *frame, uint32_t n)
+{
+    uint8_t len = n < 2 ? 0 : (uint8_t)frame[1];
+    size_t head = len < 126 ? 2 : len == 126 ? 4 : WS_MAX_HEAD;
+    bool is_data = n > head && (frame[0] == (char)(0x80 | WS_TEXT) || frame[0] == (char)(0x80 | WS_BINARY));
+
+    return is_data ? (sio_str){frame + head, n - head} : (sio_str){0};
+}
+
+/* Whether a peer that agreed on compression gets b->packed instead of the frame; it is made for the first one. */
+static bool goes_packed(const ws_conn *c, blob *b, uint32_t from, uint32_t n)
+{
+    ws_deflate *d = c->limits->deflate;
+    sio_str payload;
+
+    if (blob_is_unpacked(b) || n <= ws_deflate_threshold(d))
+        return false;
+    payload = payload_of(b->p + from, n);
+    if (payload.n < ws_deflate_threshold(d) || !ws_deflate_suits(c->window, payload.n))
+        return false;
+    if (!b->packed && !(b->packed = pack(d, b->p + from, payload)))
+        blob_keep_unpacked(b);
+    return !blob_is_unpacked(b);
+}
+
 void ws_send_frame(ws_conn *c, blob *b, uint32_t from, uint32_t n)
 {
-    if (c->state == STATE_OPEN)
+    if (c->state != STATE_OPEN)
+        return;
+    if (c->window && goes_packed(c, b, from, n))
+        net_send(c->stream, b->packed, 0, b->packed->n);
+    else
         net_send(c->stream, b, from, n);
 }
 
 void ws_send(ws_conn *c, enum ws_opcode op, const void *p, size_t n)
 {
-    if (c->state == STATE_OPEN)
-        send_frame(c, op, p, n);
+    blob *b = c->state == STATE_OPEN ? frame_of(c, op, p, n) : NULL;
+
+    if (b)
+        ws_send_frame(c, b, 0, b->n);
+    blob_drop(b);
 }
 
 void ws_close(ws_conn *c, unsigned code)

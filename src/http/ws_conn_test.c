@@ -58,7 +58,7 @@ static const ws_conn_ops ops = {on_message, on_pong, on_drain, on_close};
 static void on_request(void *ctx, http_req *r)
 {
     sio_str headers;
-    int status = ws_upgrade_check(r->head, &headers);
+    int status = ws_upgrade_check(r->head, &limits, &headers);
 
     (void)ctx;
     if (status) {

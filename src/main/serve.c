@@ -117,6 +117,7 @@ static void set_options(sio_options *o, serve *s, const char *client_dir)
     o->max_rooms = (unsigned)c->max_rooms;
     o->max_acks = (unsigned)c->max_acks;
     o->compression_threshold = (size_t)c->http_compression_threshold;
+    o->deflate = (sio_deflate){c->ws_deflate, (size_t)c->ws_deflate_threshold, (int)c->ws_deflate_level};
     o->recovery_ms = (uint32_t)c->recovery_duration;
     o->client_dir = client_dir;
     o->context = &s->app;

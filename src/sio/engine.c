@@ -287,6 +287,9 @@ void engine_config(sio_server *io)
         .max_payload = o->max_payload,
         .max_unsent = o->max_unsent,
         .compression_threshold = o->compression_threshold,
+        .ws_deflate = o->deflate.enabled,
+        .ws_deflate_threshold = o->deflate.threshold,
+        .ws_deflate_level = o->deflate.level,
         .max_sessions = o->max_connections,
         .initial_packet = o->initial_packet,
     };

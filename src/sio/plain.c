@@ -27,9 +27,10 @@ static void plain_free(plain *p)
 
 /* ---- sending ---- */
 
-static blob *frame_of(sio_str json)
+static blob *frame_of(const parcel *p)
 {
     uint8_t head[WS_MAX_HEAD];
+    sio_str json = p->json;
     size_t n = ws_put_head(head, WS_TEXT, json.n);
     blob *b = blob_new(n + json.n);
 
@@ -37,6 +38,8 @@ static blob *frame_of(sio_str json)
         return NULL;
     memcpy(b->p, head, n);
     memcpy(b->p + n, json.p, json.n);
+    if (blob_is_unpacked(p->head))
+        blob_keep_unpacked(b);
     return b;
 }
 
@@ -47,7 +50,7 @@ static void plain_send(client *c, parcel *p)
 
     if (!p->json.n || !pl->ws)
         return;
-    if (!p->plain && !(p->plain = frame_of(p->json)))
+    if (!p->plain && !(p->plain = frame_of(p)))
         return;
     ws_send_frame(pl->ws, p->plain, 0, p->plain->n);
     for (unsigned i = 0; i < p->nbins; i++)
@@ -208,7 +211,7 @@ static void plain_accepted(client *c)
 
     p->req = NULL;
     r->on_abort = NULL;
-    p->ws = ws_accept_upgrade(r, (sio_str){0}, &c->shard->ws_limits, &plain_ws_ops, p);
+    p->ws = ws_accept_upgrade(r, (sio_str){0}, eio_server_ws_limits(c->shard->eio), &plain_ws_ops, p);
     if (!p->ws) {
         lost(p, "transport close");
         return;
@@ -246,7 +249,7 @@ static void on_plain_route(void *ctx, http_req *r)
     sio_str refusal = {0};
     int status;
 
-    status = ws_upgrade_check(r->head, &refusal);
+    status = ws_upgrade_check(r->head, eio_server_ws_limits(shard_of(r)->eio), &refusal);
     if (shard_of(r)->draining || atomic_load_explicit(&shard_of(r)->io->drain_rate, memory_order_relaxed))
         reply_draining(r);
     else if (status)

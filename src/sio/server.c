@@ -28,6 +28,7 @@ void sio_options_init(sio_options *o)
         .connect_timeout_ms = 45000,
         .max_payload = 1000000,
         .compression_threshold = 1024,
+        .deflate = {.threshold = 1024, .level = 6},
         .max_attachments = 10,
         .max_unsent = 16u << 20,
         .max_rooms = 1000,
@@ -58,6 +59,7 @@ static bool options_are_sane(const sio_options *o)
     return o->size == sizeof *o && o->path && o->path[0] == '/' && o->port >= 0 && o->port < 65536 &&
            o->transports && o->ping_interval_ms && o->ping_timeout_ms && o->max_payload &&
            o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS &&
+           (!o->deflate.enabled || (o->deflate.level >= 1 && o->deflate.level <= 9)) &&
            !o->tls.cert_file == !o->tls.key_file && (!o->node || is_node_code(o->node));
 }
 
@@ -360,7 +362,6 @@ int shard_init(sio_server *io, unsigned index)
     if (!(sh->stats = stats_new()))
         return SIO_ENOMEM;
     move_off_init(sh);
-    sh->ws_limits = (ws_limits){.max_message = io->opt.max_payload, .max_fragments = 16384};
     list_init(&sh->clients);
     list_init(&sh->laters);
     list_init(&sh->gathers);

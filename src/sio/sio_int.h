@@ -66,7 +66,6 @@ struct shard {
     loop_timer   move_off_tick;
     uint64_t     move_off_credit, move_off_at;
     buf          scratch;       /* for encoding; empty between calls */
-    ws_limits    ws_limits;     /* of plain clients */
     buf         *hook_headers;  /* where sio_add_header writes, inside the hook */
 };
 

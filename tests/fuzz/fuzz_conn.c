@@ -112,7 +112,7 @@ static void on_ws(void *ctx, http_req *r)
     static const ws_conn_ops ops = {on_message, NULL, NULL, on_ws_close};
     machine *m = ctx;
     sio_str headers;
-    int status = ws_upgrade_check(r->head, &headers);
+    int status = ws_upgrade_check(r->head, &limits, &headers);
 
     m->upgraded++;
     if (status)
