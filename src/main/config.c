@@ -1,7 +1,7 @@
 #include "main/config.h"
 
 #include "cluster/link_address.h"
-#include "main/jwks_fetch.h"
+#include "push/service_url.h"
 #include "redis/redis.h"
 
 #include <ctype.h>
@@ -402,7 +402,7 @@ static const char *origin_of(const config *c, int index)
 static int check_key_set(const config *c, config_error *err)
 {
     bool other = c->jwt_public_key_file || c->jwt_alg != 0 || c->jwt_secret;
-    const char *fault = c->jwt_jwks_url ? jwks_url_fault(c->jwt_jwks_url) : NULL;
+    const char *fault = c->jwt_jwks_url ? service_url_fault(c->jwt_jwks_url, false) : NULL;
 
     if (c->jwt_jwks_url && (other || c->jwt_jwks_file))
         return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE, JWT_JWKS_FILE",
@@ -441,31 +441,38 @@ int config_check(const config *c, config_error *err)
 
 /* ---- showing ------------------------------------------------------------------------------------------ */
 
-/* The end of the user's password that starts at p, or NULL: at the last @, since people write one in it unescaped. */
-static const char *password_end(const char *p)
+/* How much of a URL may be shown up to its password, and where to go on behind it; at the last @, since people
+ * write one in a password unescaped. For Redis a login without a colon is a password whose colon was forgotten. */
+static size_t password_starts(const char *url, const char **rest)
 {
-    const char *at = strrchr(p, '@');
+    const char *login = strstr(url, "://"), *at = login ? strrchr(login, '@') : NULL, *colon;
 
-    return at && memchr(p, ':', (size_t)(at - p)) ? at : NULL;
+    *rest = url;
+    if (!at)
+        return 0;
+    login += 3;
+    colon = memchr(login, ':', (size_t)(at - login));
+    if (!colon && is_postgres(url))
+        return 0;
+    *rest = at;
+    return (size_t)((colon ? colon + 1 : login) - url);
 }
 
 void config_url_mask(const char *url, char *out, size_t n)
 {
-    const char *user = strstr(url, "://"), *end = user ? password_end(user + 3) : NULL, *key;
-    size_t used = 0;
+    const char *rest, *key;
+    size_t shown = password_starts(url, &rest), used = 0;
 
     *out = 0;
-    if (end) {
-        used = (size_t)snprintf(out, n, "%.*s:****", (int)(user + 3 + strcspn(user + 3, ":") - url), url);
-        url = end;
-    }
-    while (used < n && (key = strstr(url, "password=")) != NULL) { /* sslpassword too */
+    if (rest > url)
+        used = (size_t)snprintf(out, n, "%.*s****", (int)shown, url);
+    while (used < n && (key = strstr(rest, "password=")) != NULL) { /* sslpassword and sentinel_password too */
         key += strlen("password=");
-        used += (size_t)snprintf(out + used, n - used, "%.*s****", (int)(key - url), url);
-        url = key + strcspn(key, "&");
+        used += (size_t)snprintf(out + used, n - used, "%.*s****", (int)(key - rest), rest);
+        rest = key + strcspn(key, "&");
     }
     if (used < n)
-        snprintf(out + used, n - used, "%s", url);
+        snprintf(out + used, n - used, "%s", rest);
 }
 
 static void show_choice(const char *choices, int index, char *out, size_t n)

@@ -87,7 +87,7 @@ int  config_check(const config *c, config_error *err);
 /* The file that DATABASE_URL names, a view into it; NULL when it is not sqlite:FILE. */
 const char *config_database_file(const config *c);
 
-/* A database URL for people and logs: the password is ****. out has room for n bytes. */
+/* The URL of a database or of Redis for people and logs: passwords are ****. out has room for n bytes. */
 void config_url_mask(const char *url, char *out, size_t n);
 
 /* Parses a duration into milliseconds: 0 or -1. */

@@ -257,6 +257,15 @@ static void passwords_of_urls_are_masked(void **state)
         {"postgres://:pw@h", "postgres://:****@h"},
         {"postgres:///db?user=u&password=pw&host=/tmp", "postgres:///db?user=u&password=****&host=/tmp"},
         {"postgres://u:pw@h/db?sslpassword=pw&password=pw", "postgres://u:****@h/db?sslpassword=****&password=****"},
+        {"", ""},
+        {"redis://h:1/2", "redis://h:1/2"},
+        {"redis://:pw@h:1/2", "redis://:****@h:1/2"},
+        {"redis://me:p@:/?w@h?x", "redis://me:****@h?x"}, /* not encoded as it should be */
+        {"redis://secret@h", "redis://****@h"},
+        {"unix://:pw@/run/s", "unix://:****@/run/s"},
+        {"redis+sentinel://u:p@s/m?sentinel_password=q&sentinel_user=v",
+         "redis+sentinel://u:****@s/m?sentinel_password=****&sentinel_user=v"},
+        {"redis+sentinel://s/m?sentinel_password=q", "redis+sentinel://s/m?sentinel_password=****"},
     };
     char out[200];
 

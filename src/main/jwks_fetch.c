@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,48 +44,6 @@ static int64_t now_ms(void)
 static struct timespec timespec_of(int64_t ms)
 {
     return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-}
-
-/* ---- URLs ------------------------------------------------------------------------------------------- */
-
-/* curl has made other spellings of an address (127.1) into the one that inet_pton knows. */
-static bool is_loopback(const char *host)
-{
-    struct in_addr v4;
-
-    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-        return true;
-    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-}
-
-static const char *parts_fault(CURLU *u)
-{
-    char *scheme = NULL, *host = NULL, *user = NULL;
-    const char *fault = NULL;
-
-    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        fault = "is not a URL";
-    else if (curl_url_get(u, CURLUPART_USER, &user, 0) != CURLUE_NO_USER)
-        fault = "must not hold a user";
-    else if (strcmp(scheme, "https") != 0 && (strcmp(scheme, "http") != 0 || !is_loopback(host)))
-        fault = "must be https://, or http:// to this machine (127.0.0.1, localhost)";
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(user);
-    return fault;
-}
-
-const char *jwks_url_fault(const char *url)
-{
-    CURLU *u = curl_url();
-    const char *fault;
-
-    if (!u)
-        return "out of memory";
-    fault = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK ? parts_fault(u) : "is not a URL";
-    curl_url_cleanup(u);
-    return fault;
 }
 
 /* ---- one fetch -------------------------------------------------------------------------------------- */

@@ -10,15 +10,13 @@
 #include "app/auth/jwks.h"
 
 typedef struct jwks_fetch_options {
-    const char *url;      /* must outlive the fetcher; jwks_url_fault finds nothing in it */
+    const char *url;      /* must outlive the fetcher; service_url_fault finds nothing in it */
     int64_t refresh_ms, pause_ms;
     int64_t patience_ms;  /* how long the first fetch is tried again */
 } jwks_fetch_options;
 
 typedef struct jwks_fetch jwks_fetch;
 
-/* What is wrong with the URL, static text; NULL when nothing: https, or http to this machine; no user. */
-const char *jwks_url_fault(const char *url);
 /* max-age in seconds out of the value of a Cache-Control header (RFC 9111, 5.2.2), 0 for no-cache and
  * no-store, -1 when it says nothing. */
 int64_t jwks_max_age_s(sio_str value);

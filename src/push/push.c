@@ -61,6 +61,21 @@ char *push_read_file(const char *what, const char *path, char *err, size_t nerr)
     return text;
 }
 
+int push_read_key(EVP_PKEY **out, const char *what, const char *path, char *err, size_t nerr)
+{
+    char *pem = push_read_file(what, path, err, nerr);
+    int rc;
+
+    if (!pem)
+        return SIO_EIO;
+    rc = push_key_read(out, sio_str_z(pem), EVP_PKEY_EC);
+    explicit_bzero(pem, strlen(pem));
+    free(pem);
+    if (rc < 0)
+        snprintf(err, nerr, "%s: %s is not a private key on P-256 in PEM", what, path);
+    return rc;
+}
+
 /* ---- results ---------------------------------------------------------------------------------------- */
 
 /* On the loop of who sent it; the push may be gone. */

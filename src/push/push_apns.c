@@ -1,6 +1,7 @@
 /* APNs with token authentication. Until a connection has seen a good provider token the service allows one stream on it: so one
  * message goes first, and the others follow when it is answered. */
 #include "push/push_int.h"
+#include "push/service_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +41,13 @@ static const char *options_fault(const push_options *o, const char *base)
         return "PUSH_APNS_TEAM_ID: the id of the team, 10 letters and digits, is missing";
     if (!is_word(o->apns_topic, 255))
         return "PUSH_APNS_TOPIC: the bundle id of the app is missing";
-    return push_base_fault(base) ? "PUSH_APNS_URL: must be an https:// URL" : NULL;
+    return service_url_fault(base, true) ? "PUSH_APNS_URL: must be an https:// URL" : NULL;
 }
 
 int push_apns_open(push_apns **out, const push_options *o, char *err, size_t nerr)
 {
     const char *base = o->apns_url ? o->apns_url : o->apns_sandbox ? SANDBOX_HOST : HOST, *fault;
     push_apns *a;
-    char *pem;
     int rc;
 
     if (!o->apns_key_file)
@@ -56,8 +56,6 @@ int push_apns_open(push_apns **out, const push_options *o, char *err, size_t ner
         snprintf(err, nerr, "%s", fault);
         return SIO_EINVAL;
     }
-    if (!(pem = push_read_file("PUSH_APNS_KEY_FILE", o->apns_key_file, err, nerr)))
-        return SIO_EIO;
     if (!(a = calloc(1, sizeof(*a))))
         abort();
     list_init(&a->waiting);
@@ -66,11 +64,8 @@ int push_apns_open(push_apns **out, const push_options *o, char *err, size_t ner
     a->team_id = push_strdup(o->apns_team_id);
     a->topic = push_strdup(o->apns_topic);
     a->base = push_strdup(base);
-    rc = push_key_read(&a->key, sio_str_z(pem), EVP_PKEY_EC);
-    explicit_bzero(pem, strlen(pem));
-    free(pem);
+    rc = push_read_key(&a->key, "PUSH_APNS_KEY_FILE", o->apns_key_file, err, nerr);
     if (rc < 0) {
-        snprintf(err, nerr, "PUSH_APNS_KEY_FILE: not a private key on P-256 in PEM");
         push_apns_close(a);
         return rc;
     }

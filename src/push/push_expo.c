@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "push/push_int.h"
+#include "push/service_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static bool is_token_good(const char *s)
 
 int push_expo_open(push_expo **out, const push_options *o, char *err, size_t nerr)
 {
-    const char *base = o->expo_url ? o->expo_url : BASE, *fault = push_base_fault(base);
+    const char *base = o->expo_url ? o->expo_url : BASE, *fault = service_url_fault(base, true);
     push_expo *e;
 
     if (!o->expo_token)

@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "codec/json.h"
 #include "push/push_int.h"
+#include "push/service_url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static const char *account_read(push_fcm *f, sio_str text, const char *base)
         fault = "client_email or project_id is missing";
     else if (f->key_id && !is_word(f->key_id))
         fault = "private_key_id is not a word";
-    else if (push_base_fault(f->token_uri))
+    else if (service_url_fault(f->token_uri, true))
         fault = "token_uri is not an https:// URL";
     else if (!pem || push_key_read(&f->key, sio_str_z(pem), EVP_PKEY_RSA) < 0)
         fault = "private_key is not an RSA key in PEM";
@@ -81,7 +82,7 @@ static const char *account_read(push_fcm *f, sio_str text, const char *base)
 
 int push_fcm_open(push_fcm **out, const push_options *o, char *err, size_t nerr)
 {
-    const char *base = o->fcm_url ? o->fcm_url : BASE, *fault = push_base_fault(base);
+    const char *base = o->fcm_url ? o->fcm_url : BASE, *fault = service_url_fault(base, true);
     push_fcm *f;
     char *text;
 

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -206,44 +205,4 @@ void push_calls_reap(push *p)
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &c);
         finish((push_call *)(void *)c, msg->data.result);
     }
-}
-
-/* ---- URLs of services ------------------------------------------------------------------------------- */
-
-static bool is_this_machine(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strncmp(host, "127.", 4) == 0;
-}
-
-static const char *parts_fault(CURLU *u)
-{
-    static const CURLUPart none[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT};
-    char *scheme = NULL, *host = NULL, *part = NULL;
-    const char *fault = NULL;
-
-    if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK || curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        fault = "is not a URL";
-    else if (strcmp(scheme, "https") != 0 && (strcmp(scheme, "http") != 0 || !is_this_machine(host)))
-        fault = "must be https://, or http:// to this machine (127.0.0.1, localhost)";
-    for (size_t i = 0; !fault && i < sizeof(none) / sizeof(none[0]); i++) {
-        if (curl_url_get(u, none[i], &part, 0) == CURLUE_OK)
-            fault = "must not hold a user, a query or a fragment";
-        curl_free(part);
-        part = NULL;
-    }
-    curl_free(scheme);
-    curl_free(host);
-    return fault;
-}
-
-const char *push_base_fault(const char *url)
-{
-    CURLU *u = curl_url();
-    const char *fault;
-
-    if (!u)
-        return "out of memory";
-    fault = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK ? parts_fault(u) : "is not a URL";
-    curl_url_cleanup(u);
-    return fault;
 }

@@ -66,6 +66,8 @@ int64_t push_wall_s(void);
 char   *push_strdup(const char *z);  /* NULL stays NULL; aborts without memory */
 /* A small file (64 KiB) into a string, or NULL with err, which begins with what, the name of the setting. */
 char   *push_read_file(const char *what, const char *path, char *err, size_t nerr);
+/* A private key on P-256 out of such a file. 0; SIO_EIO, SIO_EINVAL with err. */
+int     push_read_key(EVP_PKEY **out, const char *what, const char *path, char *err, size_t nerr);
 
 /* push.c: the job has its result, and is no longer push's. c is the request it comes from, or NULL. */
 void    push_done(push_job *j, const push_verdict *v, const push_call *c);
@@ -100,8 +102,6 @@ void       push_call_free(push_call *c);
 bool       push_call_failed(const push_call *c, push_verdict *v);
 /* Calls done for what has ended. */
 void       push_calls_reap(push *p);
-/* A base URL of a service: https, or http to this machine; no user, query or fragment. NULL or what is wrong with it. */
-const char *push_base_fault(const char *url);
 
 /* ---- push_body.c: what the services are sent -------------------------------------------------------- */
 

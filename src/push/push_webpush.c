@@ -158,7 +158,6 @@ static bool subject_is_good(const char *s)
 int push_web_open(push_web **out, const push_options *o, char *err, size_t nerr)
 {
     push_web *w;
-    char *pem;
     uint8_t point[PUSH_POINT];
     int rc;
 
@@ -168,20 +167,15 @@ int push_web_open(push_web **out, const push_options *o, char *err, size_t nerr)
         snprintf(err, nerr, "PUSH_VAPID_SUBJECT: must be a mailto: or https:// address of who runs this server");
         return SIO_EINVAL;
     }
-    if (!(pem = push_read_file("PUSH_VAPID_KEY_FILE", o->vapid_key_file, err, nerr)))
-        return SIO_EIO;
     if (!(w = calloc(1, sizeof(*w))))
         abort();
     w->subject = push_strdup(o->vapid_subject);
     for (unsigned i = 0; i < ORIGINS; i++)
         buf_init(&w->passes[i].jwt, 4096);
-    rc = push_key_read(&w->key, sio_str_z(pem), EVP_PKEY_EC);
-    if (rc == 0)
-        rc = push_key_point(w->key, point);
-    explicit_bzero(pem, strlen(pem));
-    free(pem);
+    rc = push_read_key(&w->key, "PUSH_VAPID_KEY_FILE", o->vapid_key_file, err, nerr);
+    if (rc == 0 && (rc = push_key_point(w->key, point)) < 0)
+        snprintf(err, nerr, "PUSH_VAPID_KEY_FILE: no public key");
     if (rc < 0) {
-        snprintf(err, nerr, "PUSH_VAPID_KEY_FILE: not a private key on P-256 in PEM");
         push_web_close(w);
         return rc;
     }

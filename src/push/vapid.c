@@ -56,20 +56,13 @@ int vapid_make(const char *file, char public_key[VAPID_PUBLIC_MAX], char *err, s
 int vapid_load(const char *file, char public_key[VAPID_PUBLIC_MAX], char *err, size_t nerr)
 {
     EVP_PKEY *key = NULL;
-    char *pem;
     int rc;
 
     if (access(file, F_OK) != 0 && errno == ENOENT)
         return SIO_ENOENT;
-    if (!(pem = push_read_file("PUSH_VAPID_KEY_FILE", file, err, nerr)))
-        return SIO_EIO;
-    rc = push_key_read(&key, sio_str_z(pem), EVP_PKEY_EC);
-    explicit_bzero(pem, strlen(pem));
-    free(pem);
+    rc = push_read_key(&key, "PUSH_VAPID_KEY_FILE", file, err, nerr);
     if (rc == 0)
         rc = show(key, public_key);
-    else
-        snprintf(err, nerr, "PUSH_VAPID_KEY_FILE: %s is not a private key on P-256 in PEM", file);
     EVP_PKEY_free(key);
     return rc;
 }

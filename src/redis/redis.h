@@ -40,8 +40,6 @@ void redis_options_init(redis_options *o);
 
 /* Checks a URL: NULL, or what is wrong with it, without its secrets. Any thread. */
 const char *redis_url_fault(const char *url);
-/* The URL with its password replaced by ***, for logs. */
-void redis_url_mask(const char *url, char *out, size_t n);
 
 /* Starts connecting in the loop's next turn. 0, SIO_EINVAL for the URL, SIO_ENOMEM. */
 int  redis_new(redis **out, net *n, const redis_options *o);
