@@ -2,6 +2,7 @@
  * the gate. */
 #include "http/gate.h"
 #include "http/relay.h"
+#include "http/ws_conn.h"
 #include "base/log.h"
 #include "base/testing.h"
 #include "loop/sim.h"
@@ -27,6 +28,7 @@ static struct {
     unsigned          aborted, unreachable, raw_closed;
     net_stream       *raw;
     size_t            raw_left;
+    ws_limits         packing;        /* of WebSockets that compress */
     char              got[8 << 20];
 } t;
 
@@ -102,6 +104,18 @@ static void on_raw_close(net_stream *s, int err)
     t.raw = NULL;
 }
 
+static void on_packed(ws_conn *c, bool binary, char *p, size_t n)
+{
+    ws_send(c, binary ? WS_BINARY : WS_TEXT, p, n);
+}
+
+static void on_packed_close(ws_conn *c, unsigned code, bool clean)
+{
+    (void)c, (void)code, (void)clean;
+}
+
+static const ws_conn_ops packed_ops = {.on_message = on_packed, .on_close = on_packed_close};
+
 static void on_back(void *ctx, http_req *r)
 {
     static const net_ops raw = {on_raw_data, raw_more, on_raw_close};
@@ -118,6 +132,8 @@ static void on_back(void *ctx, http_req *r)
         http_reply(r, 204, sio_lit("X-By: back\r\n"), sio_lit(""));
     } else if (sio_str_eq(r->head->path, sio_lit("/drop"))) {
         http_drop(r);
+    } else if (sio_str_eq(r->head->path, sio_lit("/deflate"))) {
+        assert_non_null(ws_accept_upgrade(r, sio_lit(""), &t.packing, &packed_ops, NULL));
     } else if (r->head->upgrade) {
         t.raw = http_upgrade(r, sio_lit("Upgrade: raw\r\nConnection: Upgrade\r\n"), &raw, NULL);
         net_send_copy(t.raw, "first", 5);
@@ -158,6 +174,7 @@ static int up(void **state)
     assert_int_equal(http_server_listen(t.back, NULL, &t.back_port), 0);
     assert_int_equal(http_gate_new(&t.gate, t.back, &gate, NULL, &t.gate_port), 0);
     start_relay("secret", "BACK");
+    t.packing = (ws_limits){.max_message = 1000, .deflate = ws_deflate_new(20, 6)};
     return 0;
 }
 
@@ -175,6 +192,7 @@ static int down(void **state)
     loop_free(t.l[0]);
     loop_free(t.l[1]);
     sim_free(t.s);
+    ws_deflate_free(t.packing.deflate);
     return 0;
 }
 
@@ -474,6 +492,33 @@ static void websockets_become_tunnels(void **state)
     assert_int_equal(t.target.uses, 0);
 }
 
+/* What the client offers and the other server takes passes unchanged, and so do compressed frames. */
+static void compression_is_agreed_on_with_the_other_server(void **state)
+{
+    char frame[200] = "\xc1\x80\0\0\0\0"; /* mask 0 */
+    size_t n = 0;
+    buf packed;
+    int fd = dial(t.port);
+
+    (void)state;
+    say(fd, "GET /deflate HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n\r\n");
+    assert_non_null(strstr(hear(fd), "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                                     "client_no_context_takeover; server_max_window_bits=10\r\n"));
+    buf_init(&packed, 1000);
+    assert_int_equal(ws_deflate_pack(t.packing.deflate, sio_lit("row, row, row, row, row your boat"), &packed), 0);
+    frame[1] |= (char)packed.n;
+    memcpy(frame + 6, packed.p, packed.n);
+    sim_send(t.s, fd, frame, 6 + packed.n);
+    sim_settle(t.s);
+    n = sim_recv(t.s, fd, t.got, sizeof t.got);
+    assert_int_equal(n, 2 + packed.n);
+    assert_int_equal((uint8_t)t.got[0], 0xc1);
+    assert_memory_equal(t.got + 2, packed.p, packed.n);
+    buf_fini(&packed);
+}
+
 /* Three megabytes pass while no stream may hold more than a quarter of one. */
 static void a_tunnel_waits_for_slow_readers(void **state)
 {
@@ -534,6 +579,7 @@ int main(void)
         RELAY_TEST(answers_keep_their_bytes),
         RELAY_TEST(a_relay_can_end_in_the_middle_of_an_answer),
         RELAY_TEST(websockets_become_tunnels),
+        RELAY_TEST(compression_is_agreed_on_with_the_other_server),
         RELAY_TEST(a_tunnel_waits_for_slow_readers),
         RELAY_TEST(a_refused_upgrade_is_an_answer),
         RELAY_TEST(ends_with_everything_under_way),
