@@ -33,7 +33,7 @@ torture: build
 	@PARTYLINE_BUILD=$(BUILD) tests/torture/run --seconds $(TORTURE_SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: build
-	@bench/run $(BUILD)
+	@bench/run $(BUILD) --write
 
 fuzz:
 	@tools/deps build test

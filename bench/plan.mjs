@@ -1,189 +1,178 @@
-// What is measured: the servers and the tests. A server belongs to one family and runs the tests of it.
+// What is measured: sections of tests, and on which servers.
 //
-// A test names the arguments of bench-load. `measure` is the figure that is compared: cpu_us (server CPU per
-// operation) or rss_bytes. `clients` is lowered by --quick and by a small limit of descriptors.
+// A test names its mode and more arguments of bench-load. `measure` is the figure that is compared: cpu_us (server
+// CPU per operation) or rss_bytes. `clients` and `beside` (connections that do nothing) are lowered by --quick and by
+// a small limit of descriptors. A section that is made `once` is in the first round only.
+import { chatSays } from './plan_servers.mjs';
 
-const chat = [
-  '--event-join', 'chat:join', '--event-ready', 'chat:history', '--event-say', 'chat:message',
-  '--event-heard', 'chat:new_message', '--room-key', 'roomId',
-];
-
-// The path of a message is measured, not its refusal: the generator is one address with thousands of clients.
-const unlimited = {
-  RATE_SOCKET: '0', RATE_USER: '0', RATE_ADDRESS: '0', RATE_EVENTS: 'none=0/1', MAX_CONNECTIONS_PER_ADDRESS: '0',
-};
-
-// As without --demo: in a demo everybody hears of everybody's coming and going, 20,000 more deliveries a second for as long as
-// the news of all clients last, which no other side sends and nobody counts.
-const quiet = { PRESENCE_AUDIENCE: 'followers' };
-
-export const jwtSecret = 'bench-secret-of-thirty-two-bytes!';
-
-// `nodes` servers make a cluster: clients go to them in turn, and Redis' CPU is counted in.
-// `dir` is a fresh directory on the disk for each run, `build` the build directory, `here` is bench/.
-export const servers = {
-  node: {
-    family: 'plain', title: 'socket.io on Node',
-    command: ({ here }) => ['node', `${here}/peers/node-echo.js`],
+export const sections = {
+  plain: {
+    title: 'Echo and rooms',
+    servers: ['node', 'node-uws', 'uws', 'ws', 'libsio', 'partyline', 'limit', 'limit-write'],
+    ratios: [['node', 'libsio'], ['node', 'partyline'], ['libsio', 'limit'], ['partyline', 'limit']],
+    note: 'partyline has its own events: what is echoed is `presence:unsubscribe` with one name of 100 bytes, answered with'
+      + ' `{ok: true}`; what is said is `chat:typing`, which all but the speaker hear as `chat:user_typing` (109 bytes). It'
+      + ' has no row for 10,000: each who enters a room of chat is told to all in it, 50 million messages before the test.',
   },
-  ws: {
-    family: 'plain', title: '`ws` alone on Node', optional: true,
-    command: ({ here }) => ['node', `${here}/peers/ws-echo.js`],
+  mission: {
+    title: 'Chat, every message durable before it is heard',
+    servers: ['node-chat', 'node-chat-redis', 'partyline-redis', 'partyline', 'limit-chat'],
+    ratios: [['node-chat-redis', 'partyline-redis'], ['partyline', 'limit-chat']],
   },
-  libsio: {
-    family: 'plain', title: 'libsio, one loop',
-    command: ({ build }) => [`${build}/examples/bench-server`],
-    env: () => ({ LOOPS: '1' }),
+  cluster: {
+    title: 'Two servers and Redis: rooms', once: true, servers: ['node-two', 'libsio-two'],
+    ratios: [['node-two', 'libsio-two']],
   },
-  limit: {
-    family: 'plain', title: 'system calls alone, one write a turn',
-    command: ({ build }) => [`${build}/bench/bench-limit`],
+  'chat-cluster': {
+    title: 'Two servers and Redis: chat', once: true, servers: ['node-chat-two', 'partyline-two'],
+    ratios: [['node-chat-two', 'partyline-two']],
   },
-  'limit-write': {
-    family: 'plain', title: 'system calls alone, one write a frame', optional: true,
-    command: ({ build }) => [`${build}/bench/bench-limit`, '--write'],
+  idle: {
+    title: 'Curve: connections that do nothing', once: true, curve: 'idle connections beside',
+    servers: ['node', 'libsio', 'partyline'],
+    note: 'Echo: 100 clients with one outstanding. Fan-out: to 100, 4 in flight.',
   },
-  'node-chat': {
-    family: 'chat', title: 'the same chat on Node: socket.io, JWT, SQLite FULL',
-    command: ({ here }) => ['node', `${here}/peers/node-mission.js`],
-    env: ({ dir }) => ({ JWT_SECRET: jwtSecret, DATABASE: `${dir}/node.db` }),
+  rooms: {
+    title: 'Curve: rooms', once: true, curve: 'rooms', servers: ['node', 'libsio'],
+    note: 'Rooms of 10 among 10,000 clients, who are in 1, 10 and 100 rooms each from 1,000 rooms on; in 100 rooms and in'
+      + ' one the clients that are in none idle. All rooms are spoken to in turn, 16 messages in flight: with one'
+      + ' room they all go to the same 10 clients and share writes.',
   },
-  'node-chat-redis': {
-    family: 'chat', title: 'node-chat with the Redis adapter and presence keys', optional: true, redis: true,
-    command: ({ here }) => ['node', `${here}/peers/node-mission.js`],
-    env: ({ dir, redis }) => ({ JWT_SECRET: jwtSecret, DATABASE: `${dir}/node.db`, REDIS_URL: redis }),
+  loops: {
+    title: 'Curve: loops', once: true, curve: 'loops', servers: ['libsio', 'libsio-2-loops'],
+    note: 'One loop has core 0 for itself. Of two loops the second shares core 1 with the load generator, which never'
+      + ' sleeps: look at CPU per operation, not at throughput.',
   },
-  partyline: {
-    family: 'chat', title: 'partyline, one loop, SQLite FULL, rooms open to all (demo mode)',
-    command: ({ build }) => [`${build}/partyline`, 'serve', '--demo'],
-    env: ({ dir }) => ({
-      JWT_SECRET: jwtSecret, HOST: '127.0.0.1', LOOPS: '1', LOG_LEVEL: 'warn',
-      DATABASE_URL: `sqlite:${dir}/partyline.db`, ...unlimited, ...quiet,
-    }),
+  storm: {
+    title: 'Reconnect storm', once: true, storm: true, servers: ['node', 'libsio', 'partyline'],
+    note: '15,000 clients, half of them in rooms of 10. All but 100 are dropped at once and come back, so many at a time;'
+      + ' the 100 echo 1,000 times a second all the while. Latency is counted from when an echo was due.',
   },
-  'node-two': {
-    family: 'cluster', title: 'two of socket.io on Node with @socket.io/redis-adapter, and Redis', redis: true, nodes: 2,
-    command: ({ here }) => ['node', `${here}/peers/node-echo.js`],
-    env: ({ redis }) => ({ REDIS_URL: redis }),
-  },
-  'libsio-two': {
-    family: 'cluster', title: 'two of libsio, one loop each, and Redis', redis: true, nodes: 2,
-    command: ({ build }) => [`${build}/examples/bench-server`],
-    env: ({ redis }) => ({ LOOPS: '1', REDIS_URL: redis }),
-  },
-  'node-chat-two': {
-    family: 'chat-cluster', title: 'two of node-chat with the Redis adapter and presence keys, one SQLite file, and Redis',
-    redis: true, nodes: 2,
-    command: ({ here }) => ['node', `${here}/peers/node-mission.js`],
-    env: ({ dir, redis }) => ({ JWT_SECRET: jwtSecret, DATABASE: `${dir}/node.db`, REDIS_URL: redis }),
-  },
-  'partyline-two': {
-    family: 'chat-cluster', title: 'two of partyline, one loop each, one SQLite file, and Redis', redis: true, nodes: 2,
-    command: ({ build }) => [`${build}/partyline`, 'serve', '--demo'],
-    env: ({ dir, redis }) => ({
-      JWT_SECRET: jwtSecret, HOST: '127.0.0.1', LOOPS: '1', LOG_LEVEL: 'warn', REDIS_URL: redis,
-      DATABASE_URL: `sqlite:${dir}/partyline.db`, ...unlimited, ...quiet,
-    }),
-  },
-  'limit-chat': {
-    family: 'chat', title: 'system calls alone, one fdatasync a turn',
-    command: ({ build, dir }) => [`${build}/bench/bench-limit`, '--log', `${dir}/log`],
-  },
-};
-
-// The sides of a comparison in each family: theirs, ours, the floor when there is one.
-export const sides = {
-  plain: { title: 'Echo and rooms', theirs: 'node', ours: 'libsio', floor: 'limit' },
-  chat: {
-    title: 'Chat, every message durable before it is heard', theirs: 'node-chat', ours: 'partyline', floor: 'limit-chat',
-  },
-  cluster: { title: 'Two servers and Redis: rooms', theirs: 'node-two', ours: 'libsio-two' },
-  'chat-cluster': { title: 'Two servers and Redis: chat', theirs: 'node-chat-two', ours: 'partyline-two' },
 };
 
 const cpu = { measure: 'cpu_us' };
+const plain = { section: 'plain', ...cpu };
+const fanout = { ...plain, mode: 'fanout' };
+const mission = { section: 'mission', ...cpu };
+const chat = { ...mission, mode: 'chat', clients: 1000 };
 
-export const tests = [
-  { name: 'connect', family: 'plain', ...cpu, title: 'connect', clients: 15000, args: ['--mode', 'connect'] },
-  { name: 'churn', family: 'plain', ...cpu, title: 'connect and leave', clients: 100, args: ['--mode', 'churn'] },
+const all = (list, without) => list.filter((name) => !without.includes(name));
+const noWrites = all(sections.plain.servers, ['limit-write']);
+const noJoins = all(sections.plain.servers, ['partyline']); // entering tells each who is there: 50 million messages
+const withRedis = ['node-chat', 'node-chat-redis', 'partyline-redis'];
+const chatArgs = (size, ...more) => ['--room-size', String(size), ...more, ...chatSays];
+
+const plainTests = [
+  { ...plain, name: 'connect', title: 'connect', mode: 'connect', clients: 15000, servers: noWrites },
+  { ...plain, name: 'churn', title: 'connect and leave', mode: 'churn', clients: 100, servers: noWrites },
   {
-    name: 'idle', family: 'plain', measure: 'rss_bytes', title: 'idle connection', clients: 15000,
-    args: ['--mode', 'idle'],
+    ...plain, name: 'idle', title: 'idle connection', mode: 'idle', measure: 'rss_bytes', clients: 15000,
+    servers: noWrites,
+  },
+  { ...plain, name: 'echo', title: 'echo with ack, 100 clients', mode: 'echo', clients: 100 },
+  {
+    ...plain, name: 'echo-paced', title: 'echo, 10,000/s over 1000 clients', mode: 'echo', clients: 1000,
+    args: ['--rate', '10000'], servers: noWrites,
   },
   {
-    name: 'echo', family: 'plain', ...cpu, title: 'echo with ack, 100 clients', clients: 100,
-    args: ['--mode', 'echo'],
+    ...plain, name: 'echo-16', title: 'echo, 100 clients × 16 outstanding', mode: 'echo', clients: 100,
+    args: ['--outstanding', '16'], servers: noWrites,
+  },
+  { ...fanout, name: 'fanout-100', title: 'fan-out to 100, 4 in flight', clients: 100, args: ['--outstanding', '4'] },
+  { ...fanout, name: 'fanout-1000', title: 'fan-out to 1000, 4 in flight', clients: 1000, args: ['--outstanding', '4'] },
+  {
+    ...fanout, name: 'fanout-10000', title: 'fan-out to 10,000, 2 in flight', clients: 10000,
+    args: ['--outstanding', '2'], servers: noJoins,
   },
   {
-    name: 'echo-paced', family: 'plain', ...cpu, title: 'echo, 10,000/s over 1000 clients', clients: 1000,
-    args: ['--mode', 'echo', '--rate', '10000'],
+    ...fanout, name: 'fanout-1000-16', title: 'fan-out to 1000, 16 in flight', clients: 1000,
+    args: ['--outstanding', '16'],
+  },
+  { ...fanout, name: 'fanout-paced', title: 'fan-out 50 messages/s to 1000', clients: 1000, args: ['--rate', '50'] },
+];
+
+const missionTests = [
+  {
+    ...mission, name: 'redis-connect', title: 'connect with JWT and presence in Redis', mode: 'connect', clients: 15000,
+    servers: withRedis,
   },
   {
-    name: 'echo-16', family: 'plain', ...cpu, title: 'echo, 100 clients × 16 outstanding', clients: 100,
-    args: ['--mode', 'echo', '--outstanding', '16'],
+    ...mission, name: 'redis-churn', title: 'connect and leave, the same', mode: 'churn', clients: 100,
+    servers: withRedis,
   },
   {
-    name: 'fanout-100', family: 'plain', ...cpu, title: 'fan-out to 100, 4 in flight', clients: 100,
-    args: ['--mode', 'fanout', '--outstanding', '4'],
+    ...mission, name: 'redis-idle', title: 'idle connection, the same', mode: 'idle', measure: 'rss_bytes',
+    clients: 15000, servers: withRedis,
+  },
+  { ...chat, name: 'chat-100', title: 'chat, rooms of 100, 32 in flight', args: chatArgs(100, '--outstanding', '32') },
+  { ...chat, name: 'chat-10', title: 'chat, rooms of 10, 32 in flight', args: chatArgs(10, '--outstanding', '32') },
+  { ...chat, name: 'chat-paced', title: 'chat at 300 messages/s, rooms of 100', args: chatArgs(100, '--rate', '300') },
+];
+
+const half = 'half on each server';
+const cluster = { section: 'cluster', mode: 'fanout', ...cpu };
+const clusterTests = [
+  {
+    ...cluster, name: 'cluster-100', title: `fan-out to 100, ${half}, 4 in flight`, clients: 100,
+    args: ['--outstanding', '4'],
   },
   {
-    name: 'fanout-1000', family: 'plain', ...cpu, title: 'fan-out to 1000, 4 in flight', clients: 1000,
-    args: ['--mode', 'fanout', '--outstanding', '4'],
+    ...cluster, name: 'cluster-1000', title: `fan-out to 1000, ${half}, 4 in flight`, clients: 1000,
+    args: ['--outstanding', '4'],
   },
   {
-    name: 'fanout-1000-16', family: 'plain', ...cpu, title: 'fan-out to 1000, 16 in flight', clients: 1000,
-    args: ['--mode', 'fanout', '--outstanding', '16'],
+    ...cluster, name: 'cluster-paced', title: `fan-out 50 messages/s to 1000, ${half}`, clients: 1000,
+    args: ['--rate', '50'],
   },
   {
-    name: 'fanout-10000', family: 'plain', ...cpu, title: 'fan-out to 10,000, 2 in flight', clients: 10000,
-    args: ['--mode', 'fanout', '--outstanding', '2'],
+    ...chat, section: 'chat-cluster', name: 'cluster-chat', title: `chat, rooms of 100, ${half}, 32 in flight`,
+    args: chatArgs(100, '--outstanding', '32'),
   },
   {
-    name: 'fanout-paced', family: 'plain', ...cpu, title: 'fan-out 50 messages/s to 1000', clients: 1000,
-    args: ['--mode', 'fanout', '--rate', '50'],
-  },
-  {
-    name: 'chat-connect', family: 'chat', ...cpu, title: 'connect with JWT', clients: 15000,
-    args: ['--mode', 'connect'],
-  },
-  {
-    name: 'chat-churn', family: 'chat', ...cpu, title: 'connect and leave with JWT', clients: 100,
-    args: ['--mode', 'churn'],
-  },
-  {
-    name: 'chat-idle', family: 'chat', measure: 'rss_bytes', title: 'idle connection with JWT', clients: 15000,
-    args: ['--mode', 'idle'],
-  },
-  {
-    name: 'chat-100', family: 'chat', ...cpu, title: 'chat, rooms of 100, 32 in flight', clients: 1000,
-    args: ['--mode', 'chat', '--room-size', '100', '--outstanding', '32', ...chat],
-  },
-  {
-    name: 'chat-10', family: 'chat', ...cpu, title: 'chat, rooms of 10, 32 in flight', clients: 1000,
-    args: ['--mode', 'chat', '--room-size', '10', '--outstanding', '32', ...chat],
-  },
-  {
-    name: 'chat-paced', family: 'chat', ...cpu, title: 'chat at 300 messages/s, rooms of 100', clients: 1000,
-    args: ['--mode', 'chat', '--room-size', '100', '--rate', '300', ...chat],
-  },
-  {
-    name: 'cluster-100', family: 'cluster', ...cpu, title: 'fan-out to 100, half on each server, 4 in flight', clients: 100,
-    args: ['--mode', 'fanout', '--outstanding', '4'],
-  },
-  {
-    name: 'cluster-1000', family: 'cluster', ...cpu, title: 'fan-out to 1000, half on each server, 4 in flight', clients: 1000,
-    args: ['--mode', 'fanout', '--outstanding', '4'],
-  },
-  {
-    name: 'cluster-paced', family: 'cluster', ...cpu, title: 'fan-out 50 messages/s to 1000, half on each server', clients: 1000,
-    args: ['--mode', 'fanout', '--rate', '50'],
-  },
-  {
-    name: 'cluster-chat', family: 'chat-cluster', ...cpu, title: 'chat, rooms of 100, half on each server, 32 in flight',
-    clients: 1000, args: ['--mode', 'chat', '--room-size', '100', '--outstanding', '32', ...chat],
-  },
-  {
-    name: 'cluster-chat-paced', family: 'chat-cluster', ...cpu, title: 'chat at 150 messages/s, rooms of 100, half on each server',
-    clients: 1000, args: ['--mode', 'chat', '--room-size', '100', '--rate', '150', ...chat],
+    ...chat, section: 'chat-cluster', name: 'cluster-chat-paced', title: `chat at 150 messages/s, rooms of 100, ${half}`,
+    args: chatArgs(100, '--rate', '150'),
   },
 ];
+
+// On the curves `at` is the place and `line` what is drawn.
+const idleTests = [1000, 2000, 5000, 10000, 15000, 18000].flatMap((beside) => {
+  const ends = beside === 1000 || beside === 18000;
+  const common = { section: 'idle', ...cpu, at: beside, beside, clients: 100 };
+  return [
+    {
+      ...common, name: `idle-echo-${beside}`, line: 'echo', mode: 'echo',
+      servers: ['libsio', ...(ends ? ['node', 'partyline'] : [])],
+    },
+    {
+      ...common, name: `idle-fanout-${beside}`, line: 'fan-out', mode: 'fanout', args: ['--outstanding', '4'],
+      servers: ['libsio', ...(ends ? ['node'] : [])],
+    },
+  ];
+});
+
+const roomTests = [[1, 10, 1], [100, 1000, 1], [1000, 10000, 1], [10000, 10000, 10], [100000, 10000, 100]]
+  .map(([rooms, clients, joins]) => ({
+    section: 'rooms', ...cpu, name: `rooms-${rooms}`, line: 'delivery', mode: 'fanout', at: rooms, clients,
+    beside: 10000 - clients, args: ['--room-size', '10', '--joins', String(joins), '--outstanding', '16'],
+    servers: ['libsio', ...([100, 10000].includes(rooms) ? ['node'] : [])],
+  }));
+
+const loopTests = [1, 2].flatMap((loops) => {
+  const common = { section: 'loops', ...cpu, at: loops, servers: [loops === 1 ? 'libsio' : 'libsio-2-loops'] };
+  return [
+    { ...common, name: `loops-echo-${loops}`, line: 'echo, 100 clients', mode: 'echo', clients: 100 },
+    {
+      ...common, name: `loops-fanout-${loops}`, line: 'fan-out to 1000', mode: 'fanout', clients: 1000,
+      args: ['--outstanding', '4'],
+    },
+  ];
+});
+
+const stormTests = [64, 1000].map((window) => ({
+  section: 'storm', ...cpu, name: `storm-${window}`, title: `${window} at a time`, mode: 'storm', clients: 15000,
+  args: ['--others', '100', '--rate', '1000', '--room-size', '10', '--window', String(window), '--settle-ms', '1000'],
+}));
+
+export const tests = [
+  ...plainTests, ...missionTests, ...clusterTests, ...idleTests, ...roomTests, ...loopTests, ...stormTests,
+].map((test) => ({ args: [], servers: sections[test.section].servers, ...test }));

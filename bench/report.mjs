@@ -1,85 +1,70 @@
-// Turns runs into the tables of RESULTS.md.
+// Turns runs into RESULTS.md.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { availableParallelism, totalmem, release, cpus } from 'node:os';
-import { servers, sides } from './plan.mjs';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { sections } from './plan.mjs';
+import { redisPackage, servers } from './plan_servers.mjs';
+import { curve, storms } from './report_curves.mjs';
+import { field, generatorFull, number, ratio, table, time } from './report_format.mjs';
+import { goals } from './report_goals.mjs';
 
-const GENERATOR_FULL = 0.95;
 const QUIET_LOAD = 1;
-const packages = ['socket.io', '@socket.io/redis-adapter', 'ws', 'better-sqlite3'];
-
-function median(values) {
-  const sorted = values.filter((v) => v !== undefined).sort((a, b) => a - b);
-  if (sorted.length === 0) return undefined;
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function number(value) {
-  if (value === undefined) return '–';
-  if (value >= 100) return Math.round(value).toLocaleString('en-US');
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
-}
-
-function time(us) {
-  if (us === undefined) return '–';
-  return us >= 1000 ? `${number(us / 1000)} ms` : `${number(us)} µs`;
-}
-
-function ratio(above, below) {
-  return above === undefined || below === undefined || below <= 0 ? '–' : `${number(above / below)} ×`;
-}
-
-const row = (cells) => `| ${cells.join(' | ')} |`;
-
-function table(head, rows) {
-  const rule = head.map((_, i) => (i ? '--:' : '---'));
-  return [row(head), row(rule), ...rows.map(row)].join('\n');
-}
-
-// The median of a field over the rounds of one test on one server; broken runs do not count.
-function field(runs, test, server, key) {
-  const good = runs.filter((r) => r.name === test.name && r.server === server && !r.broken && !r.failures);
-  return median(good.map((r) => r[key]));
-}
+const packages = ['socket.io', redisPackage, 'ws', 'better-sqlite3', 'uWebSockets.js'];
+const unit = { cpu_us: 'µs', rss_bytes: 'bytes' };
 
 // Fewer descriptors, or --quick, mean fewer clients than the title says.
-function titleOf(runs, test) {
-  const fewer = runs.find((r) => r.name === test.name && r.clients < test.clients);
-  return fewer ? `${test.title} (${fewer.clients.toLocaleString('en-US')} clients)` : test.title;
+function titleOf(facts, test) {
+  const clients = facts.clientsOf(test);
+  return clients < test.clients ? `${test.title} (${clients.toLocaleString('en-US')} clients)` : test.title;
 }
 
-function figures({ runs, tests }, family, present) {
-  const { theirs, ours, floor } = sides[family];
-  const names = present.filter((name) => servers[name].family === family);
-  const rows = tests.filter((test) => test.family === family).map((test) => {
-    const value = (server) => field(runs, test, server, test.measure);
+function figures(facts, tests, names, pairs) {
+  const rows = tests.map((test) => {
+    const value = (server) => field(facts.runs, test.name, server, test.measure);
     return [
-      `${titleOf(runs, test)}, ${test.measure === 'rss_bytes' ? 'bytes' : 'µs'}`,
-      ...names.map((name) => number(value(name))),
-      ratio(value(theirs), value(ours)), ...(floor ? [ratio(value(ours), value(floor))] : []),
+      `${titleOf(facts, test)}, ${unit[test.measure]}`, ...names.map((name) => number(value(name))),
+      ...pairs.map(([above, below]) => ratio(value(above), value(below))),
     ];
   });
-  return table(['test', ...names, `${theirs} ÷ ${ours}`, ...(floor ? [`${ours} ÷ ${floor}`] : [])], rows);
+  return table(['test', ...names, ...pairs.map(([above, below]) => `${above} ÷ ${below}`)], rows);
 }
 
-function latencies({ runs, tests }, family, present) {
-  const names = present.filter((name) => servers[name].family === family);
-  const rows = tests.filter((test) => test.family === family && test.measure === 'cpu_us').map((test) => [
-    titleOf(runs, test),
-    ...names.map((name) => {
-      const full = field(runs, test, name, 'generator_busy') > GENERATOR_FULL ? ' *' : '';
-      return `${number(field(runs, test, name, 'per_second'))}${full}; ${time(field(runs, test, name, 'p50_us'))}; `
-        + time(field(runs, test, name, 'p99_us'));
-    }),
-  ]);
-  return table(['test', ...names.map((name) => `${name}: per second; p50; p99`)], rows);
+function latency(facts, test, name) {
+  const get = (key) => field(facts.runs, test.name, name, key);
+  const full = generatorFull(facts.runs, test.name, name) ? ' *' : '';
+  return get('per_second') === undefined ? '–'
+    : `${number(get('per_second'))}${full}; ${time(get('p50_us'))}; ${time(get('p99_us'))}`;
+}
+
+function latencies(facts, tests, names) {
+  const rows = tests.filter((test) => test.measure === 'cpu_us')
+    .map((test) => [titleOf(facts, test), ...names.map((name) => latency(facts, test, name))]);
+  return table(['per second; p50; p99', ...names], rows);
+}
+
+function plainSection(facts, section, tests, names) {
+  const pairs = section.ratios.filter((pair) => pair.every((name) => names.includes(name)));
+  return [figures(facts, tests, names, pairs), latencies(facts, tests, names)];
+}
+
+function sectionText(facts, name) {
+  const section = sections[name];
+  const tests = facts.tests.filter((test) => test.section === name);
+  const names = facts.present.filter((server) => tests.some((test) => test.servers.includes(server)));
+  if (tests.length === 0 || names.length === 0) return [];
+  const body = section.curve ? [curve(facts, section, tests)]
+    : section.storm ? [storms(facts, tests, names)] : plainSection(facts, section, tests, names);
+  return [
+    `## ${section.title}`, names.map((server) => `- **${server}**: ${servers[server].title}`).join('\n'),
+    ...(section.note ? [section.note] : []), ...body,
+  ];
 }
 
 function troubles({ runs, missing }) {
   const bad = runs.filter((r) => r.broken || r.lost || r.failures).map((r) =>
     `- ${r.name} on ${r.server}, round ${r.round}: ${r.broken ?? `${r.lost} lost, ${r.failures} failures ${r.error}`}`);
-  return [...missing.map((line) => `- ${line}`), ...bad];
+  const text = bad.length ? `## Not as it should be\n\n${bad.join('\n')}` : 'Nothing was lost, no connection failed.';
+  return missing.length ? `${text}\n\nLeft out:\n\n${missing.map((line) => `- ${line}`).join('\n')}` : text;
 }
 
 function gitVersion() {
@@ -100,34 +85,36 @@ function installed(name) {
   }
 }
 
-function conditions({ rounds, quick, load }) {
+function redisVersion() {
+  try {
+    return `Redis ${/v=([0-9.]+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))[1]}`;
+  } catch {
+    return 'no Redis';
+  }
+}
+
+function conditions({ rounds, quick, load, disk, minutes }) {
   const times = `${rounds} round${rounds === 1 ? '' : 's'}, medians${quick ? ' (--quick: too short to quote)' : ''}`;
   const machine = `${availableParallelism()} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
   return [
-    `Measured ${new Date().toISOString().slice(0, 10)}, partyline ${gitVersion()}, ${times}.`,
+    `Measured ${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, partyline ${gitVersion()}, ${times}, in`
+      + ` ${Math.ceil(minutes)} minutes; load average ${load.toFixed(1)} at the start.`,
     `${machine}, Linux ${release()}, loopback; server on core 0, load generator on core 1, polling.`,
-    `Node ${process.version}, ${packages.map(installed).join(', ')}.`,
-    ...(load > QUIET_LOAD ? [`Other work was running (load average ${load.toFixed(1)} at the start): look at CPU per`
-      + ' operation only.'] : []),
+    `Node ${process.version}, ${[...packages.map(installed), redisVersion()].join(', ')}.`,
+    `The disk makes ${disk.map((rate) => number(rate)).join(', ')} writes a second durable (write and fdatasync of 200`
+      + ' bytes, before each part of the run).',
+    ...(load > QUIET_LOAD ? ['Other work was running: look at CPU per operation only, and at ratios.'] : []),
   ].join('\n');
 }
 
+const legend = `Server CPU per operation (an echo, a delivery to one member, a connection), Redis included; memory as resident bytes a
+connection. Curves, the storm and the cluster were measured once, the rest in each round. \\* The load generator's
+core was full: the server could do more per second; its CPU per operation stands.`;
+
 export function report(facts) {
-  const parts = ['# Results', conditions(facts)];
-  for (const family of Object.keys(sides)) {
-    const names = facts.present.filter((name) => servers[name].family === family);
-    if (names.length === 0 || !facts.tests.some((test) => test.family === family)) continue;
-    parts.push(
-      `## ${sides[family].title}`,
-      names.map((name) => `- **${name}**: ${servers[name].title}`).join('\n'),
-      'Server CPU per operation (an echo, a delivery to one member, a connection); memory as resident bytes a'
-        + ' connection.',
-      figures(facts, family, facts.present), latencies(facts, family, facts.present),
-    );
-  }
-  parts.push('\\* The load generator\'s core was full: the server could do more per second; its CPU per operation'
-    + ' stands.');
-  const bad = troubles(facts);
-  parts.push(bad.length ? `## Not as it should be\n\n${bad.join('\n')}` : 'Nothing was lost and no connection failed.');
+  const parts = [
+    '# Results', conditions(facts), troubles(facts), legend,
+    ...Object.keys(sections).flatMap((name) => sectionText(facts, name)), ...goals(facts),
+  ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -2,29 +2,36 @@
 //
 // Every test gets a freshly started server on core 0 and the load generator on core 1, both on loopback. The servers
 // take turns within a round, so that a disturbance of the machine does not hit one of them only.
-import { spawn, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync, copyFileSync, existsSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync,
+} from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { jwtSecret, servers, sides, tests } from './plan.mjs';
+import { sections, tests } from './plan.mjs';
+import { jwtSecret, redisPackage, servers } from './plan_servers.mjs';
 import { report } from './report.mjs';
+import { freePort, generate, hardLimit, isThere, sleep, startRedis, startServer, stop, stopAll } from './run_server.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const SPARE_DESCRIPTORS = 500;
-const START_MS = 15000;
-const STOP_MS = 5000;
+const QUICK_CLIENTS = 3000;
+const SEED_USERS = 15000;
+const SEED_ROOMS = 1000;
+const DISK_SECONDS = 1;
+const QUIET_LOAD = 0.5;
+const QUIET_WAIT_S = 60;
 
 const { values: flags } = parseArgs({
   options: {
     build: { type: 'string', default: join(here, '..', 'build') },
     only: { type: 'string' },
-    family: { type: 'string' },
+    section: { type: 'string' },
     servers: { type: 'string' },
     rounds: { type: 'string', default: '3' },
-    budget: { type: 'string', default: '560' },
+    budget: { type: 'string', default: '1200' },
     quick: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -36,134 +43,84 @@ function usage() {
   console.log(`bench/run [BUILD] [flags]
   --quick            one short round with fewer clients; for a look, not for figures
   --only A,B         only these tests: ${tests.map((t) => t.name).join(' ')}
-  --family A,B       only these families: ${Object.keys(sides).join(' ')}
+  --section A,B      only these sections: ${Object.keys(sections).join(' ')}
   --servers A,B      only these servers: ${Object.keys(servers).join(' ')}
   --rounds N         runs of everything, medians are taken (3)
-  --budget SECONDS   starts no further round that would end later (560)
-  --write            writes bench/RESULTS.md
+  --budget SECONDS   starts no further round that would end later (1200)
+  --write            writes bench/RESULTS.md, anew after each round
   --json FILE        writes every single run`);
 }
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const running = new Set();
+const descriptors = hardLimit();
+const few = (n) => (flags.quick ? Math.min(n, QUICK_CLIENTS) : n);
+const clientsOf = (test) => Math.min(few(test.clients), descriptors - SPARE_DESCRIPTORS);
+const besideOf = (test) => Math.max(0, Math.min(few(test.beside ?? 0), descriptors - SPARE_DESCRIPTORS - clientsOf(test)));
 
-function hardLimit() {
-  const text = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
-  return text === 'unlimited' ? 1 << 20 : Number(text);
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-function accepts(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => { socket.destroy(); resolve(true); });
-    socket.on('error', () => resolve(false));
-  });
-}
-
-// Starts a program pinned to a core, with all the descriptors it may have. The shell replaces itself: one pid.
-function start(core, command, env, stdout) {
-  const script = 'ulimit -n "$(ulimit -Hn)"; exec taskset -c "$0" "$@"';
-  const child = spawn('sh', ['-c', script, String(core), ...command], {
-    env: { ...process.env, ...env }, stdio: ['ignore', stdout, 'pipe'],
-  });
-  child.errors = '';
-  child.stderr.on('data', (data) => { child.errors = (child.errors + data).slice(-2000); });
-  child.ended = new Promise((resolve) => child.on('close', resolve));
-  running.add(child);
-  child.ended.then(() => running.delete(child));
-  return child;
-}
-
-async function stop(child) {
-  const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  child.kill('SIGTERM');
-  await child.ended;
-  clearTimeout(late);
-}
-
-async function untilReady(child, port) {
-  for (const until = Date.now() + START_MS; Date.now() < until; await sleep(20)) {
-    if (child.exitCode !== null) throw new Error(`the server ended: ${child.errors.trim()}`);
-    if (await accepts(port)) return;
-  }
-  throw new Error('the server does not accept connections');
-}
-
-function clientsOf(test) {
-  const wanted = flags.quick ? Math.min(test.clients, 3000) : test.clients;
-  return Math.min(wanted, hardLimit() - SPARE_DESCRIPTORS);
-}
-
-function loadArgs(test, server, ports, pids) {
-  const clients = clientsOf(test);
-  const args = [
-    join(flags.build, 'bench', 'bench-load'), '--label', server, '--port', ports[0], '--pid', pids.join(','),
-    ...(ports.length > 1 ? ['--port2', ports[1]] : []),
-    '--clients', clients, '--seconds', flags.quick ? 1 : 2, '--warmup', flags.quick ? 0.5 : 1,
-    '--idle-from', Math.round(clients / 7.5), '--settle-ms', flags.quick ? 500 : 1500, ...test.args,
-  ];
-  if (test.family.startsWith('chat')) args.push('--jwt-secret', jwtSecret);
-  return args.map(String);
-}
-
-async function generate(args) {
-  const child = start(1, args, {}, 'pipe');
-  let text = '';
-  child.stdout.on('data', (data) => { text += data; });
-  const code = await child.ended;
-  if (code !== 0) throw new Error(`the load generator ended with ${code}: ${child.errors.trim()}`);
-  return JSON.parse(text);
-}
-
-function redisIsThere() {
-  try {
-    execFileSync('redis-server', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function startRedis(core) {
-  const port = await freePort();
-  const command = ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', ''];
-  const child = start(core, command, {}, 'ignore');
-  await untilReady(child, port);
-  return { child, url: `redis://127.0.0.1:${port}` };
-}
-
-async function runOne(test, name) {
+function loadArgs(test, name, ports, pids) {
   const server = servers[name];
-  mkdirSync(flags.build, { recursive: true });
-  const dir = mkdtempSync(join(flags.build, 'bench-data-'));
-  const redis = server.redis ? await startRedis(0) : null;
-  const where = { here, build: flags.build, dir, redis: redis?.url };
+  const clients = clientsOf(test);
+  return [
+    join(flags.build, 'bench', 'bench-load'), '--mode', test.mode, '--label', name, '--port', ports[0], '--pid', pids.join(','),
+    ...(ports.length > 1 ? ['--port2', ports[1]] : []), ...(server.jwt ? ['--jwt-secret', jwtSecret] : []),
+    '--clients', clients, '--beside', besideOf(test), '--idle-from', Math.round(clients / 7.5),
+    '--seconds', flags.quick ? 0.5 : 1.5, '--warmup', flags.quick ? 0.2 : 0.7, '--settle-ms', flags.quick ? 500 : 1500,
+    ...test.args, ...(server.says?.[test.mode] ?? []),
+  ].map(String);
+}
+
+// A database with users and rooms, made once and copied for each run.
+function seedDatabase(dir) {
+  const file = join(dir, 'seed.db');
+  const env = { ...process.env, DATABASE_URL: `sqlite:${file}` };
+  execFileSync(join(flags.build, 'partyline'), ['migrate'], { env, stdio: 'ignore' });
+  execFileSync('node', [join(here, 'peers', 'seed-partyline.mjs'), file, SEED_USERS, SEED_ROOMS].map(String));
+  return file;
+}
+
+async function startNodes(server, where, children, ports) {
+  for (let i = 0; i < (server.nodes ?? 1); i++) {
+    const port = await freePort();
+    const env = { ...server.env?.(where), PORT: String(port) };
+    ports.push(port);
+    children.push(await startServer(server.cores ?? '0', server.command(where), env, port, join(where.dir, `log-${i}`)));
+  }
+}
+
+async function runOne(test, name, work) {
+  const server = servers[name];
+  const dir = mkdtempSync(join(work.dir, 'run-'));
+  const where = { here, build: flags.build, dir, database: join(dir, 'partyline.db') };
   const children = [];
   const ports = [];
+  let redis = null;
   try {
-    for (let i = 0; i < (server.nodes ?? 1); i++) {
-      ports.push(await freePort());
-      children.push(start(0, server.command(where), { ...server.env?.(where), PORT: String(ports[i]) }, 'ignore'));
-      await untilReady(children[i], ports[i]);
-    }
+    if (server.seeded) copyFileSync(work.seed, where.database);
+    if (server.redis) redis = await startRedis(dir);
+    where.redis = redis?.url;
+    await startNodes(server, where, children, ports);
     const pids = [...children, ...(redis ? [redis.child] : [])].map((child) => child.pid);
-    return { name: test.name, ...await generate(loadArgs(test, name, ports, pids)) };
+    return { name: test.name, ...await generate(loadArgs(test, name, ports, pids)), beside: besideOf(test) };
   } finally {
     await Promise.all(children.map(stop));
     if (redis) await stop(redis.child);
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+// How often a second the disk makes 200 bytes durable: the durable rows depend on it.
+function diskRate(dir) {
+  const name = join(dir, 'disk');
+  const file = openSync(name, 'w');
+  const record = Buffer.alloc(200, 'x');
+  const began = performance.now();
+  let count = 0;
+  for (; performance.now() - began < DISK_SECONDS * 1000; count++) {
+    writeSync(file, record);
+    fdatasyncSync(file);
+  }
+  closeSync(file);
+  rmSync(name);
+  return count / ((performance.now() - began) / 1000);
 }
 
 function summary(run, test) {
@@ -180,64 +137,117 @@ function chosen(all, list) {
   return names;
 }
 
-// What there is to run, and what was left out and why.
-function plan() {
-  const only = chosen(tests.map((t) => t.name), flags.only);
-  const families = chosen(Object.keys(sides), flags.family);
-  const named = chosen(Object.keys(servers), flags.servers);
-  const missing = [];
-  const present = Object.keys(servers).filter((name) => {
-    if (named ? !named.includes(name) : servers[name].optional) return false;
-    if (families && !families.includes(servers[name].family)) return false;
-    if (servers[name].redis && !redisIsThere()) {
-      missing.push(`${name}: redis-server is not installed`);
-      return false;
-    }
-    const [program] = servers[name].command({ here, build: flags.build, dir: '', redis: '' });
-    if (!program.includes('/') || existsSync(program)) return true;
-    missing.push(`${name}: ${program} is not built`);
-    return false;
-  });
-  const wanted = (test) => (!only || only.includes(test.name)) && (!families || families.includes(test.family));
-  return { tests: tests.filter(wanted), present, missing };
+// Why a server cannot run here, or null.
+function lacks(name, seed) {
+  const server = servers[name];
+  const packages = [...(server.needs ? [server.needs] : []), ...(server.redis && name.startsWith('node') ? [redisPackage] : [])];
+  const absent = packages.find((p) => !existsSync(join(here, 'peers', 'node_modules', p)));
+  const [program] = server.command({ here, build: flags.build, dir: '' });
+  if (absent) return `${absent} is not installed`;
+  if (server.redis && !isThere('redis-server')) return 'redis-server is not installed';
+  if (program.includes('/') && !existsSync(program)) return `${program} is not built`;
+  return server.seeded && !seed ? 'its database could not be made' : null;
 }
 
-async function round(work, runs, number) {
-  for (const test of work.tests) {
-    for (const name of work.present.filter((n) => servers[n].family === test.family)) {
-      const broken = (error) => ({ name: test.name, server: name, broken: error.message });
-      const run = await runOne(test, name).catch(broken);
-      runs.push({ ...run, round: number });
-      console.log(`${number}  ${test.name.padEnd(18)} ${name.padEnd(13)} ${run.broken ?? summary(run, test)}`);
+function plan(dir) {
+  const only = chosen(tests.map((t) => t.name), flags.only);
+  const parts = chosen(Object.keys(sections), flags.section);
+  const named = chosen(Object.keys(servers), flags.servers);
+  const wanted = tests.filter((t) => (!only || only.includes(t.name)) && (!parts || parts.includes(t.section)));
+  const asked = Object.keys(servers).filter((name) => (named ? named.includes(name) : !servers[name].optional)
+    && wanted.some((test) => test.servers.includes(name)));
+  const work = { dir, missing: [], seed: null };
+  if (asked.some((name) => servers[name].seeded) && existsSync(join(flags.build, 'partyline'))) {
+    try {
+      work.seed = seedDatabase(dir);
+    } catch (error) {
+      console.log(`the database: ${error.message}`);
     }
   }
+  work.present = asked.filter((name) => {
+    const why = lacks(name, work.seed);
+    if (why) work.missing.push(`${name}: ${why}`);
+    return !why;
+  });
+  work.tests = wanted.map((test) => ({ ...test, servers: test.servers.filter((name) => work.present.includes(name)) }))
+    .filter((test) => test.servers.length > 0);
+  return work;
+}
+
+// Seconds that a run takes, learnt on two cores of a virtual machine.
+function expected(test, name) {
+  const slow = name.startsWith('node') || name === 'ws';
+  const opened = (clientsOf(test) + besideOf(test)) * (slow ? 2e-4 : 6e-5);
+  const measured = flags.quick ? 1 : 2.5;
+  const more = { storm: slow ? 18 : 10, idle: 3, connect: -2 }[test.mode] ?? 0;
+  return measured + opened + more + (servers[name].redis ? 0.5 : 0) + (slow ? 0.5 : 0.2);
+}
+
+const total = (list) => list.reduce((sum, test) => sum + test.servers.reduce((s, name) => s + expected(test, name), 0), 0);
+
+async function round(list, work, number) {
+  work.disk.push(diskRate(work.dir));
+  for (const test of list) {
+    for (const name of test.servers) {
+      const broken = (error) => ({ name: test.name, server: name, broken: error.message });
+      const run = await runOne(test, name, work).catch(broken);
+      work.runs.push({ ...run, round: number });
+      console.log(`${number}  ${test.name.padEnd(18)} ${name.padEnd(15)} ${run.broken ?? summary(run, test)}`);
+    }
+  }
+}
+
+// What has just been built or tested still counts in the load average; what goes on does, too.
+async function untilQuiet() {
+  for (let i = 0; i < QUIET_WAIT_S && loadavg()[0] > QUIET_LOAD && !flags.quick; i++) {
+    if (i === 0) console.log(`load average ${loadavg()[0].toFixed(1)}: waiting up to ${QUIET_WAIT_S} s until others are done`);
+    await sleep(1000);
+  }
+  return loadavg()[0];
+}
+
+function publish(work, rounds, began) {
+  const minutes = (Date.now() - began) / 60000;
+  const text = report({ ...work, clientsOf, besideOf, rounds, minutes, quick: flags.quick });
+  if (flags.json) writeFileSync(flags.json, JSON.stringify(work.runs, null, 1));
+  if (flags.write) writeFileSync(join(here, 'RESULTS.md'), text);
+  return text;
+}
+
+async function measure(work) {
+  const rounds = flags.quick ? 1 : Number(flags.rounds);
+  const again = work.tests.filter((test) => !sections[test.section].once);
+  const seconds = total(work.tests) + total(again) * (rounds - 1);
+  console.log(`about ${Math.ceil(seconds / 60)} minutes, ${rounds} rounds, no round that would end after ${flags.budget} s`);
+  for (const line of work.missing) console.log(line);
+  Object.assign(work, { load: await untilQuiet(), runs: [], disk: [] });
+  const began = Date.now();
+  let text = '';
+  for (let done = 0, last = 0; done < rounds; done++) {
+    const from = Date.now();
+    if (done > 0 && (from - began) / 1000 + last > Number(flags.budget)) break;
+    await round(again, work, done + 1);
+    last = (Date.now() - from) / 1000;
+    if (done === 0) await round(work.tests.filter((test) => sections[test.section].once), work, 1);
+    text = publish(work, done + 1, began);
+  }
+  console.log(`\n${text}`);
+  if (work.runs.some((run) => run.broken || run.lost || run.failures)) process.exitCode = 1;
 }
 
 async function main() {
   if (flags.help) return usage();
   if (availableParallelism() < 2) throw new Error('two cores are needed: one for the server, one for the load');
-  const work = plan();
-  const rounds = flags.quick ? 1 : Number(flags.rounds);
-  const began = Date.now();
-  const [load] = loadavg();
-  const runs = [];
-  let done = 0;
-  for (const line of work.missing) console.log(line);
-  for (; done < rounds; done++) {
-    const spent = (Date.now() - began) / 1000;
-    if (done > 0 && spent + spent / done > Number(flags.budget)) break;
-    await round(work, runs, done + 1);
-  }
-  if (flags.json) writeFileSync(flags.json, JSON.stringify(runs, null, 1));
-  const text = report({ ...work, runs, load, rounds: done, quick: flags.quick });
-  console.log(`\n${text}`);
-  if (flags.write) writeFileSync(join(here, 'RESULTS.md'), text);
-  if (runs.some((run) => run.broken || run.lost || run.failures)) process.exitCode = 1;
+  mkdirSync(flags.build, { recursive: true });
+  const dir = mkdtempSync(join(flags.build, 'bench-data-'));
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+  await measure(plan(dir));
+  return undefined;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, async () => {
-    await Promise.all([...running].map(stop));
+    await stopAll();
     process.exit(130);
   });
 }

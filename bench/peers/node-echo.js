@@ -2,6 +2,7 @@
 // examples/bench-server.c does the same on libsio. With REDIS_URL it is one of a cluster.
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
+import { attachEcho } from './echo-handlers.js';
 
 const http = createServer();
 const io = new Server(http);
@@ -15,13 +16,5 @@ if (process.env.REDIS_URL) {
   io.adapter(createAdapter(pub, sub));
 }
 
-io.on('connection', (socket) => {
-  socket.on('echo', (value, ack) => ack(value));
-  socket.on('join', ({ room }, ack) => {
-    socket.join(room);
-    ack();
-  });
-  socket.on('say', (room, text) => io.to(room).emit('say', text));
-});
-
+attachEcho(io);
 http.listen({ port: Number(process.env.PORT ?? 3000), host: '127.0.0.1', backlog: 4096 });
