@@ -13,7 +13,7 @@ describe("demo page", { skip: !CHROMIUM && "chromium is not installed" }, () => 
     let browser;
 
     before(async () => {
-        server = await partyline();
+        server = await partyline({ env: { WS_DEFLATE: "true" } });
         browser = await Browser.launch();
     });
     after(async () => {
@@ -122,6 +122,23 @@ describe("demo page", { skip: !CHROMIUM && "chromium is not installed" }, () => 
         const bubbles = await page.locator(".bubble").evaluateAll((all) => all.map((b) => b.getBoundingClientRect().right));
         assert.ok(bubbles.every((right) => right <= 320), String(bubbles));
         await shot(page, "narrow");
+    });
+
+    test("the browser and the server agree on compression, and long messages pass", async () => {
+        const long = "compressed both ways ".repeat(180).trim();
+        const [alice, bob] = [await tab(), await tab()];
+        const room = unique("room");
+        await enter(alice, "Alice", room);
+        await enter(bob, "Bob", room);
+        const agreed = await alice.evaluate(() => new Promise((resolve, reject) => {
+            const ws = new WebSocket(`${location.origin.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
+            ws.onerror = reject;
+            ws.onopen = () => { resolve(ws.extensions); ws.close(); };
+        }));
+        assert.equal(agreed, "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
+        await say(alice, long);
+        await message(bob, long).waitFor();
+        assert.deepEqual(await texts(bob), [long]);
     });
 
     test("leaving gives the name back", async () => {

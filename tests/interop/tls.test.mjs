@@ -63,7 +63,7 @@ function fetchOnce(server, target, options = {}, body) {
 
 describe("https and wss", () => {
     let server;
-    before(async () => { server = await secure(partyline({ env: { ...files(good), LOOPS: "2", LOG_LEVEL: "debug" } })); });
+    before(async () => { server = await secure(partyline({ env: { ...files(good), LOOPS: "2", LOG_LEVEL: "debug", WS_DEFLATE: "true" } })); });
     after(() => server?.stop());
     afterEach(closeAll);
 
@@ -78,6 +78,9 @@ describe("https and wss", () => {
                     await say(u, room, `hello from ${i}`);
                     await Promise.all(users.map((other) => heard(other, `hello from ${i}`)));
                 }
+                const long = "compressed over TLS ".repeat(150);
+                await say(users[0], room, long);
+                await Promise.all(users.map((u) => heard(u, long)));
             });
         }
     }

@@ -64,9 +64,9 @@ export async function plain(url, token, headers = {}) {
     return ws;
 }
 
-export function plainUnopened(url, token, headers = {}) {
+export function plainUnopened(url, token, headers = {}, options = {}) {
     const auth = token === undefined ? {} : { Authorization: `Bearer ${token}` };
-    const ws = new WebSocket(`${url.replace(/^http/, "ws")}/`, { headers: { ...auth, ...headers } });
+    const ws = new WebSocket(`${url.replace(/^http/, "ws")}/`, { headers: { ...auth, ...headers }, ...options });
     ws.inbox = new Inbox("plain websocket");
     ws.on("message", (data, isBinary) => ws.inbox.push(isBinary ? ["(binary)", data] : JSON.parse(String(data))));
     ws.emitEvent = (...frame) => ws.send(JSON.stringify(frame));
