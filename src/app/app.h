@@ -89,8 +89,6 @@ int  app_attach(app *a, sio_server *io);
 void app_detach(app *a);
 /* After sio_server_free. */
 void app_fini(app *a);
-/* Whether Redis can be used now; any thread. True without redis_url: nothing is missing. */
-bool app_redis_is_up(app *a);
 /* This server's lease and its fellows (cluster/node.h), for loop 0 between app_attach and app_detach; NULL without
  * redis_url. */
 struct node *app_node(app *a);

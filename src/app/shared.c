@@ -20,7 +20,6 @@ typedef struct shared {
     app             *a;
     node            *node;   /* on loop 0 */
     shared_sweeps    sweeps; /* likewise */
-    atomic_bool      up;
     atomic_uint      servers;
     unsigned         n;
     shared_loop      loop[];
@@ -110,10 +109,8 @@ static void on_up(void *arg)
 {
     shared_loop *l = arg;
 
-    if (l->index == 0) {
-        atomic_store(&l->s->up, true);
+    if (l->index == 0)
         node_redis_up(l->s->node);
-    }
     use(l);
 }
 
@@ -124,7 +121,6 @@ static void on_down(void *arg, const char *why)
     unuse(l);
     if (l->index > 0 || !l->s->node) /* it ends */
         return;
-    atomic_store(&l->s->up, false);
     log_warn("Redis is away, presence and viewers go by what is here: %s", why);
     node_redis_down(l->s->node);
 }
@@ -186,5 +182,4 @@ void shared_detach(app *a)
 }
 
 node *app_node(app *a) { return a->shared ? a->shared->node : NULL; }
-bool app_redis_is_up(app *a) { return !a->shared || atomic_load(&a->shared->up); }
 unsigned shared_servers(const app *a) { return a->shared ? atomic_load(&a->shared->servers) : 1; }

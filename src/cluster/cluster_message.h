@@ -107,9 +107,6 @@ bool message_at_parse(sio_str text, message_at *out);
 sio_str message_at_text(message_at at, char out[MESSAGE_AT_SIZE]);
 message_at message_at_next(message_at at);
 int  message_at_compare(message_at a, message_at b);
-/* Whether an event meant for op was for a client in these rooms, as in the reference: in any of op's rooms
- * (or op names none), and in none of the excepted. */
-bool message_includes(const sio_op *op, const sio_str *room, unsigned nrooms);
 
 /* ---- routing ------------------------------------------------------------------------------------------ */
 

@@ -126,18 +126,3 @@ int message_at_compare(message_at a, message_at b)
         return a.ms < b.ms ? -1 : 1;
     return a.seq < b.seq ? -1 : a.seq > b.seq;
 }
-
-static bool share_one(const sio_str *a, unsigned na, const sio_str *b, unsigned nb)
-{
-    for (unsigned i = 0; i < na; i++)
-        for (unsigned k = 0; k < nb; k++)
-            if (sio_str_eq(a[i], b[k]))
-                return true;
-    return false;
-}
-
-bool message_includes(const sio_op *op, const sio_str *room, unsigned nrooms)
-{
-    return (op->nrooms == 0 || share_one(op->room, op->nrooms, room, nrooms)) &&
-           !share_one(op->except, op->nexcept, room, nrooms);
-}

@@ -336,20 +336,6 @@ static void test_positions(void **state)
     assert_int_equal(message_at_compare(at, at), 0);
 }
 
-static void test_who_is_included(void **state)
-{
-    const sio_str rooms[] = {SIO_STR("id"), SIO_STR("a")};
-    const sio_str a = SIO_STR("a"), b = SIO_STR("b"), id = SIO_STR("id");
-
-    (void)state;
-    assert_true(message_includes(&(sio_op){.kind = SIO_OP_EMIT}, rooms, 2));
-    assert_true(message_includes(&(sio_op){.room = &a, .nrooms = 1}, rooms, 2));
-    assert_false(message_includes(&(sio_op){.room = &b, .nrooms = 1}, rooms, 2));
-    assert_false(message_includes(&(sio_op){.except = &id, .nexcept = 1}, rooms, 2));
-    assert_false(message_includes(&(sio_op){.room = &a, .nrooms = 1, .except = &id, .nexcept = 1}, rooms, 2));
-    assert_true(message_includes(&(sio_op){.except = &b, .nexcept = 1}, rooms, 2));
-}
-
 static void test_routing(void **state)
 {
     unsigned n = 0;
@@ -490,7 +476,6 @@ int main(void)
         cmocka_unit_test(test_sessions),
         cmocka_unit_test(test_bad_sessions),
         cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_who_is_included),
         cmocka_unit_test(test_routing),
         cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_trailing_bytes_and_long_ids),

@@ -5,8 +5,6 @@
 #include "codec/placeholder.h"
 #include "sio_err.h"
 
-#include <limits.h>
-
 /* The largest double below 2^64. */
 #define PACKET_ID_MAX 18446744073709549568ull
 
@@ -188,11 +186,6 @@ int sio_packet_check_placeholders(sio_str data, unsigned attachments)
         }
     }
     return frame[0].bad ? SIO_EPARSE : 0;
-}
-
-bool sio_packet_is_placeholder(sio_str json, unsigned *num)
-{
-    return placeholder_of(json, UINT_MAX, num) == PLACEHOLDER_INDEX;
 }
 
 static int packet_put_number(buf *out, uint64_t v, char behind)

@@ -32,9 +32,6 @@ int  sio_packet_parse(sio_str text, unsigned max_attachments, sio_packet *out);
 /* Checks the placeholders in data (validated JSON or n = 0) against the number of attachments: 0 or
  * SIO_EPARSE. To be called when the last attachment of a type 5 or 6 has come. */
 int  sio_packet_check_placeholders(sio_str data, unsigned attachments);
-/* True when raw JSON is {"_placeholder":true,"num":k}, k whole (any order, extra members allowed); sets
- * *num. */
-bool sio_packet_is_placeholder(sio_str json, unsigned *num);
 /* Appends everything that stands before the JSON: type, attachments (types 5 and 6 only), namespace, ack
  * id. All or nothing; errors as buf_add. */
 int  sio_packet_put_head(buf *out, sio_packet_type type, unsigned attachments, sio_str nsp, bool has_id,

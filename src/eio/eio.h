@@ -128,8 +128,6 @@ struct eio_session {
  * writing them. NULL without memory. */
 blob *eio_message_new(bool binary, size_t n, char **payload);
 void  eio_message_seal(blob *m);
-/* Shortens an unsealed message to n payload bytes. */
-void  eio_message_trim(blob *m, size_t n);
 /* Goes to WebSockets as it is, whatever was agreed on; a poll that fetches nothing but such messages is not compressed. */
 void  eio_message_uncompressed(blob *m);
 /* The payload of a sealed message. */

@@ -85,10 +85,9 @@ static void on_upgrade(eio_session *s)
 static void say(eio_session *s, bool binary, const char *text)
 {
     char *p;
-    blob *m = eio_message_new(binary, strlen(text) + 3, &p);
+    blob *m = eio_message_new(binary, strlen(text), &p);
 
     memcpy(p, text, strlen(text));
-    eio_message_trim(m, strlen(text));
     eio_message_seal(m);
     assert_true(sio_str_eq(eio_message_payload(m), sio_str_z(text)));
     eio_send(s, m);

@@ -21,11 +21,6 @@ blob *eio_message_new(bool binary, size_t n, char **payload)
     return m;
 }
 
-void eio_message_trim(blob *m, size_t n)
-{
-    m->n = (uint32_t)(WS_MAX_HEAD + prefix_of(m) + n);
-}
-
 void eio_message_seal(blob *m)
 {
     uint8_t head[WS_MAX_HEAD];

@@ -118,7 +118,6 @@ void redis_free(redis *r)
 /* ---- up and down ---- */
 
 bool redis_is_up(const redis *r) { return r->up && r->mode->can_ask(r); }
-bool redis_is_cluster(const redis *r) { return r->url.kind == URL_CLUSTER; }
 
 void redis_tell_up(redis *r)
 {

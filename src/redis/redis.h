@@ -46,7 +46,6 @@ int  redis_new(redis **out, net *n, const redis_options *o);
 /* Closes; callbacks of what was under way run with SIO_ECANCELED before it returns. NULL is allowed. */
 void redis_free(redis *r);
 bool redis_is_up(const redis *r);
-bool redis_is_cluster(const redis *r);
 
 /* err 0: v is the answer (maybe of kind RESP_ERROR); views are gone afterwards. Else SIO_ECLOSED, SIO_ECANCELED, SIO_ETIMEOUT
  * and v NULL. */

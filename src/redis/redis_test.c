@@ -28,7 +28,6 @@ static void commands_and_answers(void **state)
 
     (void)state;
     heard_open(&g, &h, server.url);
-    assert_false(redis_is_cluster(h.r));
     assert_string_equal(ASK(h.r, "SET", "key", bytes), "OK");
     assert_string_equal(ASK(h.r, "STRLEN", "key"), "5");
     assert_string_equal(ASK(h.r, "SADD", "set", "one"), "1");

@@ -486,7 +486,7 @@ int sio_gather_(sio_target t, uint32_t ms, sio_gather_fn *fn, void *arg, const s
         return SIO_EINVAL;
     if ((err = op_from_target(&t, OP_GATHER, &o, id)) < 0 || (err = question(t.ns, sh, &o, &out)) < 0)
         return err;
-    if (is_for_others(t.ns, t.flags_) && !(what = wire_new(t.ns->io, args, n, &err))) {
+    if (is_for_others(t.ns, t.flags_) && !(what = wire_new(args, n, &err))) {
         parcel_free(&o.parcel);
         return err;
     }

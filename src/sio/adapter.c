@@ -114,7 +114,7 @@ int adapter_publish(sio_ns *ns, const op *o, const packet_out *out)
     op_show(o, shown[o->kind], &show, except);
     show.target = &o->room;
     show.ntargets = o->kind == OP_JOIN || o->kind == OP_LEAVE;
-    if (out && !(w = wire_new(ns->io, out->args, out->n, &err)))
+    if (out && !(w = wire_new(out->args, out->n, &err)))
         return err;
     if (w) {
         show.args = w->args;

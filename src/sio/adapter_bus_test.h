@@ -97,7 +97,7 @@ static inline carried *carry(side *to, sio_ns *ns, const sio_op *o)
     c->shown.room = dup_list(o->room, o->nrooms);
     c->shown.except = dup_list(o->except, o->nexcept);
     c->shown.target = dup_list(o->target, o->ntargets);
-    if (o->args.p && (c->w = wire_new(to->io, &args, 1, &err))) {
+    if (o->args.p && (c->w = wire_new(&args, 1, &err))) {
         c->shown.args = (sio_str){c->w->args.p + 1, c->w->args.n - 2}; /* without the list around it */
         c->shown.bins = &c->w->bins;
     }

@@ -32,14 +32,13 @@ static wire *wire_copy(const buf *json, const sio_str *bin, unsigned nbins)
     return w;
 }
 
-wire *wire_new(const sio_server *io, const sio_val *args, size_t n, int *err)
+wire *wire_new(const sio_val *args, size_t n, int *err)
 {
     sio_str bin[SIO_MAX_BINS];
     unsigned nbins = 0;
     wire *w = NULL;
     buf json;
 
-    (void)io;
     buf_init(&json, UINT32_MAX / 2);
     if ((*err = val_to_json(&json, sio_list(args, (uint32_t)n), bin, SIO_MAX_BINS, &nbins)) == 0 &&
         !(w = wire_copy(&json, bin, nbins)))
@@ -226,7 +225,7 @@ static int send_event(sio_ns *ns, const sio_val *args, size_t n, sio_remote r)
 
     if (n == 0 || is_reserved_for_servers(args[0]) || !ns->shard)
         return SIO_EINVAL;
-    if (!(r.what = wire_new(ns->io, args, n, &err)))
+    if (!(r.what = wire_new(args, n, &err)))
         return err;
     r.ns = ns;
     r.kind = REMOTE_EVENT;

@@ -17,7 +17,7 @@ typedef struct wire {
     sio_bins bins;
 } wire;
 /* In one block; free it. Errors of val_to_json in *err. */
-wire *wire_new(const sio_server *io, const sio_val *args, size_t n, int *err);
+wire *wire_new(const sio_val *args, size_t n, int *err);
 
 typedef enum remote_kind { REMOTE_GATHER, REMOTE_FETCH, REMOTE_EVENT } remote_kind;
 

@@ -46,16 +46,6 @@ int party_tell_media(sio_target to, sio_str party_id, sio_val media)
                     sio_obj("partyId", party_id, "media", media));
 }
 
-int party_viewers(app *a, sio_str party_id, party_count_fn *fn, void *arg)
-{
-    if (sio_loop(a->io) < 0)
-        return SIO_ESTATE;
-    if (party_id.n > PARTY_ID_MAX)
-        return SIO_ETOOBIG;
-    party_send(a, PARTY_ASKS, party_id, NULL, (sio_id){0}, fn, arg);
-    return 0;
-}
-
 /* ---- life ------------------------------------------------------------------------------------------ */
 
 int party_attach(app *a)

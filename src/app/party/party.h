@@ -40,9 +40,4 @@ int party_tell_status(sio_target to, sio_str party_id, sio_str status);
  * value. */
 int party_tell_media(sio_target to, sio_str party_id, sio_val media);
 
-/* How many users watch the party. On a loop; fn runs on the same one, in a later turn, err SIO_ECLOSED
- * when the server ended first. 0, SIO_ESTATE off a loop, SIO_ETOOBIG for the id. */
-typedef void party_count_fn(void *arg, int err, int64_t viewers);
-int party_viewers(app *a, sio_str party_id, party_count_fn *fn, void *arg);
-
 #endif

@@ -39,8 +39,10 @@ int  party_loop_init(party_loop *l, app *a, unsigned index);
 void party_loop_fini(party_loop *l);
 
 /* Tells the owner of the party that a device of the user comes, goes, or wants to know. fn, which may be
- * NULL, is called on this loop with the viewers the party has then. PARTY_SWEPT: viewers of a dead server were
+ * NULL, is called on this loop, in a later turn, with the viewers the party has then, or SIO_ECLOSED when the
+ * server ended first. PARTY_SWEPT: viewers of a dead server were
  * removed, and the count is to be told. Aborts without memory for a few bytes. */
+typedef void party_count_fn(void *arg, int err, int64_t viewers);
 typedef enum party_report { PARTY_COMES, PARTY_GOES, PARTY_ASKS, PARTY_SWEPT } party_report;
 void party_send(app *a, party_report what, sio_str party_id, app_user *user, sio_id socket,
                 party_count_fn *fn, void *arg);
