@@ -3,8 +3,8 @@
  * What crosses threads is a job, not an SQL string: a struct of the caller with a db_job inside. A job's `run` is
  * called on a database thread and may use the statement calls below as often as it likes.
  *
- *   db_write: one writer thread takes everything that waits into ONE transaction (group commit), each job inside a
- *             savepoint of its own, commits, then calls `committed` for each job that succeeded, in commit order,
+ *   db_write: one writer thread takes everything that waits into ONE transaction (group commit), in which a job
+ *             that fails takes only itself back, commits, then calls `committed` for each that succeeded, in order,
  *             then hands every job back through `done` on the loop it came from.
  *   db_read:  a few threads with read-only connections; every job sees one snapshot, never older than the last
  *             commit before db_read was called.

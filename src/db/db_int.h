@@ -40,6 +40,8 @@ typedef struct db_backend {
     int       (*post)(db_conn *c, const char *sql, const db_val *args, unsigned n);
     int       (*script)(db_conn *c, const char *sql); /* several statements without parameters or rows */
     int64_t   (*changes)(db_conn *c);
+    /* Rows written so far, for one whose failed statements undo themselves and leave the transaction as it was; NULL. */
+    int64_t   (*written)(db_conn *c);
     db_state  (*state)(db_conn *c);
     int       (*begin)(db_conn *c, bool write); /* write: will not fail for a lock later; else one snapshot */
     int       (*save)(db_conn *c);              /* a job begins */

@@ -226,8 +226,10 @@ static void test_failing_jobs(void **state)
         int want = i == 3 ? SIO_ENOENT : i == 5 ? SIO_EIO : i == 7 ? SIO_EEXIST : 0;
 
         assert_int_equal(h.all[i].base.err, want);
-        /* what another program may have written meanwhile is looked at twice */
-        assert_int_equal(h.all[i].runs, want == SIO_EEXIST && on_postgres() ? 2 : 1);
+        if (on_postgres()) /* what another program may have written meanwhile is looked at twice */
+            assert_int_equal(h.all[i].runs, want == SIO_EEXIST ? 2 : 1);
+        else /* the one that failed behind a write spoilt the batch for those before it, and no other did */
+            assert_in_range(h.all[i].runs, i == 3 ? 2 : 1, i <= 3 ? 2 : 1);
     }
     assert_int_equal(h.norder, 17);
     assert_int_equal(read_int(f->d, "SELECT count(*) FROM t"), 18);
@@ -386,6 +388,7 @@ static int values_run(db_job *base, db_conn *c)
     int err = db_exec(c, "CREATE TABLE v (n BIGINT, b BOOLEAN, at TIMESTAMP(3), s TEXT, z TEXT, e TEXT)", db_no_args);
 
     v->c = c;
+    v->rows = 0;
     for (int i = 0; i < 2 && err == 0; i++)
         err = db_exec(c, "INSERT INTO v VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                       db_args(db_int(i ? 2 : -9007199254740993), db_bool(true), db_time(1700000000123),

@@ -210,6 +210,8 @@ static int sqlite_script(db_conn *base, const char *sql)
 
 static int64_t sqlite_changes(db_conn *c) { return sqlite3_changes64(conn_of(c)->native); }
 
+static int64_t sqlite_written(db_conn *c) { return sqlite3_total_changes64(conn_of(c)->native); }
+
 static int64_t sqlite_col_int(const db_row *r, unsigned i) { return sqlite3_column_int64(r->native, (int)i); }
 
 static sio_str sqlite_col_text(const db_row *r, unsigned i)
@@ -342,13 +344,19 @@ static int conn_setup(sqlite_conn *c, const char *path, const db_options *o, boo
     return writer ? writer_setup(c) : sqlite_script(&c->base, "PRAGMA query_only = ON");
 }
 
+/* SQLite would take a lock of the whole program for every allocation, to keep a sum that nobody asks for. In a program
+ * that has used SQLite already this changes nothing. */
+static void library_setup(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 static int sqlite_open(db_conn **out, const char *path, const db_options *o, bool writer, char *err, size_t nerr)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite_conn *c;
     int rc = path_check(&path, err, nerr);
 
     if (rc < 0)
         return rc;
+    pthread_once(&once, library_setup);
     c = calloc(1, sizeof(*c));
     if (!c) {
         snprintf(err, nerr, "database: out of memory");
@@ -381,6 +389,7 @@ const db_backend db_sqlite = {
     .post = sqlite_post,
     .script = sqlite_script,
     .changes = sqlite_changes,
+    .written = sqlite_written,
     .state = sqlite_state,
     .begin = sqlite_begin,
     .save = sqlite_save,

@@ -1,4 +1,5 @@
-/* The writer: everything that waits goes into one transaction, each job inside a savepoint of its own. */
+/* The writer: everything that waits goes into one transaction, each job inside a savepoint of its own, or without one
+ * where it can be told whether there is anything to undo. */
 #include "base/rand.h"
 #include "db/db_int.h"
 
@@ -6,7 +7,7 @@
 #define LOSSES    3 /* connections that one batch may lose */
 
 /* What became of a batch; otherwise an SIO_E* that befell all of it. */
-enum { BATCH_OK = 0, BATCH_DROPPED = -1000, BATCH_CONFLICT = -1001, BATCH_AWAY = -1002 };
+enum { BATCH_OK = 0, BATCH_DROPPED = -1000, BATCH_CONFLICT = -1001, BATCH_AWAY = -1002, BATCH_SPOILT = -1003 };
 
 /* ---- one transaction ------------------------------------------------------------------------------- */
 
@@ -76,17 +77,43 @@ static int jobs_run(db_conn *c, db_job *first)
     return lost;
 }
 
-static int batch_commit(db_conn *c, db_job *first)
+/* Without savepoints: they cost as much as a job's own statements, and nearly every job that fails does so before it
+ * wrote anything. One that did write spoils the batch. */
+static int jobs_run_bare(db_conn *c, db_job *first)
+{
+    for (db_job *j = first; j; j = j->next) {
+        int64_t before = c->ops->written(c);
+        int lost;
+
+        j->err = j->run(j, c);
+        if ((lost = gone(c)) != 0) {
+            j->err = j->err < 0 ? j->err : SIO_EIO;
+            return lost;
+        }
+        if (j->err < 0 && c->ops->written(c) != before)
+            return BATCH_SPOILT;
+    }
+    return c->ops->commit(c);
+}
+
+static int batch_attempt(db_conn *c, db_job *first, int (*run)(db_conn *c, db_job *first))
 {
     int err = c->ops->begin(c, true);
 
     if (err == 0)
-        err = jobs_run(c, first);
+        err = run(c, first);
     else if (db_conn_state(c) == DB_AWAY)
         return BATCH_AWAY;
     if (err < 0 && db_conn_state(c) == DB_IN)
         c->ops->rollback(c);
     return err;
+}
+
+static int batch_commit(db_conn *c, db_job *first)
+{
+    int err = c->ops->written ? batch_attempt(c, first, jobs_run_bare) : BATCH_SPOILT;
+
+    return err == BATCH_SPOILT ? batch_attempt(c, first, jobs_run) : err;
 }
 
 /* ---- a batch --------------------------------------------------------------------------------------- */
