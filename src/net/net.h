@@ -22,6 +22,8 @@ int  net_new(net **out, loop *l, const net_limits *limits);
 /* Closes every stream (on_close with SIO_ECANCELED) and frees. The loop must not run any more. */
 void net_free(net *n);
 loop *net_loop(net *n);
+/* Frees what is kept for reuse: for when it is calm again. */
+void net_give_back(net *n);
 /* Written by the loop's thread, read by any. */
 typedef struct net_stats {
     stat_cell bytes_in, bytes_out;

@@ -356,6 +356,16 @@ void net_free(net *n)
     free(n);
 }
 
+void net_give_back(net *n)
+{
+    net_spare_free(n);
+    if (n->ndirty == 0) {
+        free(n->dirty);
+        n->dirty = NULL;
+        n->dirty_cap = 0;
+    }
+}
+
 loop *net_loop(net *n) { return n->loop; }
 const net_stats *net_stats_of(const net *n) { return &n->stats; }
 

@@ -122,6 +122,7 @@ client *client_new(shard *sh, const client_ops *ops, void *transport)
     c->shard = sh;
     list_add_tail(&sh->clients, &c->link);
     atomic_fetch_add_explicit(&sh->nclients, 1, memory_order_relaxed);
+    calm_note(sh);
     return c;
 }
 
@@ -168,6 +169,7 @@ void client_lost(client *c, const char *reason)
         client_sockets(c)[--c->nsockets]->client = NULL;
     list_del(&c->link);
     atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);
+    calm_note(c->shard);
     partial_free(c);
     handshake_drop(c->handshake);
     c->handshake = NULL;

@@ -362,6 +362,7 @@ int shard_init(sio_server *io, unsigned index)
     if (!(sh->stats = stats_new()))
         return SIO_ENOMEM;
     move_off_init(sh);
+    calm_init(sh);
     list_init(&sh->clients);
     list_init(&sh->laters);
     list_init(&sh->gathers);

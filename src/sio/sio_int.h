@@ -65,6 +65,8 @@ struct shard {
     loop_task    move_off;      /* sio_server_drain */
     loop_timer   move_off_tick;
     uint64_t     move_off_credit, move_off_at;
+    loop_timer   calm_tick;     /* calm.c */
+    size_t       calm_clients, calm_seen; /* so many when it was calm last, and when the timer was set */
     buf          scratch;       /* for encoding; empty between calls */
     buf         *hook_headers;  /* where sio_add_header writes, inside the hook */
 };
@@ -125,6 +127,9 @@ void   fetch_drop_all(shard *sh);
 shard_stats *stats_new(void);
 /* drain.c */
 void   move_off_init(shard *sh);
+/* calm.c: the number of clients has changed. */
+void   calm_init(shard *sh);
+void   calm_note(shard *sh);
 /* 503 to somebody who would be a new client while the others are moved off. */
 void   reply_draining(http_req *r);
 
