@@ -8,6 +8,7 @@
 #include "app/party/party.h"
 #include "app/presence/presence.h"
 #include "app/push/pusher.h"
+#include "app/queues/queues.h"
 #include "app/shared.h"
 #include "app/session.h"
 #include "base/isotime.h"
@@ -236,6 +237,7 @@ void app_init(app *a, const app_options *o) { *a = (app){.opt = *o}; }
 
 void app_fini(app *a)
 {
+    api_fini(a);
     free(a->cells);
     a->cells = NULL;
 }
@@ -271,6 +273,8 @@ int app_attach(app *a, sio_server *io)
     if (err == 0)
         err = pusher_attach(a);
     if (err == 0)
+        err = queues_attach(a);
+    if (err == 0)
         err = sio_plain_ws(io, "/", a->ns);
     if (limit_has_rates(a->opt.limits))
         sio_use_packet(a->ns, on_packet);
@@ -288,6 +292,7 @@ void app_detach(app *a)
     party_detach(a);
     bus_detach(a);
     pusher_detach(a);
+    queues_detach(a);
 }
 
 /* ---- database jobs of a socket --------------------------------------------------------------------- */

@@ -75,6 +75,8 @@ typedef struct app {
     struct bus      *bus;      /* bus/ */
     struct jobs     *jobs;     /* queues in the database (jobs/dbq.h), for loop 0 */
     struct pusher   *pusher;   /* push/; NULL without push */
+    struct queues   *queues;   /* queues/ */
+    struct api      *api;      /* api/ */
     app_cells  *cells; /* counters, see app_count */
 } app;
 

@@ -41,7 +41,7 @@ static asked take(void *arg)
 static bool counts_read(jobs_counts *c, const resp_val *v)
 {
     int64_t *field[] = {&c->waiting,   &c->active, &c->delayed, &c->prioritized,
-                        &c->completed, &c->failed, &c->paused,  &c->waiting_children};
+                        &c->completed, &c->failed, &c->paused,  &c->waiting_children, &c->is_paused};
     const unsigned n = sizeof(field) / sizeof(field[0]);
 
     if (v->kind != RESP_ARRAY || v->n != n)

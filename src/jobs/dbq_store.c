@@ -293,13 +293,24 @@ static int on_count(void *ctx, const db_row *r)
     return 0;
 }
 
+static int on_paused(void *ctx, const db_row *r)
+{
+    ((jobs_counts *)ctx)->is_paused = db_col_bool(r, 0);
+    return 0;
+}
+
 int dbq_store_counts(db_conn *c, sio_str queue, jobs_counts *out)
 {
+    int err;
+
     *out = (jobs_counts){0};
-    return db_query(c,
-                    "SELECT state, CASE WHEN priority > 0 THEN 1 ELSE 0 END, count(*) FROM partyline_jobs WHERE queue = ?1"
-                    " GROUP BY 1, 2",
-                    db_args(db_text(queue)), on_count, out);
+    err = db_query(c,
+                   "SELECT state, CASE WHEN priority > 0 THEN 1 ELSE 0 END, count(*) FROM partyline_jobs WHERE queue = ?1"
+                   " GROUP BY 1, 2",
+                   db_args(db_text(queue)), on_count, out);
+    if (err < 0)
+        return err;
+    return db_query(c, "SELECT paused FROM partyline_queues WHERE name = ?1", db_args(db_text(queue)), on_paused, out);
 }
 
 typedef struct showing {

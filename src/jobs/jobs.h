@@ -91,6 +91,7 @@ void job_progress(job *jb, sio_str progress); /* JSON */
 
 typedef struct jobs_counts { /* as BullMQ's getJobCounts */
     int64_t waiting, active, delayed, prioritized, completed, failed, paused, waiting_children;
+    int64_t is_paused; /* 1: none is given out */
 } jobs_counts;
 int  jobs_count(jobs *j, const char *queue, void (*fn)(void *arg, int err, const jobs_counts *c), void *arg);
 

@@ -1,5 +1,6 @@
 #include "main/metrics.h"
 
+#include "app/queues/queues.h"
 #include "db/db_stats.h"
 
 #include <inttypes.h>
@@ -91,6 +92,79 @@ static void put_refusals(page *p, const app_stats *stats)
     }
 }
 
+/* ---- job queues --------------------------------------------------------------------------------------- */
+
+#define STATE(name, member) {name, "", "", "", offsetof(jobs_counts, member)}
+static const row queue_states[] = {
+    STATE("waiting", waiting),         STATE("active", active),
+    STATE("delayed", delayed),         STATE("prioritized", prioritized),
+    STATE("completed", completed),     STATE("failed", failed),
+    STATE("paused", paused),           STATE("waiting-children", waiting_children),
+};
+
+/* The name of a queue is the administrator's. */
+static void put_label(char *out, size_t n, const char *name)
+{
+    size_t at = 0;
+
+    for (; *name && at + 3 < n; name++) {
+        if (*name == '"' || *name == '\\')
+            out[at++] = '\\';
+        out[at++] = *name;
+    }
+    out[at] = '\0';
+}
+
+/* A queue whose counts are known. */
+typedef struct shown {
+    bool        is_bull;
+    char        label[2 * QUEUES_NAME_MAX + 4];
+    jobs_counts c;
+} shown;
+
+static unsigned queues_known(const app *a, shown out[QUEUES_MAX])
+{
+    queues_one one[QUEUES_MAX];
+    unsigned all = queues_list(a, one), n = 0;
+
+    for (unsigned i = 0; i < all; i++) {
+        if (!queues_counted(a, i, &out[n].c))
+            continue;
+        out[n].is_bull = one[i].is_bull;
+        put_label(out[n++].label, sizeof(out->label), one[i].name);
+    }
+    return n;
+}
+
+static void put_states(page *p, const char *name, const shown *q)
+{
+    for (size_t i = 0; i < COUNT(queue_states); i++) {
+        int64_t n;
+
+        memcpy(&n, (const char *)&q->c + queue_states[i].at, sizeof(n));
+        PUT(p, "%s{queue=\"%s\",state=\"%s\"} %" PRId64 "\n", name, q->label, queue_states[i].name, n);
+    }
+}
+
+/* Those of Redis as BullMQ itself exports them. */
+static void put_queues(page *p, const app *a)
+{
+    shown q[QUEUES_MAX];
+    unsigned n = queues_known(a, q);
+
+    PUT(p, "# HELP bullmq_job_count Number of jobs in the queue by state\n# TYPE bullmq_job_count gauge\n");
+    for (unsigned i = 0; i < n; i++)
+        if (q[i].is_bull)
+            put_states(p, "bullmq_job_count", &q[i]);
+    put_head(p, "queue_jobs", "gauge", "Jobs of the queues in the database by state.");
+    for (unsigned i = 0; i < n; i++)
+        if (!q[i].is_bull)
+            put_states(p, PREFIX "queue_jobs", &q[i]);
+    put_head(p, "queue_paused", "gauge", "1 when none of a queue's jobs is given out.");
+    for (unsigned i = 0; i < n; i++)
+        PUT(p, PREFIX "queue_paused{queue=\"%s\"} %" PRId64 "\n", q[i].label, q[i].c.is_paused);
+}
+
 static long resident_bytes(void)
 {
     FILE *f = fopen("/proc/self/statm", "re");
@@ -144,6 +218,7 @@ int metrics_put(buf *out, const sio_server *io, db *d, const app *a, const clust
     put_histogram(&p, "db_commit_seconds", "How long transactions took, from their first statement to the end of the commit.",
                   &db.commit_us, 1e-6);
     put_histogram(&p, "db_batch_jobs", "Jobs in one transaction.", &db.batch_jobs, 1);
+    put_queues(&p, a);
     put_process(&p, sio_clients_count(io));
     return p.err;
 }

@@ -187,6 +187,10 @@ static int open_push(serve *s)
         log_error("PUSH_DELIVERY is worker, which needs REDIS_URL");
         return EXIT_USAGE;
     }
+    if (s->config->push_delivery == DELIVERY_WORKER && strcmp(s->config->queue_inbox, PUSHER_DEVICES) == 0) {
+        log_error("QUEUE_INBOX is " PUSHER_DEVICES ", which is the queue of PUSH_DELIVERY worker");
+        return EXIT_USAGE;
+    }
     return 0;
 }
 

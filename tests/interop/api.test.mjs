@@ -449,6 +449,54 @@ describe("the HTTP API", () => {
         }
     }));
 
+    /* ---- job queues; those in Redis: queue_inbox.test.mjs ---- */
+
+    test("queues of the database: counts, failed jobs, pausing", async () => {
+        const none = { waiting: 0, active: 0, delayed: 0, prioritized: 0, completed: 0, failed: 0, paused: 0, "waiting-children": 0 };
+        const queues = async () => Object.fromEntries((await good("GET", "/queues")).map((queue) => [queue.name, queue]));
+        const path = "/queues/database:push";
+        const fail = (id, data, finished) => insert("partyline_jobs", { queue: "push", id, name: "push", data, state: 4, priority: 0, ord: 1,
+            due_at: 0, attempts: 3, attempts_made: 3, backoff: 0, backoff_ms: 0, jitter: 0, complete_count: 0, complete_age: 0,
+            fail_count: 9, fail_age: 0, reason: `because of ü ${id}`, created_at: 1700000000000, finished_at: finished });
+        const shown = (id, data, finished) => ({ id, name: "push", data, failedReason: `because of ü ${id}`, attemptsMade: 3,
+            createdAt: "2023-11-14T22:13:20.000Z", finishedAt: new Date(finished).toISOString() });
+        fail("one", "{\"userId\":\"u\"}", 1700000001000);
+        fail("two", "[1]", 1700000002000);
+        fail("three", JSON.stringify("x".repeat(20000)), 1700000003000);
+
+        const before_ = await queues();
+        assert.deepEqual(Object.keys(before_), ["database:push-offline", "database:push"]);
+        assert.equal(before_["database:push"].keeper, "database");
+        assert.equal(before_["database:push"].isPaused, false);
+        assert.deepEqual(before_["database:push"].counts, { ...none, failed: 3 });
+        const all = [shown("three", null, 1700000003000), shown("two", [1], 1700000002000), shown("one", { userId: "u" }, 1700000001000)];
+        assert.deepEqual((await api("GET", `${path}/failed`)).body, { success: true, data: all, meta: {} });
+        const page = (await api("GET", `${path}/failed?limit=2`)).body;
+        assert.deepEqual([page.data, page.meta], [all.slice(0, 2), { next: 2 }]);
+        assert.deepEqual(await good("GET", `${path}/failed?limit=2&from=2`), all.slice(2));
+        assert.deepEqual(await good("GET", "/queues/database:push-offline/failed"), []);
+
+        assert.deepEqual(await good("POST", `${path}/failed/one/retry`), { id: "one" });
+        await refused(404, "POST", `${path}/failed/one/retry`);
+        await refused(404, "DELETE", `${path}/failed/one`);
+        assert.deepEqual(await good("DELETE", `${path}/failed/two`), { id: "two" });
+        await refused(404, "DELETE", `${path}/failed/two`);
+        assert.deepEqual(await good("POST", `${path}/pause`), { name: "database:push", isPaused: true });
+        const after_ = (await queues())["database:push"];
+        assert.equal(after_.isPaused, true);
+        assert.deepEqual(after_.counts, { ...none, waiting: 1, failed: 1 });
+        assert.deepEqual(await good("POST", `${path}/resume`), { name: "database:push", isPaused: false });
+        assert.equal((await queues())["database:push"].isPaused, false);
+
+        for (const [method, rest] of [["GET", "failed"], ["POST", "failed/one/retry"], ["DELETE", "failed/one"], ["POST", "pause"], ["POST", "resume"]])
+            await refused(404, method, `/queues/push/${rest}`);
+        for (const query of ["limit=0", "limit=101", "from=-1", "from=x", "from=99999999999"])
+            await invalid("GET", `${path}/failed?${query}`, undefined, query.split("=")[0]);
+        await invalid("DELETE", `${path}/failed/${"x".repeat(129)}`, undefined, "jobId");
+        const batch = await good("POST", "/batch", [{ method: "GET", path: "/queues" }, { method: "DELETE", path: `${path}/failed/none` }]);
+        assert.deepEqual(batch.map((a) => a.status), [200, 404]);
+    });
+
     /* ---- repeats ---- */
 
     test("a repeat under the same Idempotency-Key is answered as the first time, and does nothing", async () => {

@@ -52,7 +52,7 @@ static void on_answer(api_call *k, void *arg)
     exchange *x = arg;
     char headers[400];
 
-    if (x->r && !k) {
+    if (x->r && !k) { /* with the end of the server r has gone */
         sio_reply(x->r, 500, sio_lit(""), sio_lit(""));
     } else if (x->r) {
         snprintf(headers, sizeof(headers), JSON_HEADERS "%s%s", k->headers,
@@ -145,5 +145,9 @@ static void on_request(void *arg, sio_request *r)
 
 int api_attach(app *a)
 {
-    return a->opt.api_key ? sio_http(a->io, API_PREFIX, false, on_request, a) : 0;
+    int err = api_calls_new(a);
+
+    return err < 0 || !a->opt.api_key ? err : sio_http(a->io, API_PREFIX, false, on_request, a);
 }
+
+void api_fini(app *a) { api_calls_free(a); }

@@ -6,8 +6,9 @@
 
 #include "app/app.h"
 
-/* Installs it, or nothing when a->opt.api_key is NULL. Behind the other modules, before sio_server_run. 0,
- * SIO_ENOMEM. */
-int api_attach(app *a);
+/* Installs it; what api_act.h does needs no a->opt.api_key, the rest does. Before sio_server_run. 0, SIO_ENOMEM. */
+int  api_attach(app *a);
+/* Behind sio_server_free: frees requests that were under way. */
+void api_fini(app *a);
 
 #endif

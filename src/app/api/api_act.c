@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+/* Nobody is told when the server has ended: who asked has gone. */
 typedef struct acting {
     api_acted_fn *fn;
     void         *arg;
@@ -14,6 +15,8 @@ static void on_answer(api_call *k, void *arg)
     acting act = *(acting *)arg;
 
     free(arg);
+    if (k && k->ended)
+        return;
     act.fn(act.arg, k ? k->status : 0, k ? buf_str(&k->answer) : (sio_str){0});
 }
 

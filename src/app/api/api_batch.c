@@ -26,7 +26,6 @@ static void batch_end(batch *b)
         err = api_meta(k, sio_obj("count", (int64_t)b->n, "failed", (int64_t)b->failed));
     if (err < 0)
         api_refuse(k, 500, "The answers are too large");
-    free(b);
     api_end(k);
 }
 
@@ -46,6 +45,8 @@ static void on_answer(api_call *sub, void *arg)
 {
     batch *b = arg;
 
+    if (sub && sub->ended)
+        return; /* so has the batch */
     b->waiting = false;
     b->err = sub ? answer_add(b, sub) : SIO_ENOMEM;
     if (sub)
@@ -99,7 +100,7 @@ static bool item_fits(sio_val item)
 
 void api_batch_start(api_call *k)
 {
-    batch *b = calloc(1, sizeof(*b));
+    batch *b = k->own = calloc(1, sizeof(*b));
     sio_iter it = {0};
     sio_val item;
 
@@ -115,7 +116,6 @@ void api_batch_start(api_call *k)
     if (!b)
         api_refuse(k, 500, "The server is out of memory");
     if (!b || k->refused) {
-        free(b);
         api_end(k);
         return;
     }

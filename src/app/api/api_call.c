@@ -8,6 +8,7 @@
 #include "codec/val.h"
 
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -81,7 +82,7 @@ static int put_envelope(api_call *k)
 }
 
 /* Says why the server could not. */
-static void refuse_fault(api_call *k, int err)
+void api_refuse_fault(api_call *k, int err)
 {
     bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT || err == SIO_EUNAVAILABLE;
 
@@ -97,13 +98,41 @@ static void refuse_fault(api_call *k, int err)
     }
 }
 
+/* ---- all of them ------------------------------------------------------------------------------------- */
+
+/* Those under way, on any loop: when the server ends, what they waited for may never come. */
+struct api {
+    pthread_mutex_t lock;
+    list            calls;
+};
+
+int api_calls_new(app *a)
+{
+    if (!(a->api = malloc(sizeof(*a->api))))
+        return SIO_ENOMEM;
+    pthread_mutex_init(&a->api->lock, NULL);
+    list_init(&a->api->calls);
+    return 0;
+}
+
+static void calls_add(api_call *k)
+{
+    pthread_mutex_lock(&k->a->api->lock);
+    list_add_tail(&k->a->api->calls, &k->link);
+    pthread_mutex_unlock(&k->a->api->lock);
+}
+
 static void call_free(api_call *k)
 {
+    pthread_mutex_lock(&k->a->api->lock);
+    list_del(&k->link);
+    pthread_mutex_unlock(&k->a->api->lock);
     buf_fini(&k->errors);
     buf_fini(&k->data);
     buf_fini(&k->meta);
     buf_fini(&k->answer);
     chat_pages_free(k->pages);
+    free(k->own);
     free(k->text);
     free(k);
 }
@@ -112,6 +141,21 @@ static void finish(api_call *k)
 {
     k->done(k, k->arg);
     call_free(k);
+}
+
+void api_calls_free(app *a)
+{
+    if (!a->api)
+        return;
+    while (!list_empty(&a->api->calls)) {
+        api_call *k = container_of(a->api->calls.next, api_call, link);
+
+        k->ended = true;
+        finish(k);
+    }
+    pthread_mutex_destroy(&a->api->lock);
+    free(a->api);
+    a->api = NULL;
 }
 
 void api_end(api_call *k)
@@ -138,28 +182,34 @@ static void publish(api_call *k)
 
 static void end_task(void *arg) { api_end(arg); }
 
-static void publish_task(void *arg)
+void api_end_home(api_call *k)
 {
-    api_call *k = arg;
-
-    publish(k);
     if (sio_post(k->a->io, k->home, end_task, k) < 0)
         abort(); /* a few bytes */
 }
 
+void api_visit(api_call *k, void (*fn)(void *k))
+{
+    k->home = (unsigned)sio_loop(k->a->io);
+    if (sio_post(k->a->io, PUBLISHER, fn, k) < 0)
+        abort();
+}
+
+static void publish_task(void *arg)
+{
+    publish(arg);
+    api_end_home(arg);
+}
+
 static void publish_and_end(api_call *k)
 {
-    int here = sio_loop(k->a->io);
-
     if (k->refused || k->replayed || !k->route->publish || k->route->db != API_NO_DB) {
         api_end(k);
-    } else if (here == PUBLISHER) {
+    } else if (sio_loop(k->a->io) == PUBLISHER) {
         publish(k);
         api_end(k);
     } else {
-        k->home = (unsigned)here;
-        if (sio_post(k->a->io, PUBLISHER, publish_task, k) < 0)
-            abort();
+        api_visit(k, publish_task);
     }
 }
 
@@ -227,7 +277,7 @@ static void call_done(db_job *j)
         return;
     }
     if (j->err < 0 && !k->refused)
-        refuse_fault(k, j->err);
+        api_refuse_fault(k, j->err);
     publish_and_end(k);
 }
 
@@ -242,7 +292,7 @@ static void job_start(api_call *k)
     err = write ? db_write(k->a->opt.db, &k->job) : db_read(k->a->opt.db, &k->job);
     if (err == 0)
         return;
-    refuse_fault(k, err);
+    api_refuse_fault(k, err);
     api_end(k);
 }
 
@@ -261,7 +311,7 @@ static void call_start(api_call *k)
         job_start(k);
     } else {
         if ((err = run_fresh(k, NULL)) < 0 && !k->refused)
-            refuse_fault(k, err);
+            api_refuse_fault(k, err);
         publish_and_end(k);
     }
 }
@@ -304,11 +354,13 @@ static api_call *call_new(app *a, const api_request *q)
     k->here = q->here;
     k->at = k->text;
     k->now_ms = sio_now(a->io);
-    k->p = (api_args){.type = -1, .status = -1, .role = -1, .before = -1, .after = -1, .limit = -1};
+    k->p = (api_args){.type = -1, .status = -1, .role = -1, .before = -1, .after = -1, .limit = -1,
+                      .from = -1};
     buf_init(&k->errors, 8192);
     buf_init(&k->data, API_ANSWER_MAX);
     buf_init(&k->meta, 4096);
     buf_init(&k->answer, API_ANSWER_MAX + 8192);
+    calls_add(k);
     return k;
 }
 

@@ -7,6 +7,7 @@
 #include "app/chat/chat_pages.h"
 #include "app/notify/notify.h"
 #include "base/buf.h"
+#include "base/list.h"
 
 /* ---- what requests and answers look like ------------------------------------------------------------- */
 
@@ -42,10 +43,10 @@ typedef struct api_field {
 
 /* What requests may say, together; absent texts have p NULL. */
 typedef struct api_args {
-    sio_str room_id, room, user_id, party_id, socket_id, jti, event, title, body, before_id, ids;
+    sio_str room_id, room, user_id, party_id, socket_id, jti, event, title, body, before_id, ids, queue, job_id;
     sio_val payload, media, data, args, requests;
     int     type, status, role; /* -1: absent */
-    int64_t before, after, limit; /* -1: absent */
+    int64_t before, after, limit, from; /* -1: absent */
     bool    everyone;
 } api_args;
 
@@ -107,7 +108,9 @@ struct api_call {
     bool             ran, replayed, as_write;
     bool             here;    /* emits reach this server's clients only */
     bool             refused; /* api_refuse said why */
+    bool             ended;   /* the server has ended: done is to free, and nothing else */
     unsigned         home;    /* while it is published elsewhere: the loop it belongs to */
+    list             link;    /* in a->api */
     /* Where the answer goes. */
     void           (*done)(api_call *k, void *arg);
     void            *arg;
@@ -117,6 +120,7 @@ struct api_call {
     api_room         room;
     bool             expelled;
     chat_pages      *pages;
+    void            *own;     /* one block, freed with the call */
 };
 
 /* One request, as HTTP or a batch brings it. Texts are copied. */
@@ -131,6 +135,9 @@ typedef struct api_request {
  * this returns, and the call is freed when done returns. Without memory it is called with k NULL. `batched`:
  * routes that cannot be inside a batch are refused. */
 void api_go(app *a, const api_request *q, bool batched, void (*done)(api_call *k, void *arg), void *arg);
+/* For a->api: the calls under way. 0, SIO_ENOMEM. */
+int  api_calls_new(app *a);
+void api_calls_free(app *a);
 /* For route->start: the answer is k->data, or the refusal that was said. */
 void api_end(api_call *k);
 
@@ -138,6 +145,11 @@ void api_end(api_call *k);
 int  api_fault(api_call *k, const char *path, const char *message);
 /* Another refusal. Returns SIO_ESTATE. */
 int  api_refuse(api_call *k, int status, const char *message);
+/* Refuses with what a failed operation of the server means to the client. */
+void api_refuse_fault(api_call *k, int err);
+/* For route->start: goes on with fn(k) on loop 0, and ends on its own loop. */
+void api_visit(api_call *k, void (*fn)(void *k));
+void api_end_home(api_call *k);
 /* data and meta of the answer. 0 or a buf error. */
 int  api_data(api_call *k, sio_val v);
 int  api_meta(api_call *k, sio_val v);

@@ -153,7 +153,7 @@ static void put_schema(writer *w, const api_field *fields)
 
 static void put_parameters(writer *w, const api_route *r)
 {
-    bool post = strcmp(r->method, "POST") == 0;
+    bool post = strcmp(r->method, "POST") == 0 && (!r->start || r->start == api_batch_start);
 
     put(w, ",\"parameters\":[");
     for (const api_field *f = r->params; f && f->type != API_END; f++) {

@@ -1,9 +1,11 @@
 /* What the API can do: one row a route. */
+#include "app/api/api_queues.h"
 #include "app/api/api_rooms.h"
 #include "app/auth/revoke.h"
 #include "app/party/party.h"
 #include "app/presence/presence.h"
 #include "app/push/pusher.h"
+#include "app/queues/queues.h"
 #include "sio_stats.h"
 
 #include <stdio.h>
@@ -467,6 +469,51 @@ static const api_field delete_member_data[] = {
     MAY_ENTER,
     {0}};
 
+/* ---- job queues (api_queues.c) ------------------------------------------------------------------------ */
+
+#define COUNT_OF(name, doc) {name, doc, .type = API_INT, MUST}
+static const api_field queue_counts[] = {
+    COUNT_OF("waiting", "Ready to be performed."),
+    COUNT_OF("active", "Being performed."),
+    COUNT_OF("delayed", "Not due yet, or to be tried again."),
+    COUNT_OF("prioritized", "Ready, with a priority."),
+    COUNT_OF("completed", "Done, and kept for a while."),
+    COUNT_OF("failed", "Failed for good, and kept for a while."),
+    COUNT_OF("paused", "In Redis: ready, in a queue that is paused."),
+    COUNT_OF("waiting-children", "In Redis: waiting for other jobs."),
+    {0}};
+static const api_field queues_data[] = {
+    {"name", "As it is called here.", ID(QUEUES_NAME_MAX), MUST},
+    {"keeper", "Where it is: queues in Redis are shared with Node by BullMQ.", .type = API_ENUM, MUST,
+     .choices = api_keeper_names},
+    {"about", "What its jobs are.", .type = API_TEXT, MUST},
+    {"isUp", "Whether its keeper could be asked; else the rest is missing.", .type = API_BOOL, MUST},
+    {"isPaused", "Whether none of its jobs is given out.", .type = API_BOOL},
+    {"counts", "Jobs by state, as getJobCounts of BullMQ has them.", .type = API_OBJECT, .of = queue_counts},
+    {0}};
+#define QUEUE_PARAM {"queue", "A queue, as GET /queues calls it.", ID(QUEUES_NAME_MAX), MUST, AT(queue)}
+static const api_field queue_params[] = {QUEUE_PARAM, {0}};
+static const api_field queue_data[] = {
+    {"name", "As given.", ID(QUEUES_NAME_MAX), MUST},
+    {"isPaused", "Whether none of its jobs is given out now.", .type = API_BOOL, MUST},
+    {0}};
+static const api_field failed_params[] = {
+    QUEUE_PARAM,
+    {"from", "How many to leave out; none when absent.", .type = API_INT, .min = 0, .max = INT32_MAX, AT(from)},
+    {"limit", "How many at most; 50 when absent.", .type = API_INT, .min = 1, .max = API_FAILED_MAX, AT(limit)},
+    {0}};
+static const api_field failed_data[] = {
+    {"id", "The job's id.", .type = API_TEXT, MUST},
+    {"name", "Its name.", .type = API_TEXT, MUST},
+    {"data", "Its data; null when it is no JSON, or over 16 KiB.", .type = API_VALUE, MUST},
+    {"failedReason", "Why it failed; the first 4 KiB.", .type = API_TEXT, MUST},
+    {"attemptsMade", "How often it was tried.", .type = API_INT, MUST},
+    {"createdAt", "When it was added.", .type = API_TIME, MUST},
+    {"finishedAt", "When it failed.", .type = API_TIME, MUST},
+    {0}};
+static const api_field job_params[] = {QUEUE_PARAM, {"jobId", "A failed job.", ID(128), MUST, AT(job_id)}, {0}};
+static const api_field job_data[] = {{"id", "As given.", ID(128), MUST}, {0}};
+
 /* ---- the table -------------------------------------------------------------------------------------- */
 
 const char *const api_role_names[] = {"COHOST", "MODERATOR", NULL};
@@ -524,6 +571,21 @@ const api_route api_routes[] = {
      "thereby may no longer enter is put out.",
      member_params, NULL, delete_member_data, .status = 200, .refusals = "404 409", .db = API_WRITES,
      .run = delete_member_run, .publish = member_publish},
+    {"GET", "/queues", "getQueues", "The job queues of this server, and how many jobs are in them.", NULL, NULL,
+     queues_data, .data_is_list = true, .status = 200, .start = queues_start},
+    {"GET", "/queues/{queue}/failed", "getFailedJobs",
+     "Jobs of a queue that failed for good, the latest first. meta: next, the `from` of the next page.", failed_params,
+     NULL, failed_data, .data_is_list = true, .status = 200, .refusals = "404", .start = failed_start},
+    {"POST", "/queues/{queue}/failed/{jobId}/retry", "retryJob",
+     "A failed job anew, with all its attempts. A second time it is not among the failed ones: 404.", job_params, NULL,
+     job_data, .status = 200, .refusals = "404", .start = retry_start},
+    {"DELETE", "/queues/{queue}/failed/{jobId}", "dropJob", "Away with a failed job.", job_params, NULL, job_data,
+     .status = 200, .refusals = "404", .start = drop_start},
+    {"POST", "/queues/{queue}/pause", "pauseQueue",
+     "No job is given out any more, by no server and no worker; those under way go on, and more can be added.",
+     queue_params, NULL, queue_data, .status = 200, .refusals = "404", .start = pause_start},
+    {"POST", "/queues/{queue}/resume", "resumeQueue", "The end of a pause.", queue_params, NULL, queue_data,
+     .status = 200, .refusals = "404", .start = resume_start},
     {"POST", "/batch", "batch", "Several requests in one.", NULL, batch_body, batch_data,
      .data_is_list = true, .status = 200, .start = api_batch_start},
     {"GET", "/openapi.json", "getOpenApi", "This document.", NULL, NULL, NULL, .status = 200,

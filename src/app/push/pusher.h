@@ -10,6 +10,9 @@
 #include "app/app.h"
 #include "app/notify/notify_store.h"
 
+#define PUSHER_OFFLINE "push-offline" /* the queue of stage 1 in the database */
+#define PUSHER_DEVICES "push"         /* that of stage 2, and the one of BullMQ */
+
 /* Makes a->pusher when a->opt.push.mode wants it; the events are there in any case. Before sio_server_run. */
 int pusher_attach(app *a);
 /* Any thread but a loop's, while the loops run and the database works: takes no more jobs, and waits at most

@@ -10,8 +10,6 @@
 
 #include <semaphore.h>
 
-#define PUSHER_OFFLINE "push-offline" /* the queue of stage 1 in the database */
-#define PUSHER_DEVICES "push"         /* that of stage 2, and the one of BullMQ */
 #define PUSHER_ROUNDS  8              /* jobs of stage 1 at a time */
 #define PUSHER_SENDS   64             /* of stage 2 */
 #define PUSHER_LOCK_MS 10000
