@@ -28,11 +28,16 @@ blob *blob_clone(const blob *b)
     return copy;
 }
 
-void blob_drop(blob *b)
+/* By itself, so that all but the last drop, of which each delivery has one, need no frame on the stack. */
+static __attribute__((noinline)) void blob_free(blob *b)
 {
-    if (!b || --b->refs)
-        return;
     if (!blob_is_unpacked(b))
         blob_drop(b->packed);
     free(b);
+}
+
+void blob_drop(blob *b)
+{
+    if (b && --b->refs == 0)
+        blob_free(b);
 }

@@ -13,6 +13,9 @@
 #define GO_ON       1 /* not a close code and not an error */
 #define STOP        2 /* a callback ended it: the parser may be gone */
 
+/* What only compressed messages need is kept out of the functions that all go through, and their registers. */
+#define RARE __attribute__((noinline))
+
 typedef struct ws_partial {
     buf        message;
     unsigned   fragments;
@@ -120,7 +123,7 @@ static bool is_control(uint8_t opcode)
 }
 
 /* The only reserved bit with a meaning is RSV1, on the first frame of a message. */
-static bool rsv_is_good(const ws_parser *w, uint8_t first)
+static RARE bool rsv_is_good(const ws_parser *w, uint8_t first)
 {
     uint8_t op = first & 0x0f;
 
@@ -319,7 +322,7 @@ static int unpack(ws_feed *f, bool binary, sio_str packed, buf *out)
 }
 
 /* The message has memory of its own as long as the callback runs. */
-static int deliver_packed(ws_feed *f, bool binary, char *p, size_t n)
+static RARE int deliver_packed(ws_feed *f, bool binary, char *p, size_t n)
 {
     buf out;
     int rc = unpack(f, binary, (sio_str){p, n}, &out);

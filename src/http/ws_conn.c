@@ -421,12 +421,21 @@ static bool goes_packed(const ws_conn *c, blob *b, uint32_t from, uint32_t n)
     return !blob_is_unpacked(b);
 }
 
+/* Not part of ws_send_frame, so that connections without compression pay one look at c->window for it. */
+static __attribute__((noinline)) void send_agreed(ws_conn *c, blob *b, uint32_t from, uint32_t n)
+{
+    if (goes_packed(c, b, from, n))
+        net_send(c->stream, b->packed, 0, b->packed->n);
+    else
+        net_send(c->stream, b, from, n);
+}
+
 void ws_send_frame(ws_conn *c, blob *b, uint32_t from, uint32_t n)
 {
     if (c->state != STATE_OPEN)
         return;
-    if (c->window && goes_packed(c, b, from, n))
-        net_send(c->stream, b->packed, 0, b->packed->n);
+    if (c->window)
+        send_agreed(c, b, from, n);
     else
         net_send(c->stream, b, from, n);
 }
