@@ -128,10 +128,12 @@ static void limits(void **state)
     sio_str too_big = {many, sizeof(many) + 1000}, half = {many, sizeof(many) / 2};
     assert_int_equal(redis_cmd(h.r, NULL, NULL, "SET", "a", too_big), SIO_ETOOBIG);
     int rc = 0, sent = 0;
+    kill(server.pid, SIGSTOP); /* it must not read as fast as is sent */
     while (sent < 1000 && (rc = redis_cmd(h.r, NULL, NULL, "APPEND", "a", half)) == 0)
         sent++;
     assert_int_equal(rc, SIO_ELIMIT); /* the kernel's buffers are full, and ours */
     assert_true(sent >= 1);
+    kill(server.pid, SIGCONT);
     answer a = {0};
     while (redis_cmd(h.r, on_answer, &a, "GET", "a") < 0)
         rig_try(&g, 5, is_answered, &a);
