@@ -88,8 +88,6 @@ void     lane_add(lane *l, outgoing *o);
 bool     lane_is_open(const lane *l);
 void     lane_up(lane *l);             /* the common connections are there; are gone */
 void     lane_down(lane *l);
-/* What is not delivered yet is, without a position. */
-void     lane_deliver_early(lane *l);
 /* An entry of our own was read; delivers it when that was not done before. */
 void     lane_read_back(lane *l, streams_ns *ns, message_at at, sio_str id, sio_str type, sio_str data);
 /* Reading has moved on. */
@@ -105,8 +103,6 @@ typedef struct stream_entry {
 } stream_entry;
 /* False when it is none. */
 bool     stream_entry_of(const resp_val *v, stream_entry *e);
-/* The list of entries in an answer to XREAD of one stream; NULL when there is none. */
-const resp_val *stream_entries_of(const resp_val *v);
 /* Waits for entries behind lane.at, unless it does already or cannot. */
 void     lane_read(lane *l);
 /* Asks, ahead of the next reading, whether something was lost since the last one. */

@@ -42,7 +42,8 @@ static void deliver_early(outgoing *o)
     o->delivered = true;
 }
 
-void lane_deliver_early(lane *l)
+/* What is not delivered yet is, without a position. */
+static void lane_deliver_early(lane *l)
 {
     list_each(it, &l->pending)
         deliver_early(container_of(it, outgoing, link));

@@ -44,7 +44,8 @@ bool stream_entry_of(const resp_val *v, stream_entry *e)
     return true;
 }
 
-const resp_val *stream_entries_of(const resp_val *v)
+/* The list of entries in an answer to XREAD of one stream; NULL when there is none. */
+static const resp_val *stream_entries_of(const resp_val *v)
 {
     if (v->kind == RESP_MAP && v->n >= 2)
         v = &v->item[1];

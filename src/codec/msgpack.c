@@ -64,7 +64,7 @@ int msgpack_put_str(buf *out, sio_str s)
     return msgpack_put_body(out, err, before, s);
 }
 
-int msgpack_put_bin(buf *out, sio_str s)
+static int msgpack_put_bin(buf *out, sio_str s)
 {
     size_t before = out->n;
 

@@ -27,7 +27,6 @@ int  msgpack_from_json(sio_str json, const sio_bins *bins, buf *out);
 int  msgpack_put_map(buf *out, uint32_t members);
 int  msgpack_put_array(buf *out, uint32_t items);
 int  msgpack_put_str(buf *out, sio_str s);
-int  msgpack_put_bin(buf *out, sio_str s);
 int  msgpack_put_int(buf *out, int64_t v);
 int  msgpack_put_uint(buf *out, uint64_t v);
 /* Skips one value: bytes, or SIO_EPARSE when malformed, truncated or too deep. */

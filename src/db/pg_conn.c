@@ -22,7 +22,8 @@ int64_t pg_now(void)
 
 /* ---- errors ---------------------------------------------------------------------------------------- */
 
-void pg_why(pg_conn *c, const char *text)
+/* Copies libpq's words, one line. */
+static void pg_why(pg_conn *c, const char *text)
 {
     size_t n;
 

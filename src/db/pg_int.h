@@ -107,8 +107,6 @@ _Static_assert(offsetof(pg_conn, base) == 0, "pg_conn_of");
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t pg_now(void);
-/* Copies libpq's words, one line. */
-void    pg_why(pg_conn *c, const char *text);
 /* The connection is of no use any more: state AWAY. Returns SIO_EUNAVAILABLE. */
 int     pg_lost(pg_conn *c);
 /* The next answer, within reply_ms; NULL at the end of one statement's, or when the connection is lost (state). */

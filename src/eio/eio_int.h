@@ -72,7 +72,6 @@ typedef struct eio_query {
     char     jsonp[8];
     bool     has_sid, protocol4, base64, is_jsonp;
 } eio_query;
-void eio_query_parse(eio_query *q, sio_str query);
 /* Whether r asks for an upgrade that this server knows of. */
 bool eio_is_upgrade(const eio_server *e, const http_req *r);
 

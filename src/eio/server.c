@@ -20,7 +20,7 @@ static int query_text(sio_str query, const char *key, char *out, size_t n)
     return found;
 }
 
-void eio_query_parse(eio_query *q, sio_str query)
+static void eio_query_parse(eio_query *q, sio_str query)
 {
     char eio[8], b64[8];
 

@@ -46,7 +46,8 @@ void http_conn_forget(http_conn *c)
     c->req.on_drain = NULL;
 }
 
-void http_conn_tell_abort(http_conn *c)
+/* Tells the owner of the request under way, if there is one, that it is over. */
+static void http_conn_tell_abort(http_conn *c)
 {
     bool pending = c->state == HTTP_BUSY || c->state == HTTP_BODY;
 

@@ -82,8 +82,6 @@ void       http_conn_gone(http_conn *c);
 void       http_conn_forget(http_conn *c);
 /* Answers with a status without a body, and closes. */
 void       http_conn_refuse(http_conn *c, int status);
-/* Tells the owner of the request under way, if there is one, that it is over. */
-void       http_conn_tell_abort(http_conn *c);
 /* Drops the connection; the owner of a request is told first. */
 void       http_conn_abort(http_conn *c, int err);
 /* Where the next request is awaited: the idle time begins. */

@@ -74,8 +74,6 @@ blob *relay_render(http_req *r, const char *body, size_t n);
 int  upstream_dial(http_relay *x, http_relay_target *t);
 /* Sends the job's request. */
 void upstream_take(upstream *up, job *j);
-/* Sends more of the request, as the kernel takes it. */
-void upstream_push(upstream *up);
 /* Free for the next request: one that waits, or it is kept for a while. */
 void upstream_rest(upstream *up);
 /* Closes at once and frees; its job must be gone. */

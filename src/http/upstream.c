@@ -111,7 +111,8 @@ static void on_timer(loop_timer *t)
 
 /* ---- requests ---- */
 
-void upstream_push(upstream *up)
+/* Sends more of the request, as the kernel takes it. */
+static void upstream_push(upstream *up)
 {
     const job *j = up->job;
 

@@ -15,7 +15,8 @@
 
 static sim_loop *self_of(loop *l) { return container_of(l, sim_loop, base); }
 
-uint64_t sim_random(sim *s, uint64_t below)
+/* 0 when nothing is shuffled */
+static uint64_t sim_random(sim *s, uint64_t below)
 {
     if (!s->random || below < 2)
         return 0;

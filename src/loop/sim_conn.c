@@ -16,9 +16,9 @@ void *sim_grow(void *p, size_t n, size_t size)
 
 /* ---- pipes ---- */
 
-size_t sim_pipe_unread(const sim_pipe *p) { return p->b.n - p->at; }
+static size_t sim_pipe_unread(const sim_pipe *p) { return p->b.n - p->at; }
 
-size_t sim_pipe_take(sim_pipe *p, void *to, size_t n)
+static size_t sim_pipe_take(sim_pipe *p, void *to, size_t n)
 {
     size_t have = sim_pipe_unread(p);
 
@@ -32,7 +32,7 @@ size_t sim_pipe_take(sim_pipe *p, void *to, size_t n)
     return n;
 }
 
-void sim_pipe_put(sim_pipe *p, const void *from, size_t n)
+static void sim_pipe_put(sim_pipe *p, const void *from, size_t n)
 {
     if (buf_add(&p->b, from, n) < 0)
         abort(); /* a simulated peer that holds a gigabyte is a mistake of the test */

@@ -69,7 +69,6 @@ struct sim_loop {
 
 #define SIM_CLIENT_FD (1 << 20)
 
-uint64_t  sim_random(sim *s, uint64_t below); /* 0 when nothing is shuffled */
 void     *sim_grow(void *p, size_t n, size_t size); /* realloc that aborts */
 
 /* ---- descriptors ---- */
@@ -88,8 +87,5 @@ ssize_t sim_conn_write(sim_conn *c, const void *p, size_t n);
 int     sim_connect(sim *s, int port);
 /* The server's end sends no more. */
 void    sim_conn_end(sim_conn *c);
-size_t  sim_pipe_unread(const sim_pipe *p);
-size_t  sim_pipe_take(sim_pipe *p, void *to, size_t n);
-void    sim_pipe_put(sim_pipe *p, const void *from, size_t n);
 
 #endif

@@ -2,7 +2,8 @@
 
 #include "base/log.h"
 
-void push_setup_options(push_options *o, const config *c)
+/* *o refers to texts of c. */
+static void push_setup_options(push_options *o, const config *c)
 {
     push_options_init(o);
     o->vapid_key_file = c->push_vapid_key_file;

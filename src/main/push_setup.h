@@ -5,8 +5,6 @@
 #include "main/config.h"
 #include "push/push.h"
 
-/* *o refers to texts of c. */
-void push_setup_options(push_options *o, const config *c);
 /* *out is NULL when no service is set up. 0, or -1 with *err, which names the setting. push_free ends it, before the loops that
  * use it go. */
 int push_setup(push **out, const config *c, config_error *err);

@@ -23,7 +23,8 @@ static push_verdict verdict(push_outcome outcome, const char *reason)
 
 /* ---- by status -------------------------------------------------------------------------------------- */
 
-push_verdict push_answer_status(long status)
+/* What a status alone says, of a service of ours; 0: no answer came. */
+static push_verdict push_answer_status(long status)
 {
     if (status >= 200 && status < 300)
         return verdict(PUSH_DELIVERED, "delivered");

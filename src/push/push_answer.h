@@ -16,8 +16,6 @@ typedef struct push_verdict {
     bool         as_one;     /* Expo: the whole request is refused, some of its messages may be good */
 } push_verdict;
 
-/* What a status alone says, of a service of ours; 0: no answer came. */
-push_verdict push_answer_status(long status);
 push_verdict push_answer_web(long status, sio_str body);
 push_verdict push_answer_fcm(long status, sio_str body);
 push_verdict push_answer_apns(long status, sio_str body);

@@ -11,7 +11,7 @@ typedef struct connecting {
     restore *restore;    /* a recovered client's state */
 } connecting;
 
-void send_connect_error(client *c, sio_str nsp, const char *message, sio_val data)
+static void send_connect_error(client *c, sio_str nsp, const char *message, sio_val data)
 {
     sio_val payload = sio_obj("message", message, "data", data);
     packet_out out = {.type = SIO_PACKET_CONNECT_ERROR, .nsp = nsp, .args = &payload, .n = 1};

@@ -155,7 +155,7 @@ void op_each_receiver(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx)
         room_each(o->ns, &o->sel, fn, ctx);
 }
 
-void op_emit_run(op *o)
+static void op_emit_run(op *o)
 {
     op_each_receiver(o, emit_one, o);
     if (o->ns->recovery && o->seq)

@@ -119,7 +119,8 @@ static void reply_open_file(http_req *r, int fd, const char *type, sio_str heade
     buf_fini(&body);
 }
 
-void serve_path(http_req *r, const char *path, const char *type, sio_str headers)
+/* A regular file; 404 when there is none. `type` NULL = by extension. */
+static void serve_path(http_req *r, const char *path, const char *type, sio_str headers)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -139,7 +140,7 @@ static bool name_is_safe(sio_str name)
     return !memchr(name.p, '%', name.n) && !memchr(name.p, '\\', name.n) && !memchr(name.p, 0, name.n);
 }
 
-void serve_file(http_req *r, const char *dir, sio_str name, sio_str headers)
+static void serve_file(http_req *r, const char *dir, sio_str name, sio_str headers)
 {
     char path[MAX_PATH];
 

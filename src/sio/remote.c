@@ -73,7 +73,7 @@ void op_from_shown(const sio_op *o, op_kind kind, op *out)
 
 /* ---- life ---- */
 
-void remote_free(sio_remote *r)
+static void remote_free(sio_remote *r)
 {
     for (size_t i = 0; i < r->n; i++)
         answer_free(r->answer[i]);

@@ -42,7 +42,6 @@ struct sio_remote {
 /* Ask: done(r) runs on home, always in a later turn. The op is copied, the wire taken. */
 void remote_gather(sio_ns *ns, const op *o, wire *what, uint32_t ms, shard *home, void (*done)(sio_remote *r), void *arg);
 void remote_fetch(sio_ns *ns, const op *o, shard *home, void (*done)(sio_remote *r), void *arg);
-void remote_free(sio_remote *r);
 
 /* fetch.c: NULL is allowed for h; made with the first socket. */
 harvest *harvest_add(harvest *h, const sio_peer *p);

@@ -27,8 +27,5 @@ int    route_add(route *rt, bool exact, void (*on_request)(void *ctx, http_req *
 /* Fills io->eio from io->opt: the engine's view of the options, and its hooks. */
 void   engine_config(sio_server *io);
 int    bundle_routes(sio_server *io, http_server *http);
-/* Serves a regular file below dir; 404 when there is none. `type` NULL = by extension. */
-void   serve_file(http_req *r, const char *dir, sio_str name, sio_str headers);
-void   serve_path(http_req *r, const char *path, const char *type, sio_str headers);
 
 #endif

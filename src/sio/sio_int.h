@@ -327,7 +327,6 @@ sio_in *connect_keep(sio_socket *s, sio_str auth, const sio_bins *bins);
 /* Goes on with a kept CONNECT: r is what a recovered client gets back, NULL for a new session. Takes r. */
 void connect_resume(sio_in *in, restore *r);
 void connect_abandon(sio_socket *s);
-void send_connect_error(client *c, sio_str nsp, const char *message, sio_val data);
 
 /* ---- rooms ---- */
 
@@ -411,7 +410,6 @@ void op_run(op *o);
 /* One block with everything it refers to; free with op_free on the loop of ns (share: on this one). */
 op  *op_copy(const op *o, ns_shard *ns, bool share);
 void op_free(op *o);
-void op_emit_run(op *o);
 /* Calls fn for every matching socket on this shard; fn runs the outgoing listener, if there is one. */
 void op_each_receiver(op *o, void (*fn)(sio_socket *s, void *ctx), void *ctx);
 void op_gather_run(op *o);      /* ack.c */

@@ -38,7 +38,7 @@ static sio_str key_of_place(const void *object) { return place_id(object); }
 
 place *party_place(party_share *s, sio_str party) { return map_get(&s->places, party); }
 
-place *party_place_make(party_share *s, sio_str party)
+static place *party_place_make(party_share *s, sio_str party)
 {
     place *p = party_place(s, party);
 

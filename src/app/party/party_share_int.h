@@ -80,7 +80,6 @@ static inline sio_str place_id(const place *p) { return (sio_str){p->id, p->id_l
 
 /* party_share.c */
 place *party_place(party_share *s, sio_str party);
-place *party_place_make(party_share *s, sio_str party);
 void party_place_drop(place *p); /* unless it is needed */
 void party_watcher_to(watcher *w, watcher_list to);
 void party_watcher_free(watcher *w);
