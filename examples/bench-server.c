@@ -1,7 +1,7 @@
 /* What bench/ measures: echo with ack, rooms, and speaking to a room. The same server on Node is
  * bench/peers/node-echo.js.
  *
- *     PORT=3000 LOOPS=1 bench-server
+ *     PORT=3000 LOOPS=1 bench-server                                  DEFLATE=1 with permessage-deflate
  *     PORT=3000 LOOPS=1 REDIS_URL=redis://127.0.0.1 bench-server      one of a cluster
  */
 #include <signal.h>
@@ -73,6 +73,7 @@ int main(void)
     o.host = "127.0.0.1";
     o.port = (int)from_env("PORT", 3000);
     o.loops = (unsigned)from_env("LOOPS", 1);
+    o.deflate.enabled = from_env("DEFLATE", 0) != 0;
     if ((err = join_cluster(&o)) == 0)
         err = sio_server_new(&server, &o);
     if (err < 0) {
