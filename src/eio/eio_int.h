@@ -60,6 +60,7 @@ struct eio_server {
     unsigned            npeers, index;
     stat_cell           overflows;
     list                probes;
+    blob               *ping;       /* for all: a heartbeat of many sessions makes nothing */
 };
 
 /* probe.c */
@@ -96,7 +97,7 @@ void eio_session_leave(eio_session *s);
 /* The transport is gone or given up: tells the user and drops the session. */
 void eio_session_lost(eio_session *s, eio_reason why);
 void eio_session_free(eio_session *s);
-blob *eio_control(char digit);            /* a packet of one digit as a sealed message */
+blob *eio_control(char digit);            /* a packet of one digit as a sealed message; NULL without memory */
 
 /* polling.c */
 int  eio_poll_open(eio_session *s, http_req *r, const eio_query *q);

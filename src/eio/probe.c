@@ -50,15 +50,6 @@ void eio_probes_end(eio_probe **home, bool alive)
     }
 }
 
-static void ping(eio_session *s)
-{
-    blob *m = eio_control('2');
-
-    if (m)
-        eio_send(s, m);
-    blob_drop(m);
-}
-
 int eio_probe_add(eio_server *e, eio_probe **home, uint32_t ms, eio_probe_fn *fn, void *arg)
 {
     eio_probe *p = calloc(1, sizeof *p);
@@ -83,7 +74,7 @@ int eio_probe_start(eio_session *s, uint32_t ms, eio_probe_fn *fn, void *arg)
     int err = s->state == EIO_OPENED ? eio_probe_add(s->server, &s->probes, ms, fn, arg) : SIO_ECLOSED;
 
     if (err == 0 && !asked)
-        ping(s);
+        eio_send(s, s->server->ping);
     return err;
 }
 

@@ -230,7 +230,8 @@ int eio_server_new(eio_server **out, http_server *http, const eio_config *config
     eio_server *e = calloc(1, sizeof *e);
     http_route route = {config->path, false, on_request, e};
 
-    if (!e || make_ws_limits(e, config) < 0) {
+    if (!e || !(e->ping = eio_control('2')) || make_ws_limits(e, config) < 0) {
+        blob_drop(e ? e->ping : NULL);
         free(e);
         return SIO_ENOMEM;
     }
@@ -277,6 +278,7 @@ void eio_server_free(eio_server *e)
     eio_probes_drop(e);
     map_fini(&e->sessions);
     ws_deflate_free(e->ws_limits.deflate);
+    blob_drop(e->ping);
     free(e);
 }
 

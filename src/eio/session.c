@@ -35,11 +35,8 @@ static void await_pong(eio_session *s, uint64_t ms)
 static void send_ping(eio_session *s)
 {
     uint64_t late = loop_timer_late(s->server->loop), timeout = s->server->config->ping_timeout_ms;
-    blob *ping = eio_control('2');
 
-    if (ping)
-        eio_send(s, ping);
-    blob_drop(ping);
+    eio_send(s, s->server->ping);
     s->flags |= EIO_F_AWAITING;
     await_pong(s, timeout - (late < timeout / 2 ? late : timeout / 2));
 }
