@@ -1,6 +1,6 @@
 /* Nodes on a real redis-server: all of them in one loop, each with a client of its own. */
 #include "cluster/node.h"
-#include "redis/rig_test.h"
+#include "redis/program_test.h"
 
 #define LEASE 800
 #define NODES 3
@@ -14,8 +14,6 @@ typedef struct peer {
     bool     sweeps; /* claims who is dead, at once */
 } peer;
 
-static rig g;
-static redis_server server;
 static peer p[NODES];
 
 static void on_up(void *arg)
@@ -266,20 +264,6 @@ static void who_is_being_swept_waits(void **state)
     assert_int_equal(p[1].claims, 1);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    redis_server_start(&server);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
 #define NODE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -293,5 +277,5 @@ int main(void)
         NODE_TEST(who_is_being_swept_waits),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -1,14 +1,11 @@
 /* The client on a real cluster: three masters and a replica of the first. */
 #include "redis/cluster_int.h"
-#include "redis/rig_test.h"
+#include "redis/program_test.h"
 
 #define NODES 4
 
 static redis_server node[NODES];
 static char id[NODES][41], url[200];
-static rig g;
-
-#define ASK(r, ...) RIG_ASK(&g, r, __VA_ARGS__)
 
 /* ---- the cluster ---- */
 
@@ -86,20 +83,6 @@ static int stop_cluster(void **state)
     (void)state;
     for (int i = 0; i < NODES; i++)
         redis_server_stop(&node[i]);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(&g);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
     return 0;
 }
 
@@ -429,8 +412,6 @@ static void not_a_cluster(void **state)
     redis_free(h.r);
     redis_server_stop(&single);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {

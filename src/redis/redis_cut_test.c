@@ -2,13 +2,11 @@
  * answers come once or are told as lost, and the client recovers. Many cuts run at once, each with a
  * client and a proxy of its own. */
 #include "net/dial.h"
-#include "redis/rig_test.h"
+#include "redis/program_test.h"
 
 #define BATCH 70 /* places to cut at once, in both directions: some 700 descriptors */
 #define BYTES (6 * BATCH) /* longer than both conversations */
 
-static redis_server server;
-static rig g;
 /* An address of this process alone: two that are given ports at the same moment may get the same one. */
 static char host[20];
 
@@ -295,41 +293,16 @@ static void subscriptions_cut_at_every_byte(void **state)
     redis_free(publisher.r);
 }
 
-static int setup(void **state)
+static int start(void **state)
 {
-    (void)state;
-    rig_open(&g);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
-    return 0;
-}
-
-static int start_server(void **state)
-{
-    (void)state;
     snprintf(host, sizeof(host), "127.%d.%d.%d", 1 + getpid() / 65536 % 200, getpid() / 256 % 256,
              getpid() % 256);
-    redis_server_start(&server);
-    return 0;
+    return start_server(state);
 }
-
-static int stop_server(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(commands_cut_at_every_byte),
                                        TEST(subscriptions_cut_at_every_byte)};
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, start, stop_server);
 }

@@ -1,11 +1,8 @@
 /* The client behind a real sentinel that watches a master and a replica. */
-#include "redis/rig_test.h"
+#include "redis/program_test.h"
 
 static redis_server master, replica, watcher;
 static char url[200];
-static rig g;
-
-#define ASK(r, ...) RIG_ASK(&g, r, __VA_ARGS__)
 
 static void wait_until_says(const redis_server *s, const char *question, const char *what)
 {
@@ -49,20 +46,6 @@ static int stop_servers(void **state)
     redis_server_stop(&watcher);
     redis_server_stop(&replica);
     redis_server_stop(&master);
-    return 0;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(&g);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
     return 0;
 }
 
@@ -181,8 +164,6 @@ static void sentinel_with_a_password(void **state)
     redis_free(h.r);
     redis_server_stop(&locked);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {

@@ -1,24 +1,7 @@
 /* Subscriptions on one real server. */
-#include "redis/rig_test.h"
-
-static redis_server server;
-static rig g;
+#include "redis/program_test.h"
 
 static bool is_done_4(void *arg) { return ((ears *)arg)->done == 4; }
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(&g);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
-    return 0;
-}
 
 static void publish(heard *by, const char *channel, const char *payload)
 {
@@ -259,22 +242,6 @@ static void freed_by_a_message(void **state)
     redis_server_do(&server, "EVAL \"for i=1,100 do redis.call('publish','a',i) end\" 0");
     rig_wait(&g, is_freed, &h);
 }
-
-static int start_server(void **state)
-{
-    (void)state;
-    redis_server_start(&server);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {

@@ -1,25 +1,13 @@
 /* The client on one real server. */
-#include "redis/rig_test.h"
-
-static redis_server server;
-static rig g;
+#include "redis/program_test.h"
 
 static int setup(void **state)
 {
-    (void)state;
-    rig_open(&g);
     redis_server_do(&server, "FLUSHALL");
-    return 0;
+    return open_rig(state);
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
-    return 0;
-}
-
-#define ASK(r, ...) RIG_ASK(&g, r, __VA_ARGS__)
+#define FRESH(fn) cmocka_unit_test_setup_teardown(fn, setup, close_rig)
 
 static void commands_and_answers(void **state)
 {
@@ -385,29 +373,13 @@ static void scripts(void **state)
     assert_int_equal(a.err, SIO_ECANCELED);
 }
 
-static int start_server(void **state)
-{
-    (void)state;
-    redis_server_start(&server);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(commands_and_answers), TEST(answers_come_in_order), TEST(large_values), TEST(limits),
-        TEST(freed_while_asked), TEST(freed_from_its_callback), TEST(server_goes_and_comes),
-        TEST(first_try_fails), TEST(no_answer), TEST(idle_and_dead), TEST(blocking_commands_wait),
-        TEST(login_and_database), TEST(no_such_database), TEST(scripts),
+        FRESH(commands_and_answers), FRESH(answers_come_in_order), FRESH(large_values), FRESH(limits),
+        FRESH(freed_while_asked), FRESH(freed_from_its_callback), FRESH(server_goes_and_comes),
+        FRESH(first_try_fails), FRESH(no_answer), FRESH(idle_and_dead), FRESH(blocking_commands_wait),
+        FRESH(login_and_database), FRESH(no_such_database), FRESH(scripts),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

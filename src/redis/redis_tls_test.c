@@ -1,13 +1,10 @@
 /* The client over TLS, on a real server. */
 #include "net/tls_rig_test.h"
-#include "redis/rig_test.h"
+#include "redis/program_test.h"
 
-static redis_server server, strict;
+static redis_server strict;
 static int tls_port[2];
-static rig g;
 static char ca[128], cert_file[128], key_file[128];
-
-#define ASK(r, ...) RIG_ASK(&g, r, __VA_ARGS__)
 
 static void start_one(redis_server *s, int *port, const char *auth)
 {
@@ -37,20 +34,6 @@ static int stop_servers(void **state)
     redis_server_stop(&server);
     redis_server_stop(&strict);
     return certs_free(state);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_open(&g);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    rig_close(&g);
-    return 0;
 }
 
 static const char *url_of(const char *host, int port, const char *query)
@@ -186,8 +169,6 @@ static void files_are_read_at_once(void **state)
     o = heard_options(&h, "rediss://127.0.0.1?ca=/nonexistent.pem");
     assert_int_equal(redis_new(&h.r, g.n, &o), SIO_EINVAL);
 }
-
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {

@@ -1,10 +1,7 @@
 /* Viewers of several servers on a real redis-server, all in one loop, each with a client of its own. */
-#include "app/loops_test.h"
 #include "app/party/party_share.h"
-#include "redis/rig_test.h"
+#include "app/sites_test.h"
 
-#define S(z)     sio_str_z(z)
-#define SITES    3
 #define LIMIT    4
 #define INTERVAL 100
 #define SETTLE   50
@@ -19,10 +16,7 @@ typedef struct site {
     int          sweep_err;
 } site;
 
-static rig g;
-static redis_server server;
 static site sites[SITES];
-static heard checker;
 static int64_t believed; /* what viewers of p were told last, by any of them */
 static unsigned counts, joined, left;
 
@@ -61,14 +55,6 @@ static void on_up(void *arg)
     party_share_use(x->share, x->h.r);
 }
 
-static const char *code_of(unsigned number, unsigned session)
-{
-    static char code[8];
-
-    snprintf(code, sizeof(code), "n%u%02u", number, session % 100);
-    return code;
-}
-
 static void site_open(site *x, unsigned number, unsigned session)
 {
     redis_options o = heard_options(&x->h, server.url);
@@ -96,12 +82,6 @@ static void site_close(site *x)
     x->h.r = NULL;
     party_share_free(x->share);
     x->share = NULL;
-}
-
-static bool never(void *arg)
-{
-    (void)arg;
-    return false;
 }
 
 static bool all_written(void *arg)
@@ -182,20 +162,6 @@ static void sweep(int i, unsigned number, unsigned session)
     rig_wait(&g, is_swept, &sites[i]);
     assert_int_equal(sites[i].sweep_err, 0);
 }
-
-static const char *reply_of(const sio_str *argv, unsigned argc)
-{
-    static answer a[4];
-    static unsigned next;
-    answer *it = &a[next++ % 4];
-
-    it->calls = 0;
-    assert_int_equal(redis_command(checker.r, on_answer, it, argv, argc), 0);
-    rig_wait(&g, is_answered, it);
-    assert_int_equal(it->err, 0);
-    return it->text;
-}
-#define reply(...) reply_of(REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
 
 /* A killed server's last words have arrived when Redis knows its connection no more. */
 static void crash(int i)
@@ -485,20 +451,6 @@ static void random_evenings(void **state)
     assert_true(joined + left > 100 && counts > 0);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    redis_server_start(&server);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
 #define SHARE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -512,5 +464,5 @@ int main(void)
         SHARE_TEST(random_evenings),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -3,13 +3,10 @@
 #ifndef APP_PRESENCE_PRESENCE_SHARED_RIG_TEST_H
 #define APP_PRESENCE_PRESENCE_SHARED_RIG_TEST_H
 
-#include "app/loops_test.h"
 #include "app/presence/presence_leave.h"
 #include "app/presence/presence_shared.h"
-#include "redis/rig_test.h"
+#include "app/sites_test.h"
 
-#define S(z)     sio_str_z(z)
-#define SITES    3
 #define AUDIT_MS 50
 
 typedef struct site {
@@ -23,10 +20,7 @@ typedef struct site {
     int             sweep_err;
 } site;
 
-static rig g;
-static redis_server server;
 static site sites[SITES];
-static heard checker;
 
 /* ---- a server's part -------------------------------------------------------------------------------- */
 
@@ -58,14 +52,6 @@ static void on_down(void *arg, const char *why)
     heard_down(arg, why);
     if (x->store)
         presence_shared_down(x->store);
-}
-
-static const char *code_of(unsigned number, unsigned session)
-{
-    static char code[8];
-
-    snprintf(code, sizeof(code), "n%u%02u", number, session % 100);
-    return code;
 }
 
 static void site_open(site *x, unsigned number, unsigned session)
@@ -130,12 +116,6 @@ static bool all_written(void *arg)
     return true;
 }
 
-static bool never(void *arg)
-{
-    (void)arg;
-    return false;
-}
-
 static void settle(void)
 {
     rig_wait(&g, all_written, NULL);
@@ -167,20 +147,6 @@ static void sweep(int i, unsigned number, unsigned session)
 }
 
 /* ---- what Redis says -------------------------------------------------------------------------------- */
-
-static const char *reply_of(const sio_str *argv, unsigned argc)
-{
-    static answer a[4];
-    static unsigned next;
-    answer *it = &a[next++ % 4];
-
-    it->calls = 0;
-    assert_int_equal(redis_command(checker.r, on_answer, it, argv, argc), 0);
-    rig_wait(&g, is_answered, it);
-    assert_int_equal(it->err, 0);
-    return it->text;
-}
-#define reply(...) reply_of(REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
 
 static const char *status_of(const char *user)
 {

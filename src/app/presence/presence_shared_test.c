@@ -388,20 +388,6 @@ static void random_days(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    redis_server_start(&server);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    redis_server_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
 #define SHARED_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -418,5 +404,5 @@ int main(void)
         SHARED_TEST(random_days),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }
