@@ -2,7 +2,7 @@
 
 void mailbox_init(mailbox *m)
 {
-    *m = (mailbox){0};
+    *m = (mailbox){.asleep = false};
 }
 
 /* Push and sleep each write their own word, then read the other's: both sequentially consistent, so at
