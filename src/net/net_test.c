@@ -1,94 +1,27 @@
-#include "base/testing.h"
-#include "loop/sim.h"
-#include "net/net.h"
-#include "sio_err.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "net/rig_test.h"
 
 _Static_assert(sizeof(net_stream) <= 72, "an idle stream must stay small");
 
-/* One server on a simulated loop; the stream of the newest connection and what happened to it. */
-static struct {
-    sim          *s;
-    loop         *l;
-    net          *n;
-    net_listener *listener;
-    int           port;
-    net_stream   *last;
-    char          got[1 << 20];
-    size_t        ngot;
-    unsigned      reads, drains, closes;
-    int           err;
-    void        (*react)(net_stream *s);
-} t;
-
-static void on_data(net_stream *s, char *p, size_t n)
+static net_stream *adopt(int fd)
 {
-    assert_true(t.ngot + n <= sizeof(t.got));
-    memcpy(t.got + t.ngot, p, n);
-    memset(p, 0xdd, n); /* it may be changed */
-    t.ngot += n;
-    t.reads++;
-    if (t.react)
-        t.react(s);
-}
+    net_stream *s = net_adopt(t.n, fd, &rig_ops, &t);
 
-static void on_drain(net_stream *s)
-{
-    assert_int_equal(net_unsent(s), 0);
-    assert_false(net_is_blocked(s));
-    t.drains++;
-}
-
-static void on_close(net_stream *s, int err)
-{
-    assert_false(net_is_open(s));
-    net_send_copy(s, "late", 4); /* all ignored */
-    net_close(s);
-    net_abort(s, SIO_EIO);
-    t.closes++;
-    t.err = err;
-}
-
-static const net_ops ops = {on_data, on_drain, on_close};
-
-static void on_accept(void *ctx, int fd)
-{
-    assert_ptr_equal(ctx, &t);
-    t.last = net_adopt(t.n, fd, &ops, &t);
-    assert_non_null(t.last);
-    assert_ptr_equal(t.last->owner, &t);
-}
-
-static int setup_with(size_t max_unsent)
-{
-    net_limits limits = {max_unsent};
-
-    memset(&t, 0, sizeof(t));
-    t.err = 99;
-    t.s = sim_new(0);
-    assert_int_equal(sim_loop_new(t.s, &t.l), 0);
-    assert_int_equal(net_new(&t.n, t.l, &limits), 0);
-    assert_ptr_equal(net_loop(t.n), t.l);
-    assert_int_equal(net_listen(&t.listener, t.n, NULL, &t.port, on_accept, &t), 0);
-    return 0;
+    assert_non_null(s);
+    assert_ptr_equal(s->owner, &t);
+    return s;
 }
 
 static int setup(void **state)
 {
     (void)state;
-    return setup_with(1 << 20);
+    rig_up(1 << 20, adopt);
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    net_listener_close(t.listener);
-    net_free(t.n);
-    loop_free(t.l);
-    sim_free(t.s);
+    rig_down();
     return 0;
 }
 
@@ -226,7 +159,7 @@ static void too_much_unsent_ends_the_stream(void **state)
 {
     (void)state;
     teardown(NULL);
-    setup_with(10);
+    rig_up(10, adopt);
     int fd = connect_one();
 
     /* What the kernel takes does not count. */

@@ -28,7 +28,7 @@ static void use(const cert *c)
 static int setup(void **state)
 {
     (void)state;
-    rig_up(1 << 20, wrap);
+    tls_rig_up(wrap);
     server = SSL_CTX_new(TLS_server_method());
     use(&cert_good);
     client = NULL;

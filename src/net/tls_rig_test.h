@@ -5,17 +5,13 @@
 
 #include "base/log.h"
 #include "base/testing.h"
-#include "loop/sim.h"
+#include "net/rig_test.h"
 #include "net/tls.h"
-#include "sio_err.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* ---- certificates ---- */
@@ -113,103 +109,38 @@ static inline int certs_free(void **state)
     return system(command);
 }
 
-/* ---- a loop with streams ---- */
+/* ---- a rig that listens to what is said about TLS ---- */
 
-/* The stream of the newest connection and what happened to it; `adopt` makes it. */
 static struct {
-    sim          *s;
-    loop         *l;
-    net          *n;
-    net_listener *listener;
-    int           port;
-    net_stream   *last;
-    char          got[1 << 20];
-    size_t        ngot;
-    unsigned      reads, drains, closes;
-    int           err;
-    net_stream *(*adopt)(int fd);
-    void        (*react)(net_stream *s);
-    char          said[8][256]; /* lines about TLS */
-    unsigned      nsaid;
-    log_level     level;        /* of the newest */
-} t;
+    char      line[8][256];
+    unsigned  n;
+    log_level level; /* of the newest */
+} said;
 
 static void on_log(log_level level, const char *line, const log_field *fields, size_t n)
 {
     (void)fields;
     (void)n;
-    t.level = level;
-    snprintf(t.said[t.nsaid++ % 8], sizeof(t.said[0]), "%s", line);
+    said.level = level;
+    snprintf(said.line[said.n++ % 8], sizeof(said.line[0]), "%s", line);
 }
 
 /* The newest line has that in it, with that level. */
 static inline void assert_said(log_level level, const char *what)
 {
-    const char *line = t.said[(t.nsaid - 1) % 8];
+    const char *line = said.line[(said.n - 1) % 8];
 
-    assert_true(t.nsaid > 0);
+    assert_true(said.n > 0);
     if (!strstr(line, what))
         fail_msg("\"%s\" does not say \"%s\"", line, what);
-    assert_int_equal(t.level, level);
+    assert_int_equal(said.level, level);
 }
 
-static void on_data(net_stream *s, char *p, size_t n)
+static inline void tls_rig_up(net_stream *(*adopt)(int fd))
 {
-    assert_true(t.ngot + n <= sizeof(t.got));
-    memcpy(t.got + t.ngot, p, n);
-    memset(p, 0xdd, n); /* it may be changed */
-    t.ngot += n;
-    t.reads++;
-    if (t.react)
-        t.react(s);
-}
-
-static void on_drain(net_stream *s)
-{
-    assert_int_equal(net_unsent(s), 0);
-    assert_false(net_is_blocked(s));
-    t.drains++;
-}
-
-static void on_close(net_stream *s, int err)
-{
-    assert_false(net_is_open(s));
-    net_send_copy(s, "late", 4); /* all ignored */
-    net_close(s);
-    net_abort(s, SIO_EIO);
-    t.closes++;
-    t.err = err;
-    t.last = NULL;
-}
-
-static const net_ops rig_ops = {on_data, on_drain, on_close};
-
-static void on_accept(void *ctx, int fd)
-{
-    (void)ctx;
-    t.last = t.adopt(fd);
-}
-
-static inline void rig_up(size_t max_unsent, net_stream *(*adopt)(int fd))
-{
-    net_limits limits = {max_unsent};
-
-    memset(&t, 0, sizeof(t));
-    t.err = 99;
-    t.adopt = adopt;
+    memset(&said, 0, sizeof(said));
     log_setup(LOG_DEBUG, on_log);
-    t.s = sim_new(0);
-    assert_int_equal(sim_loop_new(t.s, &t.l), 0);
-    assert_int_equal(net_new(&t.n, t.l, &limits), 0);
-    assert_int_equal(net_listen(&t.listener, t.n, NULL, &t.port, on_accept, NULL), 0);
-}
-
-static inline void rig_down(void)
-{
-    net_listener_close(t.listener);
-    net_free(t.n);
-    loop_free(t.l);
-    sim_free(t.s);
+    rig_up(1 << 20, adopt);
 }
 
 /* ---- the peer ---- */

@@ -21,7 +21,7 @@ static inline int setup(void **state)
     char pem[128], key[128];
 
     (void)state;
-    rig_up(1 << 20, accept_tls);
+    tls_rig_up(accept_tls);
     assert_int_equal(tls_server_new(&server, cert_path(pem, "good.pem"), cert_path(key, "good.key")), 0);
     client = SSL_CTX_new(TLS_client_method());
     X509_STORE_add_cert(SSL_CTX_get_cert_store(client), cert_ca.x);
