@@ -1,7 +1,7 @@
 /* A plain WebSocket echo server on the lower floors (loop, net, http): on any path, each message comes back
  * as it was, text as text and binary as binary. This is what protocol test suites are pointed at.
  *
- *     PORT=9001 ws-echo
+ *     PORT=9001 ws-echo                DEFLATE=1 with permessage-deflate
  */
 #include "http/ws_conn.h"
 #include "sio_err.h"
@@ -12,7 +12,7 @@
 
 enum { MAX_MESSAGE = 64 << 20 };
 
-static const ws_limits limits = {.max_message = MAX_MESSAGE, .max_fragments = 0};
+static ws_limits limits = {.max_message = MAX_MESSAGE, .max_fragments = 0};
 
 static loop *main_loop; /* for the signal handler only */
 
@@ -88,6 +88,8 @@ int main(void)
     net *n = NULL;
     int err = loop_new(&main_loop);
 
+    if (getenv("DEFLATE") && !(limits.deflate = ws_deflate_new(0, 6)))
+        err = SIO_ENOMEM;
     if (err == 0)
         err = net_new(&n, main_loop, &unsent);
     if (err == 0) {
@@ -101,5 +103,6 @@ int main(void)
         net_free(n);
     if (main_loop)
         loop_free(main_loop);
+    ws_deflate_free(limits.deflate);
     return err < 0;
 }

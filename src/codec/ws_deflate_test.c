@@ -280,7 +280,7 @@ static void frames_of_messages(void **state)
     put_frame(&b, FIN | WS_RSV1 | WS_BINARY, HELLO, 7);
     put_frame(&b, WS_RSV1 | WS_TEXT, HELLO, 3); /* 7.2.3.1: in two frames, with a ping in between */
     put_frame_z(&b, FIN | WS_PING, "p");
-    put_frame(&b, FIN | WS_CONT, HELLO + 3, 4);
+    put_frame(&b, FIN | WS_CONT, &HELLO[3], 4);
     put_frame(&b, TEXT_RSV1, "\x00", 1);
     put_frame(&b, TEXT_RSV1, "", 0);
     put_frame_z(&b, WS_TEXT, "pl");
@@ -318,7 +318,7 @@ static void rsv_bits_where_they_do_not_belong(void **state)
     }
     b = frames();
     put_frame(&b, WS_RSV1 | WS_TEXT, HELLO, 3);
-    put_frame(&b, FIN | WS_RSV1 | WS_CONT, HELLO + 3, 4);
+    put_frame(&b, FIN | WS_RSV1 | WS_CONT, &HELLO[3], 4);
     expect_frames(&b, true, false, WS_CLOSE_PROTOCOL, "");
 }
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import net from "node:net";
 import { after, afterEach, before, describe, test } from "node:test";
+import WebSocket from "ws";
 import { Program, example } from "./lib/server.mjs";
 import { within } from "./lib/wait.mjs";
 
@@ -517,3 +518,46 @@ async function untilStuck(socket) {
     }
     assert.ok(socket.writableLength > 0, "the server took everything though nobody read its answers");
 }
+
+/* Groups 12 and 13: messages of all sizes there and back, with every kind of offer. */
+describe("ws-echo with permessage-deflate", () => {
+    let server;
+    before(async () => { server = await Program.start(example("ws-echo"), [], { DEFLATE: "1" }); });
+    after(() => server?.stop());
+
+    const JSON_TEXT = JSON.stringify(Array.from({ length: 3000 }, (_, i) => ({ id: i, name: `näme ${i % 97}`, on: i % 3 === 0, x: i * 7919 % 1009 / 8 })));
+    const NOISE = randomBytes(131072);
+    const SIZES = [0, 1, 16, 64, 125, 126, 256, 1024, 4096, 8192, 16384, 32768, 65535, 65536, 131072];
+
+    async function echo(ws, data, options) {
+        ws.send(data, options);
+        const [back, binary] = await within(new Promise((resolve) => ws.once("message", (...args) => resolve(args))), "an echo");
+        assert.equal(binary, options.binary);
+        assert.ok(back.equals(Buffer.from(data)), `${back.length} of ${data.length} bytes`);
+    }
+
+    for (const [name, offer] of Object.entries({
+        "no more than the name": { clientMaxWindowBits: false },
+        "the server may not take over": { serverNoContextTakeover: true },
+        "server window 9": { serverMaxWindowBits: 9 },
+        "server window 15": { serverMaxWindowBits: 15 },
+        "no taking over, server window 9": { serverNoContextTakeover: true, serverMaxWindowBits: 9 },
+        "no taking over, both windows 15": { serverNoContextTakeover: true, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
+        "client window 9": { clientMaxWindowBits: 9 },
+    })) {
+        test(name, async () => {
+            const ws = new WebSocket(`ws://127.0.0.1:${server.port}/`, { perMessageDeflate: { threshold: 0, ...offer } });
+            await within(new Promise((resolve, reject) => ws.once("open", resolve).once("error", reject)), "open");
+            assert.equal(ws.extensions, "permessage-deflate");
+            for (const size of SIZES) {
+                await echo(ws, JSON_TEXT.slice(0, size), { binary: false });
+                await echo(ws, NOISE.subarray(0, size), { binary: true });
+                await echo(ws, Buffer.alloc(size), { binary: true });
+                await echo(ws, Buffer.alloc(size, "ab"), { binary: true, compress: false });
+            }
+            ws.close(1000);
+            const code = await within(new Promise((resolve) => ws.once("close", resolve)), "close");
+            assert.equal(code, 1000);
+        });
+    }
+});
