@@ -20,32 +20,52 @@
 
 /* ---- users ----------------------------------------------------------------------------------------- */
 
-static sio_str text_put(char **at, sio_str s)
-{
-    char *p = *at;
+enum { USERNAME, AVATAR_URL, JTI };
 
-    if (!s.p)
-        return s;
-    memcpy(p, s.p, s.n);
-    *at += s.n;
-    return (sio_str){p, s.n};
+static char *text_put(char *at, sio_str s)
+{
+    if (s.n)
+        memcpy(at, s.p, s.n);
+    return at + s.n;
 }
+
+static uint16_t length_of(sio_str s) { return s.p ? (uint16_t)s.n : UINT16_MAX; }
 
 app_user *app_user_new(const jwt_user *from)
 {
-    app_user *u = malloc(sizeof(*u) + from->id.n + from->username.n + from->avatar_url.n + from->jti.n);
+    const sio_str *name = &from->username, *avatar = &from->avatar_url, *jti = &from->jti;
+    app_user *u;
     char *at;
 
+    if (name->n >= UINT16_MAX || avatar->n >= UINT16_MAX || jti->n >= UINT16_MAX)
+        return NULL; /* no token has such, see jwt.c */
+    u = malloc(sizeof(*u) + from->id.n + name->n + avatar->n + jti->n);
     if (!u)
         return NULL;
-    at = u->text_;
     atomic_init(&u->refs, 1);
-    u->id = text_put(&at, from->id);
-    u->username = text_put(&at, from->username);
-    u->avatar_url = text_put(&at, from->avatar_url);
-    u->jti = text_put(&at, from->jti);
+    u->id = (sio_str){u->text_, from->id.n};
+    u->lengths_[USERNAME] = length_of(*name);
+    u->lengths_[AVATAR_URL] = length_of(*avatar);
+    u->lengths_[JTI] = length_of(*jti);
+    at = text_put(text_put(u->text_, from->id), *name);
+    text_put(text_put(at, *avatar), *jti);
     return u;
 }
+
+static sio_str text_of(const app_user *u, unsigned which)
+{
+    const char *at = u->text_ + u->id.n;
+
+    if (u->lengths_[which] == UINT16_MAX)
+        return (sio_str){NULL, 0};
+    for (unsigned i = 0; i < which; i++)
+        at += u->lengths_[i] == UINT16_MAX ? 0 : u->lengths_[i];
+    return (sio_str){at, u->lengths_[which]};
+}
+
+sio_str app_username(const app_user *u) { return text_of(u, USERNAME); }
+sio_str app_avatar_url(const app_user *u) { return text_of(u, AVATAR_URL); }
+sio_str app_jti(const app_user *u) { return text_of(u, JTI); }
 
 app_user *app_user_hold(app_user *u)
 {

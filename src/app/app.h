@@ -100,14 +100,16 @@ struct node *app_node(app *a);
 /* From a good token; immutable. Shared by the socket and by jobs that outlive it. */
 typedef struct app_user {
     atomic_uint refs;
-    sio_str     id;         /* 1 to 128 bytes without control characters */
-    sio_str     username;   /* p NULL when the token has none */
-    sio_str     avatar_url; /* p NULL when the token has none */
-    sio_str     jti;        /* that of the token at connect; p NULL when it has none */
-    char        text_[];
+    uint16_t    lengths_[3]; /* of the texts behind the id; UINT16_MAX = the token has none */
+    sio_str     id;          /* 1 to 128 bytes without control characters */
+    char        text_[];     /* one per connection: no more than needed */
 } app_user;
 
 app_user *app_user_new(const jwt_user *from); /* refs = 1; NULL without memory */
+/* Views into the user; p NULL when the token has none. */
+sio_str   app_username(const app_user *u);
+sio_str   app_avatar_url(const app_user *u);
+sio_str   app_jti(const app_user *u);         /* that of the token at connect */
 app_user *app_user_hold(app_user *u);
 void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
 
@@ -125,23 +127,24 @@ typedef struct token_session {
     int64_t     due_ms, expires_ms, issued_ms; /* since 1970; expires_ms 0 = never */
 } token_session;
 
-/* What each socket of "/" carries (sio_data). */
+/* What each socket of "/" carries (sio_data): 152 bytes, with which a socket fits what malloc gives. */
 typedef struct app_session {
     app_user         *user;
     limit_session     limit;
     token_session     token;
     struct chat_join *joining; /* chat_join.c: joins whose access check is under way */
     struct chat_typing *typing; /* chat_typing.c: rooms the user types in */
-    unsigned          pending; /* jobs under way */
+    unsigned          watched; /* parties, those of party.watched */
+    uint16_t          pending; /* jobs under way: little more than APP_PENDING_MAX */
     bool              stored;  /* demo: the user is in the database */
     bool              present; /* presence/ was told of this socket */
     struct pusher_socket *pushing; /* push/; NULL without push */
     struct {
         struct party_join  *joining; /* party_join.c: joins whose access check is under way */
         struct party_watch *watched; /* party_watch.c */
-        unsigned            nwatched;
     } party;
 } app_session;
+_Static_assert(sizeof(app_session) <= 152, "one for each connection");
 
 /* Milliseconds that only go forward, for how long things take; on a loop. */
 static inline int64_t app_ticks(void) { return (int64_t)loop_now(loop_current()); }

@@ -16,7 +16,8 @@ char *session_show(const void *data)
     if (!u)
         return NULL;
     buf_init(&out, SHOWN_MAX);
-    if (val_to_json(&out, sio_obj("user", sio_obj("id", u->id, "username", u->username, "avatarUrl", u->avatar_url)), NULL, 0,
+    if (val_to_json(&out, sio_obj("user", sio_obj("id", u->id, "username", app_username(u), "avatarUrl",
+                                          app_avatar_url(u))), NULL, 0,
                     &nbins) == 0)
         text = strndup(out.p, out.n);
     buf_fini(&out);

@@ -215,8 +215,8 @@ void tokens_came(sio_socket *s)
 
     me->token.on_wheel = false;
     if (!sio_recovered(s)) {
-        if (me->user->jti.n)
-            set_jti(s, me->user->jti);
+        if (app_jti(me->user).n)
+            set_jti(s, app_jti(me->user));
     } else if (revoked_has(a->tokens->revoked, me->user->id, me->token.issued_ms, jti_of(s),
                            sio_now(a->io))) {
         me->token.revoked = true;

@@ -78,7 +78,7 @@ static int make_demo(chat_send *s, db_conn *c)
     int err = 0;
 
     if (s->make_user)
-        err = chat_store_make_user(c, u->id, u->username, u->avatar_url, s->op.now_ms);
+        err = chat_store_make_user(c, u->id, app_username(u), app_avatar_url(u), s->op.now_ms);
     return err < 0 ? err : chat_store_make_room(c, s->op.room.id, u->id, s->op.now_ms);
 }
 
@@ -128,8 +128,8 @@ static int send_run(chat_op *o, db_conn *c)
         err = check_reply(s, c);
     if (err < 0)
         return err;
-    s->m = (chat_message){.room_id = o->room.id, .sender_id = u->id, .username = u->username,
-                          .avatar_url = u->avatar_url, .content = s->p.content, .type = sio_s(sent_type_names[s->p.type]),
+    s->m = (chat_message){.room_id = o->room.id, .sender_id = u->id, .username = app_username(u),
+                          .avatar_url = app_avatar_url(u), .content = s->p.content, .type = sio_s(sent_type_names[s->p.type]),
                           .media_url = s->p.media_url, .client_id = s->p.client_id, .reply_id = s->p.reply_to,
                           .created_ms = o->now_ms};
     err = chat_store_add(c, &s->m, s->id, &s->repeated);

@@ -53,7 +53,8 @@ static void tell(sio_socket *s, const chat_room *r, bool is_typing)
 
     /* That somebody types may be missed by who falls behind, that they ended may not. */
     sio_emit(is_typing ? sio_droppable(others) : others, out_chat_user_typing,
-             sio_obj("userId", user->id, "username", user->username, "isTyping", is_typing, "roomId", r->id));
+             sio_obj("userId", user->id, "username", app_username(user), "isTyping", is_typing,
+                     "roomId", r->id));
 }
 
 /* ---- life ------------------------------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ int party_watch_add(sio_socket *s, sio_str party_id)
     app_session *me = app_session_of(s);
     party_watch *w;
 
-    if (me->party.nwatched == PARTY_WATCH_MAX)
+    if (me->watched == PARTY_WATCH_MAX)
         return SIO_ELIMIT;
     w = malloc(sizeof(*w) + party_id.n);
     if (!w)
@@ -34,7 +34,7 @@ int party_watch_add(sio_socket *s, sio_str party_id)
     memcpy(w->text, party_id.p, party_id.n);
     w->next = me->party.watched;
     me->party.watched = w;
-    me->party.nwatched++;
+    me->watched++;
     return 0;
 }
 
@@ -45,7 +45,7 @@ void party_watch_remove(sio_socket *s, sio_str party_id)
     if (!w)
         return;
     *at = w->next;
-    app_session_of(s)->party.nwatched--;
+    app_session_of(s)->watched--;
     free(w);
 }
 

@@ -1,6 +1,7 @@
 #include "app/presence/presence_store.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/pool.h"
 
 #include <stdlib.h>
 
@@ -18,6 +19,7 @@ typedef struct person {
 typedef struct memory {
     presence_store      face;
     map                 people;  /* of person, by id */
+    pool                pool;    /* people stay when their connections go */
     list                leaving; /* first due first: the grace is the same for all */
     list                gone;    /* oldest first */
     unsigned            ngone, remembered;
@@ -33,6 +35,8 @@ static sio_str key_of(const void *object)
     return (sio_str){p->id, p->id_len};
 }
 
+static size_t person_size(size_t id_len) { return offsetof(person, id) + id_len; }
+
 static person *find(memory *m, sio_str user) { return map_get(&m->people, user); }
 
 /* The person, offline when new. */
@@ -42,7 +46,7 @@ static person *find_or_make(memory *m, sio_str user)
 
     if (p)
         return p;
-    p = calloc(1, sizeof(*p) + user.n);
+    p = pool_get(&m->pool, person_size(user.n));
     if (!p)
         abort();
     list_init(&p->link);
@@ -63,7 +67,7 @@ static void forget_oldest(memory *m)
     list_del(&p->link);
     m->ngone--;
     map_del(&m->people, key_of(p));
-    free(p);
+    pool_put(&m->pool, p, person_size(p->id_len));
 }
 
 static void change(memory *m, person *p, enum presence_status status, sio_str chosen_by)
@@ -164,7 +168,7 @@ static void on_free(presence_store *s)
     person *p;
 
     while ((p = map_next(&m->people, &at)))
-        free(p);
+        pool_put(&m->pool, p, person_size(p->id_len));
     map_fini(&m->people);
     free(m);
 }
@@ -183,6 +187,7 @@ presence_store *presence_memory_new(int64_t grace_ms, unsigned remembered, prese
         return NULL;
     m->face.ops = &memory_ops;
     map_init(&m->people, key_of);
+    pool_init(&m->pool);
     list_init(&m->leaving);
     list_init(&m->gone);
     m->grace_ms = grace_ms;

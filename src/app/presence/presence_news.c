@@ -1,28 +1,37 @@
 #include "app/presence/presence_news.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/pool.h"
 
 #include <stdlib.h>
 
-#define SOCKET_ID_MAX 20
+#define SOCKET_ID_MAX 24 /* with its length, what the heap gives at least */
 #define COST          1000000 /* of a telling, in the unit that rate * milliseconds has */
 #define PASSED_MAX    1000000 /* milliseconds: more than any rate needs for one telling */
 
-/* A user with news, or one that was told of not long ago. */
+/* The socket that has chosen a status. */
+typedef struct chooser {
+    uint8_t n;
+    char    id[SOCKET_ID_MAX - 1];
+} chooser;
+
+/* A user with news, or one that was told of not long ago. With a rate they may be all that are connected, for
+ * hours: small. */
 typedef struct item {
-    list                 link;      /* in ready or cooling */
-    int64_t              told_ms;   /* cooling: since when */
-    enum presence_status told;      /* what the others believe */
-    presence_seen        now;
-    bool                 chosen, several;
-    uint8_t              by_len;    /* chosen by one socket: its id */
-    char                 by[SOCKET_ID_MAX];
-    uint32_t             id_len;
-    char                 id[];
+    list     link;     /* in ready or cooling */
+    int64_t  told_ms;  /* cooling: since when */
+    int64_t  wall;     /* of presence_seen */
+    chooser *by;       /* chosen by one socket, or NULL */
+    uint32_t id_len;
+    uint8_t  told;     /* enum presence_status: what the others believe */
+    uint8_t  status;   /* how it is now */
+    bool     chosen : 1, several : 1;
+    char     id[];
 } item;
 
 struct presence_news {
     map               items;   /* by user */
+    pool              pool;    /* of them */
     list              ready;   /* to be told of, in the order of their changes */
     list              cooling; /* told of less than interval_ms ago, in that order */
     int64_t           interval_ms;
@@ -47,6 +56,7 @@ presence_news *presence_news_new(int64_t interval_ms, presence_tell_fn *tell, vo
     if (!n)
         return NULL;
     map_init(&n->items, key_of);
+    pool_init(&n->pool);
     list_init(&n->ready);
     list_init(&n->cooling);
     n->interval_ms = interval_ms;
@@ -55,11 +65,26 @@ presence_news *presence_news_new(int64_t interval_ms, presence_tell_fn *tell, vo
     return n;
 }
 
+static size_t item_size(size_t id_len) { return offsetof(item, id) + id_len; }
+
+static void forget_chooser(item *it)
+{
+    free(it->by);
+    it->by = NULL;
+    it->chosen = it->several = false;
+}
+
+static void item_drop(presence_news *n, item *it)
+{
+    forget_chooser(it);
+    pool_put(&n->pool, it, item_size(it->id_len));
+}
+
 static void item_free(presence_news *n, item *it)
 {
     list_del(&it->link);
     map_del(&n->items, key_of(it));
-    free(it);
+    item_drop(n, it);
 }
 
 void presence_news_free(presence_news *n)
@@ -70,7 +95,7 @@ void presence_news_free(presence_news *n)
     if (!n)
         return;
     while ((it = map_next(&n->items, &at)))
-        free(it);
+        item_drop(n, it);
     map_fini(&n->items);
     free(n);
 }
@@ -83,10 +108,10 @@ static item *item_of(presence_news *n, const presence_change *ch)
 
     if (it)
         return it;
-    it = calloc(1, sizeof(*it) + ch->user.n);
+    it = pool_get(&n->pool, item_size(ch->user.n));
     if (!it)
         abort();
-    it->told = ch->before;
+    it->told = (uint8_t)ch->before;
     it->id_len = (uint32_t)ch->user.n;
     memcpy(it->id, ch->user.p, ch->user.n);
     if (map_put(&n->items, it) < 0)
@@ -98,42 +123,46 @@ static item *item_of(presence_news *n, const presence_change *ch)
 
 static void note_chooser(item *it, sio_str by)
 {
-    bool same = it->by_len == by.n && memcmp(it->by, by.p, by.n) == 0;
+    bool same = it->by && it->by->n == by.n && memcmp(it->by->id, by.p, by.n) == 0;
 
-    it->several = it->several || by.n > SOCKET_ID_MAX || (it->chosen && !same);
+    it->several = it->several || by.n > sizeof(it->by->id) || (it->chosen && !same);
     it->chosen = true;
-    if (it->several)
+    if (it->several || it->by)
         return;
-    it->by_len = (uint8_t)by.n;
-    memcpy(it->by, by.p, by.n);
+    if (!(it->by = malloc(sizeof(*it->by))))
+        abort();
+    it->by->n = (uint8_t)by.n;
+    memcpy(it->by->id, by.p, by.n);
 }
 
 void presence_news_add(presence_news *n, const presence_change *ch)
 {
     item *it = item_of(n, ch);
 
-    it->now = ch->now;
+    it->status = (uint8_t)ch->now.status;
+    it->wall = ch->now.wall;
     if (ch->chosen_by.p)
         note_chooser(it, ch->chosen_by);
     else if (ch->now.status == PRESENCE_OFFLINE)
-        it->chosen = it->several = false; /* what was chosen is over */
+        forget_chooser(it); /* what was chosen is over */
 }
 
 /* ---- out ------------------------------------------------------------------------------------------- */
 
-static bool is_news(const item *it) { return it->chosen || it->now.status != it->told; }
+static bool is_news(const item *it) { return it->chosen || it->status != it->told; }
 
 static void tell(presence_news *n, item *it, int64_t now_ms)
 {
-    presence_told t = {.user = key_of(it), .seen = it->now, .chosen = it->chosen};
+    presence_told t = {.user = key_of(it), .chosen = it->chosen};
+
+    t.seen = (presence_seen){.status = it->status, .wall = it->wall};
 
     if (it->chosen && !it->several)
-        t.chosen_by = (sio_str){it->by, it->by_len};
+        t.chosen_by = (sio_str){it->by->id, it->by->n};
     n->tell(n->arg, &t);
-    it->told = it->now.status;
+    it->told = it->status;
     it->told_ms = now_ms;
-    it->chosen = it->several = false;
-    it->by_len = 0;
+    forget_chooser(it);
     list_del(&it->link);
     list_add_tail(&n->cooling, &it->link);
 }
