@@ -39,6 +39,7 @@ typedef struct options {
     int beside; /* clients more that connect first and then do nothing */
     int joins;  /* rooms that each client is in */
     int others; /* storm: clients that stay and echo */
+    int end_ms; /* storm: quiet time before memory is read the last time; 0 = settle_ms */
     double rate, seconds, warmup;
 } options;
 

@@ -174,9 +174,9 @@ static bool storm_return(gen *g)
 
 /* ---- the test ---- */
 
-static void storm_rest(gen *g, usage *u)
+static void storm_rest(gen *g, usage *u, int ms)
 {
-    storm_wait(g, (double)g->o->settle_ms / 1e3);
+    storm_wait(g, (double)ms / 1e3);
     usage_read(u, g->o->pids, true);
     g->now_ns = now_ns();
 }
@@ -187,12 +187,12 @@ static void storm_gather(gen *g, memory *mem)
 
     gen_open_all(g, g->o->others);
     m->due_ns = now_ns();
-    storm_rest(g, &mem->few);
+    storm_rest(g, &mem->few, g->o->settle_ms);
     for (int i = g->o->others; i < g->o->clients; i++)
         m->away[m->away_count++] = (uint32_t)i;
     if (!storm_return(g))
         gen_fail(g, "only %d clients connected", m->up);
-    storm_rest(g, &mem->all);
+    storm_rest(g, &mem->all, g->o->settle_ms);
 }
 
 static void storm_measure(gen *g, memory *mem, result *r)
@@ -219,7 +219,7 @@ static void storm_measure(gen *g, memory *mem, result *r)
     usage_read(&after, g->o->pids, false);
     r->cpu_us = after.cpu_us - before.cpu_us;
     m->into = NULL;
-    storm_rest(g, &mem->back);
+    storm_rest(g, &mem->back, g->o->settle_ms);
 }
 
 static void storm_print(gen *g, const memory *mem, result *r, double longest_us)
@@ -266,7 +266,7 @@ void mode_storm(const options *o)
     longest_us = (double)g->longest_ns / 1e3;
     m->ending = true;
     storm_drop(g);
-    storm_rest(g, &mem.left);
+    storm_rest(g, &mem.left, o->end_ms > 0 ? o->end_ms : o->settle_ms);
     storm_print(g, &mem, &r, longest_us);
     echo_fini(&m->echo);
     gen_fini(g);

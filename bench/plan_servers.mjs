@@ -32,7 +32,7 @@ const partyline = {
   says: {
     echo: asked,
     fanout: [...chatNames, '--form', 'partyline', '--event-say', 'chat:typing', '--event-heard', 'chat:user_typing'],
-    storm: [...chatNames, ...asked],
+    storm: [...chatNames, ...asked, '--end-ms', '13000'], // users are kept for PRESENCE_GRACE, 10 s
   },
 };
 const nodeChat = {

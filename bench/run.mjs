@@ -179,7 +179,7 @@ function expected(test, name) {
   const slow = name.startsWith('node') || name === 'ws';
   const opened = (clientsOf(test) + besideOf(test)) * (slow ? 2e-4 : 6e-5);
   const measured = flags.quick ? 1 : 2.5;
-  const more = { storm: slow ? 18 : 10, idle: 3, connect: -2 }[test.mode] ?? 0;
+  const more = { storm: slow ? 18 : 15, idle: 3, connect: -2 }[test.mode] ?? 0;
   return measured + opened + more + (servers[name].redis ? 0.5 : 0) + (slow ? 0.5 : 0.2);
 }
 
