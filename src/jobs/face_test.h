@@ -485,6 +485,10 @@ static inline void face_pause(void **state)
     face_wait(f, " added:0");
     face_add(f, "other", "nobody", NULL);
     assert_false(face_has(f, "later#"));
+    f->counts.is_paused = 0;
+    face_do(f, face_count_on_loop, (void *)(uintptr_t)"q");
+    face_wait(f, " counted");
+    assert_int_equal(f->counts.is_paused, 1);
     pause = false;
     face_do(f, face_pause_on_loop, &pause);
     face_wait(f, " later#0");
@@ -510,6 +514,7 @@ static inline void face_takeover(void **state)
     face_do(&other, face_complete_held, NULL);
     face_counts(&other, "q", (jobs_counts){.completed = 1});
     face_close(&other);
+    face_give_back(&other);
     face_stop(&other);
 }
 

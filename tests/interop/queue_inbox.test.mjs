@@ -159,7 +159,7 @@ for (const [version, Queue, QueueEvents] of [[5, Queue5, QueueEvents5], [6, Queu
 describe("queues whose Redis is away", () => {
     test("nothing hangs: 503 at once, or in time; and the server ends with requests under way", async () => {
         const redis = await Redis.start();
-        const server = await partyline({ env: { REDIS_URL: redis.url, API_KEY } });
+        const server = await partyline({ env: { REDIS_URL: redis.url, API_KEY, SHUTDOWN_GRACE: "300" } });
         await until(async () => (await listed(server)).isUp, "the queue to be there");
         await until(async () => (await metrics(server)).length === 8, "the metrics to be known");
         await redis.stop("SIGKILL");

@@ -1,4 +1,4 @@
-/* Job queues: counts, failed jobs, pausing. Their keepers are on loop 0, where a call goes and comes back from. */
+/* Job queues: counts, failed jobs, pausing. Their keepers are on loop 0: a call goes there and comes back. */
 #include "app/api/api_queues.h"
 
 #include "app/queues/queues.h"
@@ -58,12 +58,13 @@ typedef struct listing {
 static int entry_add(buf *out, const entry *e)
 {
     const jobs_counts *c = &e->c;
-    sio_val counts = sio_obj("waiting", c->waiting, "active", c->active, "delayed", c->delayed, "prioritized",
-                             c->prioritized, "completed", c->completed, "failed", c->failed, "paused", c->paused,
-                             "waiting-children", c->waiting_children);
+    sio_val counts = sio_obj("waiting", c->waiting, "active", c->active, "delayed", c->delayed,
+                             "prioritized", c->prioritized, "completed", c->completed, "failed", c->failed,
+                             "paused", c->paused, "waiting-children", c->waiting_children);
+    sio_val paused = sio_v((bool)c->is_paused);
 
-    return api_add(out, sio_obj("name", e->q.name, "keeper", api_keeper_names[!e->q.is_bull], "about", e->q.about,
-                                "isUp", e->is_up, "isPaused", e->is_up ? sio_v((bool)c->is_paused) : sio_undefined,
+    return api_add(out, sio_obj("name", e->q.name, "keeper", api_keeper_names[!e->q.is_bull], "about",
+                                e->q.about, "isUp", e->is_up, "isPaused", e->is_up ? paused : sio_undefined,
                                 "counts", e->is_up ? counts : sio_undefined));
 }
 
@@ -146,8 +147,9 @@ static int failed_add(buf *out, const job_info *j)
 
     app_iso(j->created_ms, created);
     app_iso(j->finished_ms, finished);
-    return api_add(out, sio_obj("id", j->id, "name", shortened(j->name), "data", shown ? sio_json(json) : sio_null,
-                                "failedReason", shortened(j->failed_reason), "attemptsMade", (int64_t)j->attempts_made,
+    return api_add(out, sio_obj("id", j->id, "name", shortened(j->name), "data",
+                                shown ? sio_json(json) : sio_null, "failedReason",
+                                shortened(j->failed_reason), "attemptsMade", (int64_t)j->attempts_made,
                                 "createdAt", (const char *)created, "finishedAt", (const char *)finished));
 }
 

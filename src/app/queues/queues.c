@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define LOOK_MS   2000  /* between two countings */
+#define LEAST_MS  100   /* the same, when somebody looks at the counts */
 #define WANTED_MS 90000 /* after a call of queues_counted it is counted for so long */
 
 #define NCOUNTS (sizeof(jobs_counts) / sizeof(int64_t)) /* it has no other members */
@@ -20,7 +21,9 @@ struct queues {
     app         *a;
     queues_one   one[QUEUES_MAX];
     unsigned     n, under_way;
+    int64_t      looked_ms;
     atomic_llong wanted_ms; /* when queues_counted was called last */
+    atomic_bool  hurried;   /* on_hurry is on its way */
     seen         seen[QUEUES_MAX];
 };
 typedef struct queues queues;
@@ -36,12 +39,12 @@ unsigned queues_list(const app *a, queues_one out[QUEUES_MAX])
                                 "What Node services ask of this server.", true, a->opt.inbox};
     if (a->opt.push.queue)
         out[n++] = (queues_one){PUSHER_DEVICES, PUSHER_DEVICES,
-                                "Pushes to devices, for a worker that delivers them.", true, a->opt.push.queue};
+                                "Pushes to devices, for a worker to deliver.", true, a->opt.push.queue};
     if (a->jobs) {
         out[n++] = (queues_one){"database:" PUSHER_OFFLINE, PUSHER_OFFLINE,
-                                "News of rooms and notifications: who is offline is to be found out.", false, a->jobs};
+                                "News of rooms, and notifications: who of them is offline?", false, a->jobs};
         out[n++] = (queues_one){"database:" PUSHER_DEVICES, PUSHER_DEVICES,
-                                "Pushes to devices that this server delivers or hands over.", false, a->jobs};
+                                "Pushes to devices that are delivered or handed over.", false, a->jobs};
     }
     return n;
 }
@@ -60,6 +63,7 @@ static void on_counts(void *arg, int err, const jobs_counts *c)
 
 static void look(queues *q)
 {
+    q->looked_ms = sio_now(q->a->io);
     for (unsigned i = 0; i < q->n; i++) {
         if (jobs_count(q->one[i].keeper, q->one[i].own, on_counts, &q->seen[i]) == 0)
             q->under_way++;
@@ -79,6 +83,22 @@ static void on_tick(void *arg)
         abort(); /* a few bytes */
 }
 
+/* Who looks once looks again soon, perhaps at what has just changed. */
+static void on_hurry(void *arg)
+{
+    queues *q = arg;
+
+    atomic_store(&q->hurried, false);
+    if (q->under_way == 0 && sio_now(q->a->io) - q->looked_ms >= LEAST_MS)
+        look(q);
+}
+
+static void hurry(queues *q)
+{
+    if (!atomic_exchange(&q->hurried, true) && sio_post(q->a->io, 0, on_hurry, q) < 0)
+        atomic_store(&q->hurried, false); /* then on_tick, later */
+}
+
 bool queues_counted(const app *a, unsigned i, jobs_counts *out)
 {
     queues *q = a->queues;
@@ -87,6 +107,7 @@ bool queues_counted(const app *a, unsigned i, jobs_counts *out)
     if (!q || i >= q->n)
         return false;
     atomic_store_explicit(&q->wanted_ms, sio_now(a->io), memory_order_relaxed);
+    hurry(q);
     for (size_t at = 0; at < NCOUNTS; at++)
         ((int64_t *)out)[at] = atomic_load_explicit(&q->seen[i].count[at], memory_order_relaxed);
     return atomic_load(&q->seen[i].known);
