@@ -4,9 +4,9 @@
 #include "codec/ws.h"
 
 #include "base/base64.h"
+#include "base/sha1.h"
 #include "sio_err.h"
 
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #define MAX_CONTROL 125
@@ -449,19 +449,26 @@ static bool is_base64_digit(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
 }
 
-bool ws_accept(sio_str key, char out[28])
+bool ws_key_is_good(sio_str key)
 {
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    unsigned char text[24 + sizeof(guid) - 1], digest[SHA_DIGEST_LENGTH];
-
     if (key.n != 24 || key.p[22] != '=' || key.p[23] != '=')
         return false;
     for (size_t i = 0; i < 22; i++)
         if (!is_base64_digit(key.p[i]))
             return false;
+    return true;
+}
+
+bool ws_accept(sio_str key, char out[28])
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char text[24 + sizeof(guid) - 1], digest[SHA1_SIZE];
+
+    if (!ws_key_is_good(key))
+        return false;
     memcpy(text, key.p, 24);
     memcpy(text + 24, guid, sizeof(guid) - 1);
-    SHA1(text, sizeof(text), digest);
+    sha1(text, sizeof(text), digest);
     base64_encode(digest, sizeof(digest), out);
     return true;
 }

@@ -66,8 +66,9 @@ int  ws_parser_feed(ws_parser *w, const ws_limits *limits, char *p, size_t n, co
 size_t ws_put_head(uint8_t out[WS_MAX_HEAD], enum ws_opcode op, uint64_t payload);
 /* Number of head bytes for that payload. */
 size_t ws_head_len(uint64_t payload);
-/* Sec-WebSocket-Accept (28 characters, no 0 byte) for a key. False when the key is not 24 characters of
- * base64 for 16 bytes. */
+/* Whether a Sec-WebSocket-Key is 24 characters of base64 for 16 bytes. */
+bool   ws_key_is_good(sio_str key);
+/* Sec-WebSocket-Accept (28 characters, no 0 byte) for a key. False when the key is not good. */
 bool   ws_accept(sio_str key, char out[28]);
 
 #endif

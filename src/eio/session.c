@@ -109,11 +109,11 @@ int eio_session_handshake(const eio_session *s, bool polling, buf *out)
 {
     const eio_config *c = s->server->config;
     bool can_upgrade = polling && c->allow_upgrades && (c->transports & EIO_WEBSOCKET);
+    int err = buf_reserve(out, 160); /* what fits is printed once */
 
-    return buf_printf(out,
-                      "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,\"maxPayload\":%zu}",
-                      EIO_SID_LEN, s->sid, can_upgrade ? "\"websocket\"" : "", c->ping_interval_ms,
-                      c->ping_timeout_ms, c->max_payload);
+    return err ? err : buf_printf(
+        out, "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,\"maxPayload\":%zu}",
+        EIO_SID_LEN, s->sid, can_upgrade ? "\"websocket\"" : "", c->ping_interval_ms, c->ping_timeout_ms, c->max_payload);
 }
 
 void eio_session_opened(eio_session *s)

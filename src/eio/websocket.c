@@ -93,7 +93,7 @@ void eio_ws_take(eio_session *s, ws_conn *c)
 static bool check_upgrade(const eio_server *e, http_req *r)
 {
     const char *what = "Missing or invalid Sec-WebSocket-Key header";
-    char headers[128], accept[28];
+    char headers[128];
     sio_str more;
     int status;
 
@@ -106,7 +106,7 @@ static bool check_upgrade(const eio_server *e, http_req *r)
         what = "Invalid Upgrade header";
     else if (more.n)
         what = "Missing or invalid Sec-WebSocket-Version header";
-    else if (ws_accept(http1_header_get(r->head, "Sec-WebSocket-Key"), accept))
+    else if (ws_key_is_good(http1_header_get(r->head, "Sec-WebSocket-Key")))
         what = "Invalid or unacceptable Sec-WebSocket-Extensions header";
     snprintf(headers, sizeof headers, "Content-Type: text/html\r\n%.*s", (int)more.n, more.p);
     http_reply(r, status, sio_str_z(headers), sio_str_z(what));

@@ -303,14 +303,13 @@ int ws_upgrade_check(const http1_request *head, const ws_limits *limits, sio_str
 {
     ws_deflate_terms terms;
     sio_str version = http1_header_get(head, "Sec-WebSocket-Version");
-    char accept[28];
 
     *headers = sio_lit("");
     if (!head->upgrade || !sio_str_eq(head->method, sio_lit("GET")))
         return 400;
     if (!http1_has_token(http1_header_get(head, "Upgrade"), "websocket"))
         return 400;
-    if (!ws_accept(http1_header_get(head, "Sec-WebSocket-Key"), accept))
+    if (!ws_key_is_good(http1_header_get(head, "Sec-WebSocket-Key")))
         return 400;
     if (sio_str_eq(version, sio_lit("13")) || sio_str_eq(version, sio_lit("8")))
         return read_offers(head, limits, &terms) < 0 ? 400 : 0;
