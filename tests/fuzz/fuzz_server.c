@@ -1,6 +1,6 @@
 /* A whole server on simulated loops. The input is a script of small steps of four clients and the clock:
  *
- *     first byte   options: loops, recovery, parser, slow reading
+ *     first byte   options: loops, recovery, parser, slow reading, compression
  *     then steps   a byte (low 4 bits: what, next 2 bits: client), and what that step needs
  *
  * What the server answers is searched for session ids and offsets, which later steps can use. When the script
@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MAX_STEPS 300
 #define UPGRADE                                                                                              \
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"                             \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                                                        \
+    "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
 typedef struct world {
     const uint8_t *p, *end;
@@ -191,6 +192,8 @@ static void up(world *w)
     o.recovery_runs_guards = flags & 16;
     o.keep_handshake = flags & 32;
     o.cors.enabled = o.cors.reflect = flags & 64;
+    /* What session ids stand in is shorter, so that they stay readable. */
+    o.deflate = (sio_deflate){.enabled = flags & 128, .threshold = 130, .level = 1};
     o.max_payload = 4000;
     o.max_unsent = 20000;
     o.max_namespaces = 3;
