@@ -101,7 +101,7 @@ function plainRow(facts, goal) {
 function plainTable(facts) {
   const rows = plainGoals.filter((goal) => titleOf(facts, goal)).map((goal) => plainRow(facts, goal));
   const head = ['µs (idle: bytes); p50/p99', 'goal', 'partyline', 'libsio', 'limit', 'goal ÷ limit then', 'partyline ÷ limit',
-    'libsio ÷ limit', 'partyline', 'libsio', 'node+uws', 'uws', 'cheaper: partyline, libsio'];
+    'libsio ÷ limit', 'goal by partyline', 'goal by libsio', 'node+uws', 'uws', 'cheaper: partyline, libsio'];
   return rows.length ? [table(head, rows)] : [];
 }
 
@@ -131,7 +131,7 @@ function missionRow(facts, goal) {
 function missionTable(facts) {
   const rows = missionGoals.filter((goal) => titleOf(facts, goal)).map((goal) => missionRow(facts, goal));
   const head = ['µs (idle: bytes); messages; p50/p99', 'goal', 'partyline-redis', 'partyline', 'limit', 'goal ÷ limit then',
-    'partyline-redis ÷ limit', 'partyline ÷ limit', 'partyline-redis', 'partyline', 'node-chat-redis',
+    'partyline-redis ÷ limit', 'partyline ÷ limit', 'goal by partyline-redis', 'goal by partyline', 'node-chat-redis',
     'node-chat-redis ÷ partyline-redis'];
   return rows.length ? [table(head, rows)] : [];
 }
