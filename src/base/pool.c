@@ -72,12 +72,13 @@ static void *take(block *b, size_t size)
 void *pool_get(pool *p, size_t n)
 {
     size_t size = steps_of(n) * STEP;
-    list *open = &p->open[steps_of(n) - 1];
+    list *open;
     block *b;
     void *record;
 
     if (n > POOL_MAX || EACH_BY_ITSELF)
-        return calloc(1, n);
+        return calloc(1, n ? n : 1);
+    open = &p->open[steps_of(n) - 1];
     b = list_empty(open) ? block_new(p, open) : container_of(open->next, block, link);
     if (!b)
         return NULL;

@@ -156,7 +156,6 @@ static void tell(presence_news *n, item *it, int64_t now_ms)
     presence_told t = {.user = key_of(it), .chosen = it->chosen};
 
     t.seen = (presence_seen){.status = it->status, .wall = it->wall};
-
     if (it->chosen && !it->several)
         t.chosen_by = (sio_str){it->by->id, it->by->n};
     n->tell(n->arg, &t);

@@ -38,7 +38,7 @@ static member *member_of(presence_shared *s, sio_str user)
 
     if (m)
         return m;
-    m = calloc(1, sizeof(*m) + user.n);
+    m = calloc(1, offsetof(member, id) + user.n);
     if (!m)
         abort();
     m->s = s;
@@ -97,7 +97,7 @@ static tie *tie_of(member *m, sio_str id)
     if (t)
         return t;
     if (m->nties == m->cap) {
-        m->cap = m->cap ? 2 * m->cap : 2;
+        m->cap = m->cap ? 2 * m->cap : 1; /* most users have one */
         m->ties = realloc(m->ties, m->cap * sizeof(*t));
         if (!m->ties)
             abort();

@@ -14,11 +14,11 @@
 typedef struct tie {
     char    id[SOCKET_ID_MAX];
     uint8_t id_len;
-    bool    closed;  /* it stays wanted while it is the last one and there is grace */
-    bool    wanted;
-    bool    written; /* Redis has it, or may have it */
-    bool    leaving; /* being taken out */
-    bool    moved;   /* it was recovered, perhaps from another server */
+    bool    closed : 1;  /* it stays wanted while it is the last one and there is grace */
+    bool    wanted : 1;
+    bool    written : 1; /* Redis has it, or may have it */
+    bool    leaving : 1; /* being taken out */
+    bool    moved : 1;   /* it was recovered, perhaps from another server */
 } tie;
 
 /* How a member stands: changed since written; to be written again; being written; as Redis has it. */
@@ -27,11 +27,17 @@ typedef enum member_list { MEMBERS_DUE, MEMBERS_STALE, MEMBERS_BUSY, MEMBERS_KEP
 /* A user with sockets here, or one whose going is being written. */
 typedef struct member {
     list         link;    /* in one of the lists of the store */
-    member_list  in;
     struct presence_shared *s;
     batch        b;
     tie         *ties;
     unsigned     nties, cap;
+    int64_t      status_wall; /* when it was chosen, or the user came */
+    int64_t      seen_wall;   /* when the last socket came */
+    presence_seen gone;   /* !here: how the user went */
+    unsigned     session;     /* of the store: when all of it was written */
+    uint32_t     id_len;
+    member_list  in : 8;
+    enum presence_status status : 8, answer : 8;
     bool         here;    /* as the memory store says */
     bool         fresh;   /* came, and is not in Redis yet */
     bool         said;    /* fresh: announced all the same, as Redis could not be asked */
@@ -41,12 +47,6 @@ typedef struct member {
     bool         repair;  /* being written although nothing changed: newer times win */
     bool         changed; /* while being written: once more */
     bool         was_new; /* answer: nobody of the user was there */
-    enum presence_status status, answer;
-    int64_t      status_wall; /* when it was chosen, or the user came */
-    int64_t      seen_wall;   /* when the last socket came */
-    unsigned     session;     /* of the store: when all of it was written */
-    presence_seen gone;   /* !here: how the user went */
-    uint32_t     id_len;
     char         id[];
 } member;
 
