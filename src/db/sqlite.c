@@ -28,6 +28,7 @@ typedef struct sqlite_conn {
     db_conn  base;
     sqlite3 *native;
     stmt    *cache[CACHE_MAX];
+    const char *seen[CACHE_MAX]; /* of each, where its text was when it was asked for last */
     unsigned cached;
     int      wal_pages; /* in the log after the last commit */
     time_t   logged;    /* second of the last line, to write at most one a second */
@@ -87,13 +88,25 @@ static void stmt_free(stmt *s)
     free(s);
 }
 
+/* Nearly all texts are literals: the same one is at the same place, and need not be read to know its hash. */
+static stmt *stmt_find_seen(const sqlite_conn *c, const char *sql)
+{
+    for (unsigned i = 0; i < c->cached; i++) {
+        if (c->seen[i] == sql && !c->cache[i]->busy && strcmp(c->cache[i]->text, sql) == 0)
+            return c->cache[i];
+    }
+    return NULL;
+}
+
 static stmt *stmt_find(sqlite_conn *c, const char *sql, uint32_t hash)
 {
     for (unsigned i = 0; i < c->cached; i++) {
         stmt *s = c->cache[i];
 
-        if (s->hash == hash && !s->busy && strcmp(s->text, sql) == 0)
+        if (s->hash == hash && !s->busy && strcmp(s->text, sql) == 0) {
+            c->seen[i] = sql;
             return s;
+        }
     }
     return NULL;
 }
@@ -114,6 +127,7 @@ static int stmt_prepare(sqlite_conn *c, const char *sql, uint32_t hash, stmt **o
         return err;
     }
     if (c->cached < CACHE_MAX) {
+        c->seen[c->cached] = sql;
         c->cache[c->cached++] = s;
         s->kept = true;
     }
@@ -123,12 +137,16 @@ static int stmt_prepare(sqlite_conn *c, const char *sql, uint32_t hash, stmt **o
 
 static int stmt_get(sqlite_conn *c, const char *sql, stmt **out)
 {
-    uint32_t hash = db_text_hash(sql);
-    stmt *s = stmt_find(c, sql, hash);
+    stmt *s = stmt_find_seen(c, sql);
     int err = 0;
 
-    if (!s)
-        err = stmt_prepare(c, sql, hash, &s);
+    if (!s) {
+        uint32_t hash = db_text_hash(sql);
+
+        s = stmt_find(c, sql, hash);
+        if (!s)
+            err = stmt_prepare(c, sql, hash, &s);
+    }
     if (err < 0)
         return err;
     s->busy = true;
