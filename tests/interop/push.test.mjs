@@ -385,8 +385,10 @@ describe("push without the demo", () => {
     });
 
     test("settings that cannot work are refused at the start", async () => {
-        for (const [PUSH_DELIVERY, what] of [["direct", /no push service/], ["worker", /REDIS_URL/], ["pigeon", /PUSH_DELIVERY/]]) {
-            const { code, err } = await run(["serve"], { PUSH_DELIVERY, JWT_SECRET: SECRET, DATABASE_URL: `sqlite:${tempDir()}/x.db` });
+        const inbox = { REDIS_URL: "redis://127.0.0.1:1", QUEUE_INBOX: "push" };
+        for (const [PUSH_DELIVERY, what, more] of [["direct", /no push service/], ["worker", /REDIS_URL/], ["pigeon", /PUSH_DELIVERY/],
+            ["worker", /QUEUE_INBOX/, inbox]]) {
+            const { code, err } = await run(["serve"], { PUSH_DELIVERY, ...more, JWT_SECRET: SECRET, DATABASE_URL: `sqlite:${tempDir()}/x.db` });
             assert.notEqual(code, 0);
             assert.match(err, what);
         }
@@ -495,7 +497,7 @@ describe("push by a worker of BullMQ", { skip: !hasRedis() && "no redis-server" 
     let redis, server;
     before(async () => {
         redis = await Redis.start("--maxmemory-policy", "noeviction");
-        server = await partyline({ env: { ...FAST, REDIS_URL: redis.url, PUSH_DELIVERY: "worker" } });
+        server = await partyline({ env: { ...FAST, REDIS_URL: redis.url, PUSH_DELIVERY: "worker", API_KEY: "api-key-of-the-interop-tests" } });
     });
     after(async () => {
         await server?.stop();
@@ -520,6 +522,11 @@ describe("push by a worker of BullMQ", { skip: !hasRedis() && "no redis-server" 
             data: { type: "message", roomId, messageId: sent.id, seq: String(sent.seq) }, badge: 2, collapseKey: roomId });
         assert.match(done[0].data.body, /: to the worker$/);
         await worker.close();
+
+        const answer = await fetch(`${server.url}/api/v1/queues`, { headers: { Authorization: "Bearer api-key-of-the-interop-tests" } });
+        const queues = (await answer.json()).data;
+        assert.deepEqual(queues.map((queue) => queue.name), ["partyline", "push", "database:push-offline", "database:push"]);
+        assert.deepEqual([queues[1].keeper, queues[1].counts.completed, queues[3].keeper], ["redis", 1, "database"]);
     });
 
     test("while Redis is away pushes wait in the database, also when the server stops and starts", async () => {
