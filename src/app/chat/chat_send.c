@@ -79,7 +79,7 @@ static int make_demo(chat_send *s, db_conn *c)
 
     if (s->make_user)
         err = chat_store_make_user(c, u->id, app_username(u), app_avatar_url(u), s->op.now_ms);
-    return err < 0 ? err : chat_store_make_room(c, s->op.room.id, u->id, s->op.now_ms);
+    return err < 0 || s->op.door.exists ? err : chat_store_make_room(c, s->op.room.id, u->id, s->op.now_ms);
 }
 
 static int check_reply(chat_send *s, db_conn *c)
@@ -120,10 +120,10 @@ static int send_run(chat_op *o, db_conn *c)
 {
     chat_send *s = send_of(o);
     const app_user *u = o->user;
-    int err = o->demo ? make_demo(s, c) : 0;
+    int err = chat_op_door(o, c, o->room.id);
 
-    if (err == 0)
-        err = chat_op_door(o, c, o->room.id);
+    if (err == 0 && o->demo)
+        err = make_demo(s, c);
     if (err == 0)
         err = check_reply(s, c);
     if (err < 0)
