@@ -12,15 +12,16 @@ typedef struct blob {
     uint32_t n;      /* bytes in p, headroom included */
     uint32_t start;  /* users may skip a prefix: see eio_packet */
     uint32_t tag;    /* meaning given by the user of the blob */
-    struct blob *packed; /* the same content in its compressed form, made when first wanted; the blob itself = it has none,
-                          * nor shall have; NULL = not made yet. It goes with this one */
+    struct blob *packed; /* the same content in its compressed form, made when first wanted; the blob
+                          * itself = it has none, nor shall have; NULL = not made yet. It goes with this
+                          * one */
     char     p[];
 } blob;
 
 /* refs = 1, start = tag = 0, packed = NULL, bytes undefined. NULL without memory or over 4 GiB. */
 blob *blob_new(size_t n);
-/* A copy with refs = 1, start and tag included, without the packed form (unless it shall have none, either). NULL
- * without memory. */
+/* A copy with refs = 1, start and tag included, without the packed form (unless it shall have none,
+ * either). NULL without memory. */
 blob *blob_clone(const blob *b);
 /* It is not to be packed. */
 static inline void blob_keep_unpacked(blob *b) { b->packed = b->packed ? b->packed : b; }

@@ -23,7 +23,8 @@ static void log_tame(char *line)
     }
 }
 
-/* " key=value" behind the line, with quotes around a value in which there are spaces; what does not fit is left out. */
+/* " key=value" behind the line, with quotes around a value in which there are spaces; what does not fit is
+ * left out. */
 static void put_fields(char *line, size_t max, const log_field *fields, size_t n)
 {
     size_t used = strlen(line);
@@ -33,7 +34,8 @@ static void put_fields(char *line, size_t max, const log_field *fields, size_t n
         const char *quote = v.n == 0 || memchr(v.p, ' ', v.n) ? "\"" : "";
 
         if (v.p && used + strlen(fields[i].key) + v.n + 5 <= max)
-            used += (size_t)snprintf(line + used, max - used, " %s=%s%.*s%s", fields[i].key, quote, (int)v.n, v.p, quote);
+            used += (size_t)snprintf(line + used, max - used, " %s=%s%.*s%s", fields[i].key, quote, (int)v.n,
+                                     v.p, quote);
     }
 }
 
@@ -65,8 +67,8 @@ int log_enabled(log_level level)
     return (int)level <= atomic_load_explicit(&log_level_now, memory_order_relaxed);
 }
 
-static __attribute__((format(printf, 4, 0))) void write_line(log_level level, const log_field *fields, size_t nfields,
-                                                             const char *fmt, va_list ap)
+static __attribute__((format(printf, 4, 0))) void write_line(log_level level, const log_field *fields,
+                                                             size_t nfields, const char *fmt, va_list ap)
 {
     char line[LOG_LINE_MAX];
     int n = vsnprintf(line, sizeof(line), fmt, ap);

@@ -6,25 +6,28 @@
 
 typedef enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level;
 
-/* What a line is about, for machines: LOG_FIELDS({"user", id}, {"reason", sio_s(reason)}). Keys are our own words. */
+/* What a line is about, for machines: LOG_FIELDS({"user", id}, {"reason", sio_s(reason)}). Keys are our own
+ * words. */
 typedef struct log_field {
     const char *key;
     sio_str     value; /* p NULL: left out */
 } log_field;
-#define LOG_FIELDS(...) (const log_field[]){__VA_ARGS__}, sizeof((const log_field[]){__VA_ARGS__}) / sizeof(log_field)
+#define LOG_FIELDS(...) \
+    (const log_field[]){__VA_ARGS__}, sizeof((const log_field[]){__VA_ARGS__}) / sizeof(log_field)
 
-/* Called with a complete line without newline, and its fields, whose values are as peers sent them; must be callable from
- * any thread. */
+/* Called with a complete line without newline, and its fields, whose values are as peers sent them; must be
+ * callable from any thread. */
 typedef void log_sink_fn(log_level level, const char *line, const log_field *fields, size_t n);
 
-/* Process-wide, any thread: the default is INFO to stderr, as "<ISO time> <LEVEL> <line> key=value ...". sink NULL is
- * stderr. */
+/* Process-wide, any thread: the default is INFO to stderr, as "<ISO time> <LEVEL> <line> key=value
+ * ...". sink NULL is stderr. */
 void log_setup(log_level level, log_sink_fn *sink);
 /* One line of at most 1023 bytes (longer ones end in "..."); control characters become '?', so that nothing
  * a peer chose makes a second line. Any thread. */
 void log_write(log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same with fields: log_event(LOG_INFO, LOG_FIELDS(...), "User connected: %s", ...). */
-void log_event(log_level level, const log_field *fields, size_t n, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void log_event(log_level level, const log_field *fields, size_t n, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Nonzero when lines of that level are written: to spare the work of making one. */
 int  log_enabled(log_level level);
 

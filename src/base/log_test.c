@@ -80,7 +80,8 @@ static void capture_stderr(char *out, size_t room)
     assert_int_equal(pipe(ends), 0);
     dup2(ends[1], 2);
     log_warn("hello %s", "there");
-    log_event(LOG_ERROR, LOG_FIELDS({"a", sio_lit("x\ny")}, {"b", {NULL, 0}}, {"c", sio_lit("d e")}), "again");
+    log_event(LOG_ERROR, LOG_FIELDS({"a", sio_lit("x\ny")}, {"b", {NULL, 0}}, {"c", sio_lit("d e")}),
+              "again");
     dup2(saved, 2);
     close(saved);
     close(ends[1]);
@@ -98,8 +99,11 @@ static void the_default_sink_writes_time_and_level(void **state)
     (void)state;
     log_setup(LOG_INFO, NULL);
     capture_stderr(text, sizeof(text));
-    assert_int_equal(regcomp(&shape, "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
-                             "\\.[0-9]{3}Z WARN  hello there\n.* ERROR again a=x[?]y c=\"d e\"\n$", REG_EXTENDED | REG_NOSUB), 0);
+    assert_int_equal(regcomp(&shape,
+                             "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]"
+                             "\\.[0-9]{3}Z WARN  hello there\n.* ERROR again a=x[?]y c=\"d e\"\n$",
+                             REG_EXTENDED | REG_NOSUB),
+                     0);
     assert_int_equal(regexec(&shape, text, 0, NULL, 0), 0);
     regfree(&shape);
 }

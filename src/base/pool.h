@@ -1,7 +1,7 @@
-/* Small records that stay when what was allocated around them goes: users remembered after they left, news that
- * wait. Among other things on the heap each would hold a page that is empty otherwise; here they lie side by side
- * in blocks of their own, and a block without a record goes back. Steps of 16 bytes, no head for each. One thread
- * at a time. */
+/* Small records that stay when what was allocated around them goes: users remembered after they left, news
+ * that wait. Among other things on the heap each would hold a page that is empty otherwise; here they lie
+ * side by side in blocks of their own, and a block without a record goes back. Steps of 16 bytes, no head for
+ * each. One thread at a time. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 

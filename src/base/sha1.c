@@ -12,7 +12,10 @@ static void put32(uint8_t *out, uint32_t x)
         out[i] = (uint8_t)(x >> (24 - 8 * i));
 }
 
-static uint32_t get32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 /* The block as sixteen words, and those that follow from them. */
 static void schedule(uint32_t w[80], const uint8_t *block)

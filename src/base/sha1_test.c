@@ -23,7 +23,8 @@ static void test_known(void **state)
 {
     (void)state;
     check("abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
-    check("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+    check("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+          "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
     check("", "da39a3ee5e6b4b0d3255bfef95601890afd80709");
 }
 

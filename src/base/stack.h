@@ -26,7 +26,8 @@ static inline bool stack_push(stack *s, stack_item *item)
 
     do
         item->next = head;
-    while (!atomic_compare_exchange_weak_explicit(&s->head, &head, item, memory_order_seq_cst, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&s->head, &head, item, memory_order_seq_cst,
+                                                  memory_order_relaxed));
     return !head;
 }
 

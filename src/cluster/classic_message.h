@@ -62,8 +62,8 @@ void classic_reader_fini(classic_reader *r);
 int  classic_read_broadcast(classic_reader *r, sio_str payload, classic_message *m);
 int  classic_read_request(classic_reader *r, sio_str payload, classic_message *m);
 int  classic_read_response(classic_reader *r, sio_str payload, classic_message *m);
-/* The uid of a broadcast, or the request id of a response, in the form that Node and we write, without reading
- * all of it; p NULL for any other form. */
+/* The uid of a broadcast, or the request id of a response, in the form that Node and we write, without
+ * reading all of it; p NULL for any other form. */
 sio_str classic_peek_uid(sio_str payload);
 sio_str classic_peek_id(sio_str payload);
 /* One of m->sockets from *at on (start with 0): 1, 0 behind the last, SIO_EPARSE for what is none,

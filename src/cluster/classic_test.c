@@ -1,5 +1,5 @@
-/* A whole server with the classic adapter on a real redis-server: what it publishes, byte for byte as Node does,
- * what it subscribes, what it refuses. */
+/* A whole server with the classic adapter on a real redis-server: what it publishes, byte for byte as Node
+ * does, what it subscribes, what it refuses. */
 #include "cluster/classic_rig_test.h"
 #include "codec/vectors_test.h"
 

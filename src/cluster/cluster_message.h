@@ -33,14 +33,16 @@ typedef enum message_type {
 typedef struct cluster_message {
     message_type type;
     sio_str      uid, nsp;             /* who sends it; the namespace */
-    sio_str      request;              /* BROADCAST and SERVER_EMIT: answers are wanted under this id; FETCH and responses
-                                        * always have it. p NULL = none */
-    sio_op       op;                   /* BROADCAST to FETCH: whom and what; JOIN, LEAVE: target; DISCONNECT: close. When
-                                        * read, args and bins are set as well; writing looks at packet */
+    sio_str      request;              /* BROADCAST and SERVER_EMIT: answers are wanted under this id; FETCH
+                                        * and responses always have it. p NULL = none */
+    sio_op       op;                   /* BROADCAST to FETCH: whom and what; JOIN, LEAVE: target;
+                                        * DISCONNECT: close. When read, args and bins are set as well;
+                                        * writing looks at packet */
     bool         single;               /* one answer is all that is wanted */
     uint32_t     timeout_ms;           /* 0 = not said */
-    sio_str      packet;               /* JSON. BROADCAST, SERVER_EMIT: array of name and arguments; ACK, SERVER_EMIT_RESPONSE:
-                                        * the answer, p NULL = undefined; FETCH_RESPONSE: array of sockets */
+    sio_str      packet;               /* JSON. BROADCAST, SERVER_EMIT: array of name and arguments; ACK,
+                                        * SERVER_EMIT_RESPONSE: the answer, p NULL = undefined;
+                                        * FETCH_RESPONSE: array of sockets */
     sio_bins     bins;                 /* what the placeholders in packet stand for */
     uint32_t     clients;              /* CLIENT_COUNT */
 } cluster_message;
@@ -64,7 +66,8 @@ void message_decoder_reset(message_decoder *d);
 int  message_decode(message_decoder *d, sio_str payload, cluster_message *m);
 /* Reads the fields of an entry of a stream: type in decimal, data as JSON text or base64 of msgpack (p
  * NULL: none). Errors as above. */
-int  message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data, cluster_message *m);
+int  message_entry_decode(message_decoder *d, sio_str uid, sio_str nsp, sio_str type, sio_str data,
+                          cluster_message *m);
 /* One socket of a FETCH_RESPONSE, at position *at of m->packet (start with 0): 1, 0 behind the last,
  * SIO_EPARSE, SIO_ENOMEM. Room names are in d. */
 int  message_peer_next(message_decoder *d, const cluster_message *m, size_t *at, sio_peer *p);

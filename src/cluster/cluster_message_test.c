@@ -373,12 +373,10 @@ static void test_malformed_messages(void **state)
         "{\"type\":\"3\",\"uid\":\"a\",\"nsp\":\"/\",\"data\":{}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\"}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":null}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]}}}", /* no
-                                                                                                           opts
-                                                                                                         */
+        /* no opts */
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[\"a\"]}}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[]},\"opts\":{}}}",
-        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
-        "\",\"data\":{\"packet\":{\"type\":2,\"data\":[1]},\"opts\":{}}}",
+        "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":[1]},\"opts\":{}}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/\",\"data\":{\"packet\":{\"type\":2,\"data\":{}},\"opts\":{}}}",
         "{\"type\":3,\"uid\":\"a\",\"nsp\":\"/"
         "\",\"data\":{\"packet\":{\"type\":1,\"data\":[\"a\"]},\"opts\":{}}}",

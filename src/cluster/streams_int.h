@@ -73,7 +73,8 @@ struct streams {
 struct streams_ns {
     talk_ns  talk;
     unsigned lane;                     /* where its entries go */
-    int      deaf;                     /* the stream with a sign that only the reference writes to; 0 = none */
+    int      deaf;                     /* the stream with a sign that only the reference writes to;
+                                        * 0 = none */
 };
 
 /* ---- streams_lane.c ---- */

@@ -1,4 +1,5 @@
-/* HTTP/1.1 heads: request or status line, header lines, and what they say about the body and the connection. */
+/* HTTP/1.1 heads: request or status line, header lines, and what they say about the body and
+ * the connection. */
 #include "codec/http1.h"
 
 #include "base/list.h"

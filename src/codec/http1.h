@@ -1,8 +1,9 @@
-/* HTTP/1.1 requests, and heads of answers (RFC 9112), strictly: CRLF only, no obs-fold, no space before the colon, one Host,
- * Content-Length xor Transfer-Encoding, and of the transfer codings only `chunked`. Sans-IO: any thread, no
- * memory of its own; slices point into the caller's bytes.
+/* HTTP/1.1 requests, and heads of answers (RFC 9112), strictly: CRLF only, no obs-fold, no space before the
+ * colon, one Host, Content-Length xor Transfer-Encoding, and of the transfer codings only `chunked`. Sans-IO:
+ * any thread, no memory of its own; slices point into the caller's bytes.
  *
- * Header values hold no control characters but tabs (RFC 9110 5.5), so they may be copied into a reply or a log. */
+ * Header values hold no control characters but tabs (RFC 9110 5.5), so they may be copied into a
+ * reply or a log. */
 #ifndef CODEC_HTTP1_H
 #define CODEC_HTTP1_H
 
@@ -46,8 +47,9 @@ long    http1_parse(const char *p, size_t n, http1_request *out);
 
 typedef struct http1_response {
     int           status;          /* 100 to 999 */
-    http1_request head;            /* method, target, path and query are empty; what stands here of the body is only what the
-                                    * head says: answers to HEAD, 1xx, 204 and 304 have none */
+    http1_request head;            /* method, target, path and query are empty; what stands here of the
+                                    * body is only what the head says: answers to HEAD, 1xx, 204 and
+                                    * 304 have none */
 } http1_response;
 /* The same for the head of an answer. */
 long    http1_parse_response(const char *p, size_t n, http1_response *out);

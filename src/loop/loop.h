@@ -26,7 +26,8 @@ typedef struct loop loop;
 
 /* ---- life ---- */
 int   loop_new(loop **out);            /* an epoll loop: 0, SIO_ENOMEM, SIO_EIO */
-void  loop_free(loop *l);              /* after its run returned; pending tasks are dropped unrun, see loop_drop_tasks */
+/* After its run returned; pending tasks are dropped unrun, see loop_drop_tasks */
+void  loop_free(loop *l);
 /* Until loop_stop; finishes the turn it is in. A sim loop runs virtual time, and returns too when nothing
  * is left. */
 void  loop_run(loop *l);
@@ -104,13 +105,14 @@ void    loop_close(loop *l, int fd);
 /* A listening TCP socket (SO_REUSEPORT, so that every loop has its own). host may be NULL for all addresses;
  * port 0 picks one: *port is updated. Returns the descriptor, SIO_EADDR or SIO_EIO. */
 int     loop_listen(loop *l, const char *host, int *port, int backlog);
-/* Whether somebody else listens there, or nobody can: loop_listen alone would share the port with a stranger that uses
- * SO_REUSEPORT, too. Ask before the first of several listeners. Port 0 is never taken. */
+/* Whether somebody else listens there, or nobody can: loop_listen alone would share the port with a stranger
+ * that uses SO_REUSEPORT, too. Ask before the first of several listeners. Port 0 is never taken. */
 bool    loop_port_is_taken(loop *l, const char *host, int port);
 /* A new connection, non-blocking with TCP_NODELAY; -EAGAIN, -EMFILE, -errno. */
 int     loop_accept(loop *l, int listener);
-/* Begins a connection, non-blocking with TCP_NODELAY and keep-alive: LOOP_WRITE (or LOOP_ERROR) says that it is decided.
- * Returns the descriptor, or -errno when it has failed at once. The sim looks at the port only. */
+/* Begins a connection, non-blocking with TCP_NODELAY and keep-alive: LOOP_WRITE (or LOOP_ERROR)
+ * says that it is decided. Returns the descriptor, or -errno when it has failed at once. The sim
+ * looks at the port only. */
 int     loop_connect(loop *l, const struct sockaddr *addr, socklen_t n);
 /* No simulator: there is a network with names, and descriptors of the system can be watched. */
 bool    loop_is_real(const loop *l);

@@ -14,7 +14,8 @@ typedef struct sim_pipe {
 
 typedef struct sim_conn {
     struct sim_sock *server;      /* NULL when the server has closed its end */
-    struct sim_conn *peer;        /* loop_connect: the other end is a loop's, too; what goes out arrives in its `in` */
+    struct sim_conn *peer;        /* loop_connect: the other end is a loop's, too; what goes out arrives in
+                                   * its `in` */
     sim_pipe in, out;             /* client to server, server to client */
     size_t   write_max, window, chunk; /* 0 = no limit */
     size_t   writes;

@@ -48,7 +48,8 @@ int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
     } else if ((jwt_alg)c->jwt_alg == JWT_HS256) {
         if (demo == AUTH_NO_DEMO) {
             snprintf(err->text, sizeof(err->text),
-                     "no key to check tokens with: set JWT_SECRET (or JWT_SECRET_FILE), or JWT_ALG and JWT_PUBLIC_KEY_FILE; "
+                     "no key to check tokens with: set JWT_SECRET (or JWT_SECRET_FILE), or JWT_ALG and "
+                     "JWT_PUBLIC_KEY_FILE; "
                      "to try it out: partyline serve --demo");
             return -1;
         }
@@ -63,7 +64,8 @@ int auth_init(auth *a, const config *c, auth_demo demo, config_error *err)
 int auth_fetch(auth *a, config_error *err)
 {
     const config *c = a->config;
-    jwks_fetch_options o = {.url = c->jwt_jwks_url, .refresh_ms = c->jwt_jwks_refresh, .pause_ms = c->jwt_jwks_pause,
+    jwks_fetch_options o = {.url = c->jwt_jwks_url, .refresh_ms = c->jwt_jwks_refresh,
+                            .pause_ms = c->jwt_jwks_pause,
                             .patience_ms = FETCH_PATIENCE};
     char why[400];
 
@@ -108,11 +110,13 @@ static int add_claims(buf *b, const auth *a, const auth_claims *claims, int64_t 
     int err;
 
     if ((err = buf_putc(b, '{')) < 0 || (err = add_text(b, "sub", claims->id)) < 0 ||
-        (err = add_text(b, "username", claims->username)) < 0 || (err = add_text(b, "avatarUrl", claims->avatar_url)) < 0 ||
+        (err = add_text(b, "username", claims->username)) < 0 ||
+        (err = add_text(b, "avatarUrl", claims->avatar_url)) < 0 ||
         (err = add_text(b, "iss", sio_str_z(a->config->jwt_issuer))) < 0 ||
         (err = add_text(b, "aud", sio_str_z(a->config->jwt_audience))) < 0)
         return err;
-    return buf_printf(b, ",\"iat\":%lld,\"exp\":%lld}", (long long)now_s, (long long)(now_s + claims->life_ms / 1000));
+    return buf_printf(b, ",\"iat\":%lld,\"exp\":%lld}", (long long)now_s,
+                      (long long)(now_s + claims->life_ms / 1000));
 }
 
 /* The check that every client's token goes through decides what may be signed. */

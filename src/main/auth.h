@@ -30,11 +30,11 @@ typedef struct auth_claims {
 /* Chooses the key by the settings, which must outlive *a. 0, or -1 with *err set. */
 int  auth_init(auth *a, const config *c, auth_demo demo, config_error *err);
 void auth_fini(auth *a);
-/* With keys by URL: gets them, which may take a while, and keeps them up to date from now on; else nothing. Before the
- * verifier is used. 0, or -1 with *err set. */
+/* With keys by URL: gets them, which may take a while, and keeps them up to date from now on; else nothing.
+ * Before the verifier is used. 0, or -1 with *err set. */
 int  auth_fetch(auth *a, config_error *err);
-/* Appends a token that this server accepts. 0; SIO_EINVAL with *why (static text) for claims that it would refuse, or
- * without a key to sign with; SIO_ENOMEM, SIO_ETOOBIG. Any thread. */
+/* Appends a token that this server accepts. 0; SIO_EINVAL with *why (static text) for claims that it would
+ * refuse, or without a key to sign with; SIO_ENOMEM, SIO_ETOOBIG. Any thread. */
 int  auth_token(const auth *a, const auth_claims *claims, buf *out, const char **why);
 
 #endif

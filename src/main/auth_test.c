@@ -54,7 +54,8 @@ static int round_trip(const auth_claims *claims, jwt_user *user, const char **re
 
 static void a_token_says_what_was_asked(void **state)
 {
-    auth_claims claims = {sio_lit("alice"), sio_lit("Al \"the\" \xc3\xa4ice\n"), sio_lit("https://a.example/a.png"), 90000};
+    auth_claims claims = {sio_lit("alice"), sio_lit("Al \"the\" \xc3\xa4ice\n"),
+                          sio_lit("https://a.example/a.png"), 90000};
     const char *reason;
     jwt_user user;
 

@@ -53,7 +53,8 @@ int cluster_link(cluster_join *j, sio_server *io, const config *c)
     if (!c->redis_url)
         return 0;
     if (!o.secret) {
-        log_warn("CLUSTER_SECRET is not set: requests for sessions of other servers are refused, so the load balancer must keep each "
+        log_warn("CLUSTER_SECRET is not set: requests for sessions of other servers are refused, so the "
+                 "load balancer must keep each "
                  "client on one server");
         return 0;
     }
@@ -87,7 +88,9 @@ void cluster_counts_read(const cluster_join *j, cluster_counts *out)
         sio_redis_stats_read(j->adapter, &stats);
     if (j->link)
         peer_link_stats_read(j->link, &link);
-    *out = (cluster_counts){.up = atomic_load(&j->is_up), .sent = stats.sent, .lost = stats.lost, .received = stats.received,
-                            .requests = stats.requests, .unreached = link.failures, .link_refused = link.refused,
+    *out = (cluster_counts){.up = atomic_load(&j->is_up), .sent = stats.sent, .lost = stats.lost,
+                            .received = stats.received,
+                            .requests = stats.requests, .unreached = link.failures,
+                            .link_refused = link.refused,
                             .tunnels = link.open_tunnels};
 }

@@ -1,4 +1,5 @@
-/* What main() dispatches to. Each returns the exit code: 0, 1 for a fault, 2 for settings that cannot work. */
+/* What main() dispatches to. Each returns the exit code: 0, 1 for a fault, 2 for settings
+ * that cannot work. */
 #ifndef MAIN_COMMANDS_H
 #define MAIN_COMMANDS_H
 

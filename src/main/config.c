@@ -97,9 +97,11 @@ static int set_number(const config_item *item, const char *text, long *out, conf
         bad = errno || end == text || *end || isspace((unsigned char)*text);
     }
     if (bad)
-        return fail(err, "\"%.80s\" is not a %s", text, is_time ? "duration such as 25000, 25s or 10m" : "whole number");
+        return fail(err, "\"%.80s\" is not a %s", text,
+                    is_time ? "duration such as 25000, 25s or 10m" : "whole number");
     if (n < item->lo || n > item->hi)
-        return fail(err, "%.80s is out of range, %ld to %ld%s", text, item->lo, item->hi, is_time ? " milliseconds" : "");
+        return fail(err, "%.80s is out of range, %ld to %ld%s", text, item->lo, item->hi,
+                    is_time ? " milliseconds" : "");
     *out = n;
     return 0;
 }
@@ -203,7 +205,8 @@ static int set_value(config *c, const config_item *item, const char *text, confi
 }
 
 /* Sets one value; `origin` says where it stands, for errors and for `partyline config`. */
-static int set_from(config *c, const config_item *item, const char *text, const char *origin, config_error *err)
+static int set_from(config *c, const config_item *item, const char *text, const char *origin,
+                    config_error *err)
 {
     char **where = &c->origin[item - config_items];
     config_error why;
@@ -216,7 +219,8 @@ static int set_from(config *c, const config_item *item, const char *text, const 
 }
 
 /* Secrets in files end with the newline of an editor, which is not meant. */
-static int set_from_file(config *c, const config_item *item, const char *path, const char *origin, config_error *err)
+static int set_from_file(config *c, const config_item *item, const char *path, const char *origin,
+                         config_error *err)
 {
     char text[SECRET_MAX + 2];
     FILE *f = fopen(path, "re");
@@ -277,14 +281,16 @@ static const char *env_get(char *const *env, const char *prefix, const char *nam
 }
 
 /* One item under one prefix: 1 when it was there, 0 when not, -1 for a bad one. */
-static int env_item(config *c, const config_item *item, char *const *env, const char *prefix, config_error *err)
+static int env_item(config *c, const config_item *item, char *const *env, const char *prefix,
+                    config_error *err)
 {
     const char *text = env_get(env, prefix, item->name, "");
     const char *path = item->kind == CONFIG_SECRET ? env_get(env, prefix, item->name, SECRET_FILE) : NULL;
     char origin[160];
 
     if (text && path)
-        return fail(err, "%s%s and %s%s" SECRET_FILE " are both set: choose one", prefix, item->name, prefix, item->name);
+        return fail(err, "%s%s and %s%s" SECRET_FILE " are both set: choose one", prefix, item->name, prefix,
+                    item->name);
     snprintf(origin, sizeof(origin), "%s%s%s", prefix, item->name, path ? SECRET_FILE : "");
     if (path)
         return set_from_file(c, item, path, origin, err) < 0 ? -1 : 1;
@@ -305,7 +311,8 @@ static const config_item *find_item(const char *name, size_t n, bool *file)
         *file = n > len;
         if (n == len)
             return item;
-        if (item->kind == CONFIG_SECRET && n == len + strlen(SECRET_FILE) && strncmp(name + len, SECRET_FILE, n - len) == 0)
+        if (item->kind == CONFIG_SECRET && n == len + strlen(SECRET_FILE) &&
+            strncmp(name + len, SECRET_FILE, n - len) == 0)
             return item;
     }
     return NULL;
@@ -321,7 +328,8 @@ int config_env(config *c, char *const *env, config_error *err)
         if (strncmp(*p, PREFIX, strlen(PREFIX)) != 0)
             continue;
         if (!find_item(*p + strlen(PREFIX), n - strlen(PREFIX), &file))
-            return fail(err, "%.*s: there is no such setting, see partyline --help", (int)(n > 100 ? 100 : n), *p);
+            return fail(err, "%.*s: there is no such setting, see partyline --help", (int)(n > 100 ? 100 : n),
+                        *p);
     }
     for (int i = 0; i < CONFIG_COUNT; i++) {
         int found = env_item(c, &config_items[i], env, PREFIX, err);
@@ -408,7 +416,8 @@ static int check_key_set(const config *c, config_error *err)
         return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE, JWT_JWKS_FILE",
                     origin_of(c, CONFIG_JWT_JWKS_URL));
     if (c->jwt_jwks_file && other)
-        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE", origin_of(c, CONFIG_JWT_JWKS_FILE));
+        return fail(err, "%s: choose one of it and JWT_SECRET, JWT_ALG, JWT_PUBLIC_KEY_FILE",
+                    origin_of(c, CONFIG_JWT_JWKS_FILE));
     if (fault)
         return fail(err, "%s: %s", origin_of(c, CONFIG_JWT_JWKS_URL), fault);
     return 0;
@@ -441,8 +450,9 @@ int config_check(const config *c, config_error *err)
 
 /* ---- showing ------------------------------------------------------------------------------------------ */
 
-/* How much of a URL may be shown up to its password, and where to go on behind it; at the last @, since people
- * write one in a password unescaped. For Redis a login without a colon is a password whose colon was forgotten. */
+/* How much of a URL may be shown up to its password, and where to go on behind it; at the last @, since
+ * people write one in a password unescaped. For Redis a login without a colon is a password whose colon
+ * was forgotten. */
 static size_t password_starts(const char *url, const char **rest)
 {
     const char *login = strstr(url, "://"), *at = login ? strrchr(login, '@') : NULL, *colon;
@@ -466,7 +476,8 @@ void config_url_mask(const char *url, char *out, size_t n)
     *out = 0;
     if (rest > url)
         used = (size_t)snprintf(out, n, "%.*s****", (int)shown, url);
-    while (used < n && (key = strstr(rest, "password=")) != NULL) { /* sslpassword and sentinel_password too */
+    /* sslpassword and sentinel_password too */
+    while (used < n && (key = strstr(rest, "password=")) != NULL) {
         key += strlen("password=");
         used += (size_t)snprintf(out + used, n - used, "%.*s****", (int)(key - rest), rest);
         rest = key + strcspn(key, "&");

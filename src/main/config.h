@@ -1,10 +1,12 @@
-/* Settings: one table (config.def), three sources. A flag beats the environment, the environment beats the default.
+/* Settings: one table (config.def), three sources. A flag beats the environment, the environment
+ * beats the default.
  *
  *   --ping-interval 25s, --ping-interval=25s      flag
  *   PARTYLINE_PING_INTERVAL, PING_INTERVAL        environment; the longer name wins
  *   JWT_SECRET_FILE=/run/secrets/jwt              secrets also from a file, by flag or environment
  *
- * An empty environment variable counts as unset. All functions are for one thread, before the server starts. */
+ * An empty environment variable counts as unset. All functions are for one thread, before the
+ * server starts. */
 #ifndef MAIN_CONFIG_H
 #define MAIN_CONFIG_H
 
@@ -76,11 +78,11 @@ typedef struct config_error {
 /* Fills in the defaults. Give it back with config_fini. */
 void config_init(config *c);
 void config_fini(config *c);
-/* Takes the settings out of an environment (NULL-terminated "NAME=value"). 0, or -1 with *err set: a bad value, a secret
- * given twice, or a PARTYLINE_ variable that is no setting. */
+/* Takes the settings out of an environment (NULL-terminated "NAME=value"). 0, or -1 with *err set: a bad
+ * value, a secret given twice, or a PARTYLINE_ variable that is no setting. */
 int  config_env(config *c, char *const *env, config_error *err);
-/* Takes one flag, with `value` when it stood behind "=" or NULL, and `next`, the argument behind it or NULL. Returns the
- * arguments used up, 1 or 2; 0 when there is no such flag; -1 with *err set. */
+/* Takes one flag, with `value` when it stood behind "=" or NULL, and `next`, the argument behind it or NULL.
+ * Returns the arguments used up, 1 or 2; 0 when there is no such flag; -1 with *err set. */
 int  config_flag(config *c, const char *flag, const char *next, config_error *err);
 /* What no single setting shows: combinations that cannot work. 0, or -1 with *err set. */
 int  config_check(const config *c, config_error *err);

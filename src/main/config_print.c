@@ -125,7 +125,8 @@ void config_print_markdown(FILE *f)
           f);
     for (size_t i = 0; i < NROWS; i++) {
         if (rows[i].title)
-            fprintf(f, "\n## %s\n\n| Variable | Flag | Default | Values | Meaning |\n|---|---|---|---|---|\n", rows[i].title);
+            fprintf(f, "\n## %s\n\n| Variable | Flag | Default | Values | Meaning |\n|---|---|---|---|---|\n",
+                    rows[i].title);
         else
             print_markdown_item(f, &config_items[rows[i].item]);
     }

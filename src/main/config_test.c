@@ -98,14 +98,16 @@ static void bad_values_name_their_setting(void **state)
     refused(config_flag(c, "--jwt-alg", "none", &err), &err, "--jwt-alg", "HS256|RS256");
     refused(config_flag(c, "--allowed-origins", " , ", &err), &err, "--allowed-origins", "names nothing");
     refused(config_env(c, ENV("PING_TIMEOUT=soon"), &err), &err, "PING_TIMEOUT", "duration");
-    refused(config_env(c, ENV("PARTYLINE_PING_TIMEOUT=49"), &err), &err, "PARTYLINE_PING_TIMEOUT", "milliseconds");
+    refused(config_env(c, ENV("PARTYLINE_PING_TIMEOUT=49"), &err), &err, "PARTYLINE_PING_TIMEOUT",
+            "milliseconds");
     refused(config_env(c, ENV("PARTYLINE_PROT=3000"), &err), &err, "PARTYLINE_PROT", "no such setting");
     assert_int_equal(c->port, 3000);
 }
 
 static void unknown_flags_are_not_taken(void **state)
 {
-    static const char *const flags[] = {"--prot", "--", "-p", "port", "--PORT", "--jwt-alg-file", "--port-file"};
+    static const char *const flags[] = {"--prot", "--", "-p", "port", "--PORT", "--jwt-alg-file",
+                                        "--port-file"};
     config_error err;
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
@@ -256,7 +258,8 @@ static void passwords_of_urls_are_masked(void **state)
         {"postgres://u:@h", "postgres://u:****@h"},
         {"postgres://:pw@h", "postgres://:****@h"},
         {"postgres:///db?user=u&password=pw&host=/tmp", "postgres:///db?user=u&password=****&host=/tmp"},
-        {"postgres://u:pw@h/db?sslpassword=pw&password=pw", "postgres://u:****@h/db?sslpassword=****&password=****"},
+        {"postgres://u:pw@h/db?sslpassword=pw&password=pw",
+         "postgres://u:****@h/db?sslpassword=****&password=****"},
         {"", ""},
         {"redis://h:1/2", "redis://h:1/2"},
         {"redis://:pw@h:1/2", "redis://:****@h:1/2"},

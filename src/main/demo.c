@@ -12,7 +12,8 @@
 #define TOKEN_MS    (24 * 3600 * 1000L)
 #define PAGE_HEADER DEMO_CSP "Referrer-Policy: no-referrer\r\n"
 
-/* What the token route signs with. A body callback gets nothing but the request, so this one hangs from the program. */
+/* What the token route signs with. A body callback gets nothing but the request, so this one hangs
+ * from the program. */
 static const auth *demo_auth;
 
 void demo_reply_text(sio_request *r, int status, const char *key, sio_str text)
@@ -44,7 +45,8 @@ static void on_token_body(sio_request *r, int err, sio_str body)
     sio_val v;
 
     if (err < 0 || !json_valid(body, &text)) {
-        demo_reply_text(r, err < 0 ? 413 : 400, "error", sio_lit("send {\"id\": \"...\", \"username\": \"...\"}"));
+        demo_reply_text(r, err < 0 ? 413 : 400, "error",
+                        sio_lit("send {\"id\": \"...\", \"username\": \"...\"}"));
         return;
     }
     v = sio_json(text);

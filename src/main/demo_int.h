@@ -13,8 +13,8 @@
 
 /* Answers {key: text}. */
 void demo_reply_text(sio_request *r, int status, const char *key, sio_str text);
-/* A text of the object v. `scratch` has DEMO_BODY_MAX bytes and backs *out. False when there is none, or it is
- * longer. */
+/* A text of the object v. `scratch` has DEMO_BODY_MAX bytes and backs *out. False when there is none, or
+ * it is longer. */
 bool demo_get_text(sio_val v, const char *key, char *scratch, sio_str *out);
 
 /* POST /demo/media, /demo/notify, /demo/status. The server's context is the app. 0 or the error of

@@ -15,7 +15,8 @@ static void set_path(demo_secret *s, const config *c)
     const char *file = config_database_file(c);
     const char *slash = file ? strrchr(file, '/') : NULL;
 
-    snprintf(s->path, sizeof(s->path), "%.*s%s", slash ? (int)(slash + 1 - file) : 0, slash ? file : "", FILE_NAME);
+    snprintf(s->path, sizeof(s->path), "%.*s%s", slash ? (int)(slash + 1 - file) : 0, slash ? file : "",
+             FILE_NAME);
 }
 
 static int fail(const demo_secret *s, const char *what, config_error *err)
@@ -45,7 +46,8 @@ static int read_secret(demo_secret *s, config_error *err)
     return 1;
 }
 
-/* Written whole under another name first: whoever finds the file finds all of it, and link() never replaces one. */
+/* Written whole under another name first: whoever finds the file finds all of it, and link() never
+ * replaces one. */
 static int make_secret(demo_secret *s, config_error *err)
 {
     char temporary[sizeof(s->path) + 16];

@@ -1,4 +1,5 @@
-/* The table of events as an AsyncAPI 3.0 document. In its words the application, this server, receives what clients send. */
+/* The table of events as an AsyncAPI 3.0 document. In its words the application, this server, receives what
+ * clients send. */
 #include "main/events_doc.h"
 #include "main/json_print.h"
 
@@ -316,7 +317,8 @@ static void put_reply(json_print *j, const event_row *block)
     put_operation_messages(j, "in_", block->id, "_ack");
     json_print_end(j);
     json_print_array(j, "x-refusals");
-    for (const event_row *r = events_first(block, EVENTS_BIT(ROW_REFUSES)); r; r = events_more(r, EVENTS_BIT(ROW_REFUSES)))
+    for (const event_row *r = events_first(block, EVENTS_BIT(ROW_REFUSES)); r;
+         r = events_more(r, EVENTS_BIT(ROW_REFUSES)))
         json_print_text(j, NULL, r->name);
     json_print_end(j);
 }

@@ -17,8 +17,8 @@ void events_print_typescript(FILE *f);
 
 /* The next line of that kind behind `row`, the first for NULL; NULL when there is none. */
 const event_row *events_next(const event_row *row, enum event_row_kind kind);
-/* The first line of a block (of IN, OUT, OBJECT, ...) whose kind is in the set, a sum of EVENTS_BIT; events_more for those
- * behind it. NULL when there is none. */
+/* The first line of a block (of IN, OUT, OBJECT, ...) whose kind is in the set, a sum of EVENTS_BIT;
+ * events_more for those behind it. NULL when there is none. */
 #define EVENTS_BIT(kind) (1u << (kind))
 const event_row *events_first(const event_row *block, unsigned kinds);
 const event_row *events_more(const event_row *row, unsigned kinds);

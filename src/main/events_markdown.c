@@ -56,7 +56,8 @@ static void print_type(FILE *f, const event_type *t)
         print_choices(f, t);
         break;
     case EVENT_IDS:
-        fprintf(f, "list of %" PRId64 " to %" PRId64 " ids, each 1 to %" PRId64 " bytes", t->min, t->max, t->item_max);
+        fprintf(f, "list of %" PRId64 " to %" PRId64 " ids, each 1 to %" PRId64 " bytes", t->min, t->max,
+                t->item_max);
         break;
     case EVENT_INPUTS:
         fprintf(f, "list of %" PRId64 " to %" PRId64 " ", t->min, t->max);
@@ -88,7 +89,8 @@ static void print_fields(FILE *f, const event_row *block, unsigned kinds)
     for (; r; r = events_more(r, kinds)) {
         fprintf(f, "| `%s` | ", r->name);
         print_type(f, &r->type);
-        fprintf(f, " | %s | %s |\n", events_is_optional(r) ? "optional" : r->kind == ROW_HAS_OR_NULL ? "or `null`" : "", r->doc);
+        fprintf(f, " | %s | %s |\n",
+                events_is_optional(r) ? "optional" : r->kind == ROW_HAS_OR_NULL ? "or `null`" : "", r->doc);
     }
 }
 
@@ -146,7 +148,8 @@ static void print_codes(FILE *f)
 {
     fputs("\n## Refusal codes\n\n| Code | Answered by | Meaning |\n|---|---|---|\n", f);
     for (const event_row *r = events_next(NULL, ROW_CODE); r; r = events_next(r, ROW_CODE))
-        fprintf(f, "| `%s` | %s | %s |\n", r->name, strcmp(r->id, "EVERY") == 0 ? "every event" : "events that say so", r->doc);
+        fprintf(f, "| `%s` | %s | %s |\n", r->name,
+                strcmp(r->id, "EVERY") == 0 ? "every event" : "events that say so", r->doc);
 }
 
 void events_print_markdown(FILE *f)

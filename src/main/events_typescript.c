@@ -47,7 +47,8 @@ static void print_type(FILE *f, const event_type *t)
     }
 }
 
-static void print_interface(FILE *f, const char *name, const char *suffix, const char *doc, const event_row *block, unsigned kinds)
+static void print_interface(FILE *f, const char *name, const char *suffix, const char *doc,
+                            const event_row *block, unsigned kinds)
 {
     fprintf(f, "\n/** %s */\nexport interface %s%s {\n", doc, name, suffix);
     for (const event_row *r = events_first(block, kinds); r; r = events_more(r, kinds)) {
@@ -129,7 +130,8 @@ static void print_client_events(FILE *f)
         events_pascal(r->id, name);
         fprintf(f, "    /** %s */\n    \"%s\": (", r->doc, r->name);
         print_parameter(f, r, name);
-        fprintf(f, "ack?: Acknowledge%s%s%s) => void;\n", has_result ? "<" : "", has_result ? name : "", has_result ? "Result>" : "");
+        fprintf(f, "ack?: Acknowledge%s%s%s) => void;\n", has_result ? "<" : "", has_result ? name : "",
+                has_result ? "Result>" : "");
     }
     fputs("}\n", f);
 }

@@ -1,5 +1,5 @@
-/* Writes JSON for people to read and to compare: one member a line, indented. Texts must be ASCII without control
- * characters, as those of our own tables. */
+/* Writes JSON for people to read and to compare: one member a line, indented. Texts must be ASCII without
+ * control characters, as those of our own tables. */
 #ifndef MAIN_JSON_PRINT_H
 #define MAIN_JSON_PRINT_H
 

@@ -21,7 +21,8 @@ static int put_head(buf *out, log_level level)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    return buf_printf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", when, now.tv_nsec / 1000000, names[level]);
+    return buf_printf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", when, now.tv_nsec / 1000000,
+                      names[level]);
 }
 
 static int put_text(buf *out, const char *key, sio_str text)

@@ -1,5 +1,6 @@
-/* Log lines as JSON objects, for LOG_FORMAT=json, to stderr: {"time":"...","level":"info","message":"...","user":"..."}, with
- * the fields of the line behind the message. */
+/* Log lines as JSON objects, for LOG_FORMAT=json, to stderr:
+ * {"time":"...","level":"info","message":"...","user":"..."}, with the fields of the line
+ * behind the message. */
 #ifndef MAIN_LOG_JSON_H
 #define MAIN_LOG_JSON_H
 

@@ -45,8 +45,8 @@ static int run(const options *o)
     return EXIT_USAGE;
 }
 
-/* glibc gives the end of a heap back as soon as it is 128 KiB, and takes it again: for the threads of the database two
- * system calls and a page fault a message. */
+/* glibc gives the end of a heap back as soon as it is 128 KiB, and takes it again: for the threads of the
+ * database two system calls and a page fault a message. */
 static void heap_setup(void)
 {
     mallopt(M_TRIM_THRESHOLD, 4 << 20);

@@ -178,14 +178,16 @@ static long resident_bytes(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
-/* Names that all exporters have in common, without our prefix; and what of the memory falls on a connection. */
+/* Names that all exporters have in common, without our prefix; and what of the memory falls on
+ * a connection. */
 static void put_process(page *p, size_t connections)
 {
     struct timespec cpu = {0};
     long resident = resident_bytes();
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    put_head(p, "bytes_per_connection", "gauge", "Memory in use, all of it, divided by connections; 0 without any.");
+    put_head(p, "bytes_per_connection", "gauge",
+             "Memory in use, all of it, divided by connections; 0 without any.");
     PUT(p, PREFIX "bytes_per_connection %ld\n", connections ? resident / (long)connections : 0);
     PUT(p, "# HELP process_resident_memory_bytes Memory in use.\n# TYPE process_resident_memory_bytes gauge\n"
            "process_resident_memory_bytes %ld\n", resident);
@@ -209,13 +211,15 @@ int metrics_put(buf *out, const sio_server *io, db *d, const app *a, const clust
     cluster_counts_read(cluster, &others);
     put_rows(&p, sio_rows, COUNT(sio_rows), &sio);
     put_rows(&p, cluster_rows, COUNT(cluster_rows), &others);
-    put_histogram(&p, "loop_turn_seconds", "How long a loop's turns took: what arrives meanwhile waits so long.", &sio.turn_ms,
+    put_histogram(&p, "loop_turn_seconds",
+                  "How long a loop's turns took: what arrives meanwhile waits so long.", &sio.turn_ms,
                   1e-3);
     put_rows(&p, app_rows, COUNT(app_rows), &app);
     put_refusals(&p, &app);
     put_rows(&p, limit_rows, COUNT(limit_rows), &limited);
     put_rows(&p, db_rows, COUNT(db_rows), &db);
-    put_histogram(&p, "db_commit_seconds", "How long transactions took, from their first statement to the end of the commit.",
+    put_histogram(&p, "db_commit_seconds",
+                  "How long transactions took, from their first statement to the end of the commit.",
                   &db.commit_us, 1e-6);
     put_histogram(&p, "db_batch_jobs", "Jobs in one transaction.", &db.batch_jobs, 1);
     put_queues(&p, a);

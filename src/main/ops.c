@@ -29,8 +29,8 @@ static void on_health(void *arg, sio_request *r)
         sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"ok\"}\n"));
 }
 
-/* A database that is away does not drive those inside out, but new clients have better places to go. Without Redis a server is as good
- * as the others, who have none either. */
+/* A database that is away does not drive those inside out, but new clients have better places to go. Without
+ * Redis a server is as good as the others, who have none either. */
 static void on_ready(void *arg, sio_request *r)
 {
     ops *o = arg;

@@ -9,9 +9,9 @@ static const struct {
     const char *name;
     command     command;
 } commands[] = {
-    {"serve", COMMAND_SERVE},   {"token", COMMAND_TOKEN},  {"config", COMMAND_CONFIG},
-    {"events", COMMAND_EVENTS}, {"migrate", COMMAND_MIGRATE}, {"vapid", COMMAND_VAPID}, {"--help", COMMAND_HELP},
-    {"-h", COMMAND_HELP},       {"help", COMMAND_HELP},       {"--version", COMMAND_VERSION},
+    {"serve", COMMAND_SERVE}, {"token", COMMAND_TOKEN}, {"config", COMMAND_CONFIG},
+    {"events", COMMAND_EVENTS}, {"migrate", COMMAND_MIGRATE}, {"vapid", COMMAND_VAPID},
+    {"--help", COMMAND_HELP}, {"-h", COMMAND_HELP}, {"help", COMMAND_HELP}, {"--version", COMMAND_VERSION},
 };
 
 /* Flags that belong to one command; `at` is a bool for those without a value, else a const char *. */
@@ -123,7 +123,8 @@ static int check_token(options *o, config_error *err)
         return -1;
     }
     if (config_duration(o->expires_in ? o->expires_in : TOKEN_LIFE, &o->expires_ms) < 0 || o->expires_ms < 1000) {
-        snprintf(err->text, sizeof(err->text), "--expires-in: \"%.80s\" is not a duration of a second or more", o->expires_in);
+        snprintf(err->text, sizeof(err->text),
+                 "--expires-in: \"%.80s\" is not a duration of a second or more", o->expires_in);
         return -1;
     }
     return 0;
@@ -142,7 +143,8 @@ int options_parse(options *o, int argc, char *const *argv, char *const *env, con
     memset(o, 0, sizeof(*o));
     config_init(&o->config);
     if (argc < 2) {
-        snprintf(err->text, sizeof(err->text), "name a command: serve, migrate, token, vapid, config or events; see partyline --help");
+        snprintf(err->text, sizeof(err->text),
+                 "name a command: serve, migrate, token, vapid, config or events; see partyline --help");
         return -1;
     }
     if (find_command(o, argv[1], err) < 0)

@@ -5,8 +5,8 @@
 #include "main/config.h"
 #include "push/push.h"
 
-/* *out is NULL when no service is set up. 0, or -1 with *err, which names the setting. push_free ends it, before the loops that
- * use it go. */
+/* *out is NULL when no service is set up. 0, or -1 with *err, which names the setting. push_free ends it,
+ * before the loops that use it go. */
 int push_setup(push **out, const config *c, config_error *err);
 
 #endif

@@ -199,7 +199,8 @@ static int open_push_queue(serve *s)
 {
     bull_options o = {.redis_url = s->config->redis_url, .prefix = s->config->queue_prefix};
 
-    return delivery_of(s) == APP_PUSH_WORKER ? bull_new(&s->app.opt.push.queue, sio_home_net(s->io, 0), &o) : 0;
+    return delivery_of(s) == APP_PUSH_WORKER ? bull_new(&s->app.opt.push.queue, sio_home_net(s->io, 0), &o)
+                                             : 0;
 }
 
 /* The keeper of the queue that Node services fill. */
@@ -211,7 +212,8 @@ static int open_inbox(serve *s)
     if (!c->redis_url || !s->app.opt.inbox_queue)
         return 0;
     if (strstr(c->redis_url, "+cluster://") && !strchr(c->queue_prefix, '{')) {
-        log_warn("the queue %s is not served: QUEUE_PREFIX needs a hash tag on Redis Cluster", c->queue_inbox);
+        log_warn("the queue %s is not served: QUEUE_PREFIX needs a hash tag on Redis Cluster",
+                 c->queue_inbox);
         return 0;
     }
     return bull_new(&s->app.opt.inbox, sio_home_net(s->io, 0), &o);
@@ -273,7 +275,8 @@ static int make_server(serve *s)
     sio_options o;
     int err;
 
-    if (!client_dir && s->demo && demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
+    if (!client_dir && s->demo &&
+        demo_find_dir("web/node_modules/socket.io-client/dist", "client", found, sizeof(found)))
         client_dir = found;
     set_options(&o, s, client_dir);
     if ((err = cluster_make(&s->cluster, &o.adapter, s->config)) < 0)
@@ -288,15 +291,17 @@ static int make_server(serve *s)
     s->app.opt.node_address = cluster_address(&s->cluster);
     s->cluster.on_up = on_redis_up;
     s->cluster.arg = s;
-    if ((err = open_push_queue(s)) == 0 && (err = open_inbox(s)) == 0 && (err = app_attach(&s->app, s->io)) == 0)
+    if ((err = open_push_queue(s)) == 0 && (err = open_inbox(s)) == 0 &&
+        (err = app_attach(&s->app, s->io)) == 0)
         cluster_use(&s->cluster, app_node(&s->app));
-    if (err < 0 || (err = attach_ops(s)) < 0 || (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
+    if (err < 0 || (err = attach_ops(s)) < 0 ||
+        (s->demo && (err = demo_attach(s->io, &s->auth, s->config)) < 0))
         return fault("cannot make the server", sio_strerror(err));
     return 0;
 }
 
-/* Clients go one after the other, and those that are left all at once, when what they have sent is saved and answered. They
- * get a little time for their last words even when all of it is used up. */
+/* Clients go one after the other, and those that are left all at once, when what they have sent is saved and
+ * answered. They get a little time for their last words even when all of it is used up. */
 static void stop(void *arg)
 {
     serve *s = arg;
@@ -313,7 +318,8 @@ static void reload(void *arg)
     serve *s = arg;
 
     if (sio_server_reload_tls(s->io) == 0)
-        log_info("SIGHUP: connections from now on are shown the certificate that is in %s now", s->config->tls_cert_file);
+        log_info("SIGHUP: connections from now on are shown the certificate that is in %s now",
+                 s->config->tls_cert_file);
     else
         log_error("SIGHUP: the certificate stays as it was");
 }
@@ -333,7 +339,8 @@ static int run(serve *s)
         return fault("signals", "cannot make a thread");
     s->has_stopper = true;
     config_url_mask(s->config->database_url, database, sizeof(database));
-    log_info("listening on %s%s, %u loops, %s", shown, tls ? " with TLS" : "", sio_server_loops(s->io), database);
+    log_info("listening on %s%s, %u loops, %s", shown, tls ? " with TLS" : "", sio_server_loops(s->io),
+             database);
     if (s->demo)
         log_info("open http%s://localhost:%s", tls ? "s" : "", port);
     if ((err = sio_server_run(s->io)) < 0)
@@ -342,7 +349,8 @@ static int run(serve *s)
     return 0;
 }
 
-/* Those that call into others go first: the signals' thread, the database's threads, then the loops they post to. */
+/* Those that call into others go first: the signals' thread, the database's threads, then the loops
+ * they post to. */
 static void fini(serve *s)
 {
     if (s->has_stopper)

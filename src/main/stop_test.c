@@ -1,5 +1,5 @@
-/* Signals: the first stops, one that is the same request again is not counted, a later one ends the process. Each case
- * in a process of its own, which is what signals are sent to. */
+/* Signals: the first stops, one that is the same request again is not counted, a later one ends the process.
+ * Each case in a process of its own, which is what signals are sent to. */
 #include "base/testing.h"
 #include "main/stop.h"
 
@@ -94,7 +94,8 @@ static void sigterm_and_sigint_stop(void **state)
     one_signal_is_a_clean_end(SIGINT);
 }
 
-/* Signals keep coming; they count again only after a while, and then the process ends in the middle of stopping. */
+/* Signals keep coming; they count again only after a while, and then the process ends in the
+ * middle of stopping. */
 static void a_later_signal_ends_at_once(void **state)
 {
     struct pollfd stopping;

@@ -5,7 +5,8 @@
 
 int command_token(const options *o)
 {
-    auth_claims claims = {.id = sio_str_z(o->id), .username = sio_str_z(o->username), .avatar_url = sio_str_z(o->avatar_url),
+    auth_claims claims = {.id = sio_str_z(o->id), .username = sio_str_z(o->username),
+                          .avatar_url = sio_str_z(o->avatar_url),
                           .life_ms = o->expires_ms};
     const char *why;
     config_error err;

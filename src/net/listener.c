@@ -79,7 +79,8 @@ int net_listen(net_listener **out, net *n, const char *host, int *port, void (*o
         loop_close(net_loop(n), fd);
         return SIO_ENOMEM;
     }
-    *l = (net_listener){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .loop = net_loop(n), .on_accept = on_accept};
+    *l = (net_listener){.io = {.fd = fd, .want = LOOP_READ, .fn = on_io}, .loop = net_loop(n),
+                        .on_accept = on_accept};
     l->ctx = ctx;
     loop_timer_init(&l->retry, on_retry);
     if (loop_watch(net_loop(n), &l->io) < 0) {

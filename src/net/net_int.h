@@ -59,8 +59,8 @@ bool net_queue_push(net_stream *s, blob *b, uint32_t from, uint32_t n);
 void net_queue_drop(net_stream *s);
 /* Sends until the queue is empty or the kernel takes no more (then NET_BLOCKED is set). 0 or -errno. */
 int  net_queue_flush(net_stream *s);
-/* Up to max bytes from the front of the queue, which is not empty, in one piece: where they lie, or copied into
- * net->out. max is at most NET_OUT_SIZE. */
+/* Up to max bytes from the front of the queue, which is not empty, in one piece: where they lie, or copied
+ * into net->out. max is at most NET_OUT_SIZE. */
 const char *net_queue_front(const net_stream *s, size_t max, size_t *n);
 /* The first n bytes have left. */
 void net_queue_consume(net_stream *s, size_t n);
@@ -80,17 +80,18 @@ void net_stream_block(net_stream *s, bool on);
 size_t net_tls_size(void);            /* bytes of such a stream */
 /* It has a loop now: sends the first words of a client. */
 void   net_tls_start(net_stream *s, tls_conn *c);
-/* Reads once and decrypts all of it, to net->in: the number of bytes, which may be 0. The end of the connection is not
- * told here: see net_tls_over. */
+/* Reads once and decrypts all of it, to net->in: the number of bytes, which may be 0. The end of the
+ * connection is not told here: see net_tls_over. */
 size_t net_tls_read(net_stream *s);
 /* As net_queue_flush. */
 int    net_tls_flush(net_stream *s);
 bool   net_tls_shakes(const net_stream *s);  /* in the handshake */
 bool   net_tls_is_full(const net_stream *s); /* waits for the kernel to take bytes */
-/* What was seen of the end when the turn ends, and was not told yet: 0 nothing, 1 the peer said that it ended, or
- * SIO_EIO. */
+/* What was seen of the end when the turn ends, and was not told yet: 0 nothing, 1 the peer said that
+ * it ended, or SIO_EIO. */
 int    net_tls_over(const net_stream *s);
-/* Says close_notify, unless it makes no sense. False: the kernel has no room for it, ask again when it has. */
+/* Says close_notify, unless it makes no sense. False: the kernel has no room for it, ask again when it
+ * has. */
 bool   net_tls_bye(net_stream *s);
 /* The stream is a plain one from here on. */
 tls_conn *net_tls_take(net_stream *s);

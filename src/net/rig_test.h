@@ -1,5 +1,5 @@
-/* What the tests of streams share: one simulated loop that listens, the stream of the newest connection and what
- * happened to it. */
+/* What the tests of streams share: one simulated loop that listens, the stream of the newest connection
+ * and what happened to it. */
 #ifndef NET_RIG_TEST_H
 #define NET_RIG_TEST_H
 

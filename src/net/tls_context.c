@@ -195,8 +195,8 @@ net_stream *tls_client_wrap(tls_client *c, net_stream *s, const char *name)
 /* ---- server ---- */
 
 /* We speak HTTP/1.1. Who insists on something else is told so in the handshake. */
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in, unsigned n,
-                   void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *nout, const unsigned char *in,
+                   unsigned n, void *arg)
 {
     static const unsigned char ours[] = "\x08http/1.1";
     unsigned char *found;

@@ -1,4 +1,5 @@
-/* The thread, and what stands between it and the loops: messages go in through a list under a lock, results come back as tasks. */
+/* The thread, and what stands between it and the loops: messages go in through a list under a lock, results
+ * come back as tasks. */
 #include "push/push_int.h"
 
 #include "codec/json.h"
@@ -52,7 +53,8 @@ char *push_read_file(const char *what, const char *path, char *err, size_t nerr)
         abort();
     n = fread(text, 1, FILE_MAX, f);
     if (ferror(f) || n == 0 || n == FILE_MAX || strlen(text) != n) {
-        snprintf(err, nerr, "%s: %s is %s", what, path, n == 0 || ferror(f) ? "empty, or cannot be read" : "no text file of its kind");
+        snprintf(err, nerr, "%s: %s is %s", what, path,
+                 n == 0 || ferror(f) ? "empty, or cannot be read" : "no text file of its kind");
         explicit_bzero(text, n);
         free(text);
         text = NULL;
@@ -187,7 +189,10 @@ static void *run(void *arg)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-void push_options_init(push_options *o) { *o = (push_options){.max_under_way = 1000, .timeout_ms = 30000, .expo_receipts_ms = 900000}; }
+void push_options_init(push_options *o)
+{
+    *o = (push_options){.max_under_way = 1000, .timeout_ms = 30000, .expo_receipts_ms = 900000};
+}
 
 static int open_services(push *p, const push_options *o, char *err, size_t nerr)
 {
@@ -274,7 +279,10 @@ const char *push_vapid_public_key(const push *p) { return p->web ? push_web_publ
 
 /* ---- tokens ----------------------------------------------------------------------------------------- */
 
-static bool begins(sio_str s, const char *with) { return s.n >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0; }
+static bool begins(sio_str s, const char *with)
+{
+    return s.n >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0;
+}
 
 static bool is_expo(sio_str s)
 {
@@ -350,9 +358,11 @@ static bool collapse_is_good(sio_str s)
 static bool message_is_good(const push *p, const push_message *m, sio_str *data)
 {
     *data = (sio_str){"", 0};
-    if (m->data.n && (m->data.n > PUSH_TEXT_MAX || !json_valid(m->data, data) || json_kind_of(*data) != JSON_OBJECT))
+    if (m->data.n &&
+        (m->data.n > PUSH_TEXT_MAX || !json_valid(m->data, data) || json_kind_of(*data) != JSON_OBJECT))
         return false;
-    return m->title.n <= PUSH_TEXT_MAX && m->body.n <= PUSH_TEXT_MAX && m->id.n <= ID_MAX && collapse_is_good(m->collapse) &&
+    return m->title.n <= PUSH_TEXT_MAX && m->body.n <= PUSH_TEXT_MAX && m->id.n <= ID_MAX &&
+           collapse_is_good(m->collapse) &&
            push_token_is_good(m->service, m->token, p);
 }
 

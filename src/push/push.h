@@ -1,4 +1,5 @@
-/* Delivery of push messages: Web Push (RFC 8030, 8188, 8291, 8292), FCM HTTP v1, APNs with token authentication, Expo.
+/* Delivery of push messages: Web Push (RFC 8030, 8188, 8291, 8292), FCM HTTP v1, APNs with token
+ * authentication, Expo.
  *
  * A `push` has one thread of its own with a libcurl multi handle (HTTP/2 where the service has it). */
 #ifndef PUSH_PUSH_H
@@ -32,15 +33,16 @@ void push_options_init(push_options *o);
 
 /* 0, SIO_EINVAL, SIO_EIO, SIO_ENOMEM; err has one line that names the setting at fault, without secrets. */
 int  push_new(push **out, const push_options *o, char *err, size_t nerr);
-/* Ends what is under way with PUSH_LATER. Blocks for a moment; no loop of a callback needs to run, but the loops must still be
- * there: what they are posted is freed by loop_drop_tasks. NULL is allowed. */
+/* Ends what is under way with PUSH_LATER. Blocks for a moment; no loop of a callback needs to run, but the
+ * loops must still be there: what they are posted is freed by loop_drop_tasks. NULL is allowed. */
 void push_free(push *p);
 bool push_has(const push *p, push_service s);
-/* The service a token is for: a Web Push subscription is JSON with an endpoint, Expo's begin with ExponentPushToken[ or
- * ExpoPushToken[, APNs' are 64 or more hexadecimal digits on a platform IOS, unless only FCM is on; else FCM. p NULL: all are on. */
+/* The service a token is for: a Web Push subscription is JSON with an endpoint, Expo's begin with
+ * ExponentPushToken[ or ExpoPushToken[, APNs' are 64 or more hexadecimal digits on a platform IOS, unless
+ * only FCM is on; else FCM. p NULL: all are on. */
 push_service push_service_of(sio_str token, sio_str platform, const push *p);
-/* Whether the token can be one of that service: its form, and for web push the endpoint's address. p NULL: as if allow_private
- * were not set. */
+/* Whether the token can be one of that service: its form, and for web push the endpoint's address. p NULL: as
+ * if allow_private were not set. */
 bool push_token_is_good(push_service s, sio_str token, const push *p);
 /* The application server key for browsers, base64url of 65 bytes; NULL without Web Push. */
 const char *push_vapid_public_key(const push *p);
@@ -50,7 +52,8 @@ typedef struct push_message {
     sio_str token;
     sio_str title, body;
     sio_str data;                    /* JSON object of texts, n 0: none */
-    sio_str collapse;                /* of the same text only the last is shown; at most 32 bytes of [A-Za-z0-9_-]; n 0: none */
+    sio_str collapse;                /* of the same text only the last is shown; at most 32 bytes of
+                                      * [A-Za-z0-9_-]; n 0: none */
     sio_str id;                      /* the same for every attempt of one push */
     int     badge;                   /* -1: leave it */
     int64_t ttl_s;                   /* 86400 */
@@ -62,7 +65,8 @@ typedef enum push_outcome {
     PUSH_GONE,                       /* the token is dead: forget it */
     PUSH_LATER,                      /* try again, not before retry_ms (-1: not said) */
     PUSH_REFUSED,                    /* this message cannot be sent so: too large, malformed */
-    PUSH_MISCONFIGURED               /* our keys or settings are wrong: neither token nor message is to blame */
+    PUSH_MISCONFIGURED               /* our keys or settings are wrong: neither token nor
+                                      * message is to blame */
 } push_outcome;
 typedef struct push_result {
     push_outcome outcome;
@@ -72,8 +76,8 @@ typedef struct push_result {
 } push_result;
 typedef void push_fn(void *arg, const push_result *r);
 
-/* On a loop: fn runs once on it, later. Copied. 0; SIO_EINVAL, SIO_ELIMIT over max_under_way, SIO_ESTATE for a service that is
- * off, SIO_ENOMEM, and fn does not run. */
+/* On a loop: fn runs once on it, later. Copied. 0; SIO_EINVAL, SIO_ELIMIT over max_under_way, SIO_ESTATE for
+ * a service that is off, SIO_ENOMEM, and fn does not run. */
 int  push_send(push *p, const push_message *m, push_fn *fn, void *arg);
 
 #endif

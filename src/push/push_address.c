@@ -6,16 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint32_t quad(unsigned a, unsigned b, unsigned c, unsigned d) { return (uint32_t)a << 24 | b << 16 | c << 8 | d; }
+static uint32_t quad(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+    return (uint32_t)a << 24 | b << 16 | c << 8 | d;
+}
 
 /* RFC 6890 and what came later in the registry of special addresses. */
 static bool v4_is_public(uint32_t a)
 {
     const struct { uint32_t net; unsigned bits; } special[] = {
-        {quad(0, 0, 0, 0), 8},       {quad(10, 0, 0, 0), 8},     {quad(100, 64, 0, 0), 10},  {quad(127, 0, 0, 0), 8},
-        {quad(169, 254, 0, 0), 16},  {quad(172, 16, 0, 0), 12},  {quad(192, 0, 0, 0), 24},   {quad(192, 0, 2, 0), 24},
-        {quad(192, 88, 99, 0), 24},  {quad(192, 168, 0, 0), 16}, {quad(198, 18, 0, 0), 15},  {quad(198, 51, 100, 0), 24},
-        {quad(203, 0, 113, 0), 24},  {quad(224, 0, 0, 0), 4},    {quad(240, 0, 0, 0), 4},
+        {quad(0, 0, 0, 0), 8}, {quad(10, 0, 0, 0), 8}, {quad(100, 64, 0, 0), 10}, {quad(127, 0, 0, 0), 8},
+        {quad(169, 254, 0, 0), 16}, {quad(172, 16, 0, 0), 12}, {quad(192, 0, 0, 0), 24},
+        {quad(192, 0, 2, 0), 24}, {quad(192, 88, 99, 0), 24}, {quad(192, 168, 0, 0), 16},
+        {quad(198, 18, 0, 0), 15}, {quad(198, 51, 100, 0), 24}, {quad(203, 0, 113, 0), 24},
+        {quad(224, 0, 0, 0), 4}, {quad(240, 0, 0, 0), 4},
     };
 
     for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {

@@ -77,8 +77,8 @@ static bool holds(sio_str text, const char *piece)
 
 /* ---- Web Push --------------------------------------------------------------------------------------- */
 
-/* The subscription was made with another key than ours: it will never work, and the browser must subscribe again. That the
- * words come from an address which a client chose does no harm: it may as well answer 410. */
+/* The subscription was made with another key than ours: it will never work, and the browser must subscribe
+ * again. That the words come from an address which a client chose does no harm: it may as well answer 410. */
 static bool is_of_another_key(sio_str body)
 {
     return holds(body, "do not correspond to the credentials") || holds(body, "VapidPkHashMismatch") ||
@@ -182,13 +182,15 @@ push_verdict push_answer_oauth(long status, sio_str body, sio_str *token, int64_
         return verdict(PUSH_MISCONFIGURED, "the account was refused");
     if (v.outcome != PUSH_DELIVERED)
         return v;
-    if (!json_valid(body, &answer) || !get_text(answer, "access_token", &raw) || !json_plain(raw, token) || token->n == 0)
+    if (!json_valid(body, &answer) || !get_text(answer, "access_token", &raw) || !json_plain(raw, token) ||
+        token->n == 0)
         return verdict(PUSH_LATER, "no proper answer for an access token");
     for (size_t i = 0; i < token->n; i++) {
         if (token->p[i] <= ' ' || token->p[i] > '~')
             return verdict(PUSH_LATER, "no proper answer for an access token");
     }
-    if (!json_get(answer, sio_lit("expires_in"), &raw) || !json_int(raw, life_s) || *life_s < 1 || *life_s > 86400)
+    if (!json_get(answer, sio_lit("expires_in"), &raw) || !json_int(raw, life_s) || *life_s < 1 ||
+        *life_s > 86400)
         *life_s = 3600;
     return v;
 }
@@ -293,7 +295,8 @@ static push_verdict expo_whole(long status, sio_str answer)
     const known *word;
     size_t at = 0;
 
-    if (json_get(answer, sio_lit("errors"), &list) && json_next(list, &at, NULL, &item) && get_text(item, "code", &raw) &&
+    if (json_get(answer, sio_lit("errors"), &list) && json_next(list, &at, NULL, &item) &&
+        get_text(item, "code", &raw) &&
         (word = find(expo_codes, sizeof(expo_codes) / sizeof(expo_codes[0]), raw)))
         v = verdict_of(word);
     else if (v.outcome == PUSH_DELIVERED)
@@ -307,14 +310,16 @@ static void take_id(push_ticket *t, sio_str item)
     sio_str raw, id;
 
     t->id[0] = 0;
-    if (t->verdict.outcome == PUSH_DELIVERED && get_text(item, "id", &raw) && json_plain(raw, &id) && id.n <= PUSH_TICKET_MAX)
+    if (t->verdict.outcome == PUSH_DELIVERED && get_text(item, "id", &raw) && json_plain(raw, &id) &&
+        id.n <= PUSH_TICKET_MAX)
         snprintf(t->id, sizeof(t->id), "%.*s", (int)id.n, id.p);
 }
 
 void push_answer_expo(long status, sio_str body, push_ticket *tickets, size_t n)
 {
     sio_str answer = sio_lit("null"), data = sio_lit("null"), item;
-    bool fits = json_valid(body, &answer) && status >= 200 && status < 300 && json_get(answer, sio_lit("data"), &data);
+    bool fits = json_valid(body, &answer) && status >= 200 && status < 300 &&
+                json_get(answer, sio_lit("data"), &data);
     push_verdict whole = expo_whole(status, answer);
     size_t at = 0;
 
@@ -340,7 +345,8 @@ bool push_answer_receipts(long status, sio_str body, push_receipt_fn *on_receipt
     sio_str answer, data, key, item, id;
     size_t at = 0;
 
-    if (status < 200 || status >= 300 || !json_valid(body, &answer) || !json_get(answer, sio_lit("data"), &data) ||
+    if (status < 200 || status >= 300 || !json_valid(body, &answer) ||
+        !json_get(answer, sio_lit("data"), &data) ||
         json_kind_of(data) != JSON_OBJECT)
         return false;
     while (json_next(data, &at, &key, &item)) {

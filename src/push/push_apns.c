@@ -1,5 +1,5 @@
-/* APNs with token authentication. Until a connection has seen a good provider token the service allows one stream on it: so one
- * message goes first, and the others follow when it is answered. */
+/* APNs with token authentication. Until a connection has seen a good provider token the service allows one
+ * stream on it: so one message goes first, and the others follow when it is answered. */
 #include "push/push_int.h"
 #include "push/service_url.h"
 
@@ -30,7 +30,8 @@ struct push_apns {
 
 static bool is_word(const char *s, size_t max)
 {
-    return s && *s && strlen(s) <= max && s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == 0;
+    return s && *s && strlen(s) <= max &&
+           s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == 0;
 }
 
 static const char *options_fault(const push_options *o, const char *base)
@@ -110,8 +111,8 @@ const char *push_apns_token(push_apns *a, int64_t now_s)
 
 unsigned push_apns_generation(const push_apns *a) { return a->generation; }
 
-/* A token younger than 20 minutes that has expired says that clocks differ or were set: one new token may help, more would be
- * too many for the service. */
+/* A token younger than 20 minutes that has expired says that clocks differ or were set: one new token may
+ * help, more would be too many for the service. */
 bool push_apns_refused(push_apns *a, unsigned key, int64_t now_s)
 {
     if (key != a->generation)

@@ -1,5 +1,5 @@
-/* The JSON that the services are sent. Where a message is too large the end of its body gives way: a push that says half of it
- * is better than none. */
+/* The JSON that the services are sent. Where a message is too large the end of its body gives way: a push
+ * that says half of it is better than none. */
 #include "codec/json.h"
 #include "push/push_int.h"
 
@@ -33,7 +33,8 @@ static int build_cut(buf *out, body_fn *fn, const push_message *m, int64_t now_s
     return err;
 }
 
-/* The longest beginning of the body that fits: what a character takes as JSON differs, so it is sought by halves. */
+/* The longest beginning of the body that fits: what a character takes as JSON differs, so it is
+ * sought by halves. */
 static int shorten(buf *text, size_t max, body_fn *fn, const push_message *m, int64_t now_s)
 {
     size_t fits = 0, too_many = m->body.n < max ? m->body.n : max;
@@ -98,11 +99,13 @@ static int web(buf *b, const push_message *m, sio_str body, int64_t now_s)
     int err;
 
     (void)now_s;
-    if ((err = buf_putc(b, '{')) < 0 || (err = add_text(b, "title", m->title)) < 0 || (err = add_text(b, "body", body)) < 0 ||
+    if ((err = buf_putc(b, '{')) < 0 || (err = add_text(b, "title", m->title)) < 0 ||
+        (err = add_text(b, "body", body)) < 0 ||
         (err = add_text(b, "tag", m->collapse)) < 0 || (err = add_text(b, "id", m->id)) < 0 ||
         (err = add_badge(b, "badge", m->badge)) < 0)
         return err;
-    if (m->data.n && (err = buf_printf(b, "%s\"data\":%.*s", b->p[b->n - 1] == '{' ? "" : ",", (int)m->data.n, m->data.p)) < 0)
+    if (m->data.n && (err = buf_printf(b, "%s\"data\":%.*s", b->p[b->n - 1] == '{' ? "" : ",", (int)m->data.n,
+                                       m->data.p)) < 0)
         return err;
     return buf_putc(b, '}');
 }
@@ -119,7 +122,8 @@ static bool is_reserved(sio_str raw)
     if (!json_plain(raw, &name))
         return false;
     return sio_str_eq(name, sio_lit("from")) || sio_str_eq(name, sio_lit("message_type")) ||
-           (name.n >= 6 && memcmp(name.p, "google", 6) == 0) || (name.n >= 3 && memcmp(name.p, "gcm", 3) == 0);
+           (name.n >= 6 && memcmp(name.p, "google", 6) == 0) ||
+           (name.n >= 3 && memcmp(name.p, "gcm", 3) == 0);
 }
 
 /* Its values must be texts; others become what they look like. */
@@ -142,7 +146,8 @@ static int fcm_data(buf *b, sio_str data)
 
 static int fcm_android(buf *b, const push_message *m)
 {
-    int err = buf_printf(b, ",\"android\":{\"priority\":\"%s\",\"ttl\":\"%llds\"", m->urgent ? "HIGH" : "NORMAL", (long long)m->ttl_s);
+    int err = buf_printf(b, ",\"android\":{\"priority\":\"%s\",\"ttl\":\"%llds\"",
+                         m->urgent ? "HIGH" : "NORMAL", (long long)m->ttl_s);
 
     if (err < 0 || (err = add_text(b, "collapse_key", m->collapse)) < 0)
         return err;
@@ -156,11 +161,13 @@ static int fcm_android(buf *b, const push_message *m)
 
 static int fcm_apns(buf *b, const push_message *m, int64_t now_s)
 {
-    int err = buf_printf(b, ",\"apns\":{\"headers\":{\"apns-priority\":\"%d\",\"apns-expiration\":\"%lld\"", m->urgent ? 10 : 5,
+    int err = buf_printf(b, ",\"apns\":{\"headers\":{\"apns-priority\":\"%d\",\"apns-expiration\":\"%lld\"",
+                         m->urgent ? 10 : 5,
                          (long long)(m->ttl_s ? now_s + m->ttl_s : 0));
 
     if (err < 0 || (err = add_text(b, "apns-collapse-id", m->collapse)) < 0 ||
-        (err = buf_puts(b, "},\"payload\":{\"aps\":{\"sound\":\"default\"")) < 0 || (err = add_badge(b, "badge", m->badge)) < 0 ||
+        (err = buf_puts(b, "},\"payload\":{\"aps\":{\"sound\":\"default\"")) < 0 ||
+        (err = add_badge(b, "badge", m->badge)) < 0 ||
         (err = add_text(b, "thread-id", m->collapse)) < 0)
         return err;
     return buf_puts(b, "}}}");
@@ -168,7 +175,8 @@ static int fcm_apns(buf *b, const push_message *m, int64_t now_s)
 
 static int fcm_web(buf *b, const push_message *m)
 {
-    int err = buf_printf(b, ",\"webpush\":{\"headers\":{\"TTL\":\"%lld\",\"Urgency\":\"%s\"", (long long)m->ttl_s,
+    int err = buf_printf(b, ",\"webpush\":{\"headers\":{\"TTL\":\"%lld\",\"Urgency\":\"%s\"",
+                         (long long)m->ttl_s,
                          m->urgent ? "high" : "normal");
 
     if (err == 0)
@@ -193,7 +201,10 @@ static int fcm(buf *b, const push_message *m, sio_str body, int64_t now_s)
     return buf_puts(b, "}}");
 }
 
-int push_body_fcm(buf *out, const push_message *m, int64_t now_s) { return fit(out, PUSH_PAYLOAD_MAX, fcm, m, now_s); }
+int push_body_fcm(buf *out, const push_message *m, int64_t now_s)
+{
+    return fit(out, PUSH_PAYLOAD_MAX, fcm, m, now_s);
+}
 
 /* ---- APNs ------------------------------------------------------------------------------------------- */
 
@@ -207,7 +218,8 @@ static int apns_data(buf *b, sio_str data)
     while (err == 0 && json_next(data, &at, &key, &item)) {
         if (json_equals(key, sio_lit("aps")))
             continue;
-        if ((err = buf_putc(b, ',')) == 0 && (err = buf_add_str(b, key)) == 0 && (err = buf_putc(b, ':')) == 0)
+        if ((err = buf_putc(b, ',')) == 0 && (err = buf_add_str(b, key)) == 0 &&
+            (err = buf_putc(b, ':')) == 0)
             err = buf_add_str(b, item);
     }
     return err;
@@ -222,7 +234,8 @@ static int apns(buf *b, const push_message *m, sio_str body, int64_t now_s)
         ((err = buf_puts(b, "\"alert\":{")) < 0 || (err = add_text(b, "title", m->title)) < 0 ||
          (err = add_text(b, "body", body)) < 0 || (err = buf_puts(b, "},\"sound\":\"default\"")) < 0))
         return err;
-    if (err < 0 || (err = add_badge(b, "badge", m->badge)) < 0 || (err = add_text(b, "thread-id", m->collapse)) < 0 ||
+    if (err < 0 || (err = add_badge(b, "badge", m->badge)) < 0 ||
+        (err = add_text(b, "thread-id", m->collapse)) < 0 ||
         (err = buf_putc(b, '}')) < 0 || (err = apns_data(b, m->data)) < 0)
         return err;
     return buf_putc(b, '}');
@@ -237,7 +250,8 @@ static int expo(buf *b, const push_message *m, sio_str body, int64_t now_s)
     int err;
 
     (void)now_s;
-    if ((err = buf_putc(b, '{')) < 0 || (err = add_text(b, "to", m->token)) < 0 || (err = add_text(b, "title", m->title)) < 0 ||
+    if ((err = buf_putc(b, '{')) < 0 || (err = add_text(b, "to", m->token)) < 0 ||
+        (err = add_text(b, "title", m->title)) < 0 ||
         (err = add_text(b, "body", body)) < 0 || (err = add_text(b, "collapseId", m->collapse)) < 0 ||
         (err = add_text(b, "tag", m->collapse)) < 0 || (err = add_badge(b, "badge", m->badge)) < 0 ||
         (err = add_int(b, "ttl", m->ttl_s)) < 0)

@@ -34,7 +34,8 @@ static bool fits(const EVP_PKEY *key, int type)
 {
     if (EVP_PKEY_get_base_id(key) != type)
         return false;
-    return type == EVP_PKEY_EC ? is_p256(key) : EVP_PKEY_get_bits(key) >= 2048 && EVP_PKEY_get_size(key) <= SIGNATURE;
+    return type == EVP_PKEY_EC ? is_p256(key)
+                               : EVP_PKEY_get_bits(key) >= 2048 && EVP_PKEY_get_size(key) <= SIGNATURE;
 }
 
 /* There is nobody to ask for a pass phrase: without this the terminal would be. */
@@ -64,12 +65,14 @@ EVP_PKEY *push_key_of_point(const uint8_t point[PUSH_POINT])
 {
     char curve[] = "P-256";
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
-                           OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, PUSH_POINT),
+                           OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                             (void *)(uintptr_t)point, PUSH_POINT),
                            OSSL_PARAM_construct_end()};
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     EVP_PKEY *key = NULL;
 
-    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
+        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
         key = NULL;
     EVP_PKEY_CTX_free(ctx);
     return key;
@@ -79,7 +82,8 @@ int push_key_point(const EVP_PKEY *key, uint8_t point[PUSH_POINT])
 {
     size_t n = 0;
 
-    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, PUSH_POINT, &n) != 1 || n != PUSH_POINT)
+    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, PUSH_POINT, &n) != 1 ||
+        n != PUSH_POINT)
         return SIO_EINVAL;
     return point[0] == 4 ? 0 : SIO_EINVAL;
 }
@@ -173,7 +177,8 @@ static int expand(const uint8_t prk[HASH], const void *info, size_t n, uint8_t o
 }
 
 /* RFC 8291, 3.3 and 3.4: what both sides know, mixed with both public keys. */
-static int input_key(uint8_t ikm[HASH], const push_keys *to, EVP_PKEY *sender, const uint8_t point[PUSH_POINT])
+static int input_key(uint8_t ikm[HASH], const push_keys *to, EVP_PKEY *sender,
+                     const uint8_t point[PUSH_POINT])
 {
     uint8_t secret[HASH], prk[HASH], info[14 + 2 * PUSH_POINT] = "WebPush: info";
     EVP_PKEY *peer = push_key_of_point(to->point);
@@ -190,7 +195,8 @@ static int input_key(uint8_t ikm[HASH], const push_keys *to, EVP_PKEY *sender, c
 }
 
 /* RFC 8188, 2.2 and 2.3. */
-static int content_keys(const uint8_t ikm[HASH], const uint8_t salt[PUSH_SALT], uint8_t cek[HASH], uint8_t nonce[HASH])
+static int content_keys(const uint8_t ikm[HASH], const uint8_t salt[PUSH_SALT], uint8_t cek[HASH],
+                        uint8_t nonce[HASH])
 {
     static const char cek_info[] = "Content-Encoding: aes128gcm", nonce_info[] = "Content-Encoding: nonce";
     uint8_t prk[HASH];
@@ -226,7 +232,8 @@ int push_encrypt(buf *out, const push_keys *to, EVP_PKEY *sender, const uint8_t 
     size_t before = out->n;
     int err = text.n > PUSH_PLAIN_MAX ? SIO_ETOOBIG : push_key_point(sender, point);
 
-    if (err == 0 && (err = input_key(ikm, to, sender, point)) == 0 && (err = content_keys(ikm, salt, cek, nonce)) == 0 &&
+    if (err == 0 && (err = input_key(ikm, to, sender, point)) == 0 &&
+        (err = content_keys(ikm, salt, cek, nonce)) == 0 &&
         (err = buf_reserve(out, text.n + PUSH_OVERHEAD)) == 0) {
         buf_add(out, salt, PUSH_SALT);
         buf_add(out, sizes, sizeof(sizes));
@@ -265,6 +272,7 @@ void push_uuid(char out[PUSH_UUID + 1], sio_str id)
         abort(); /* SHA-256 fails only without memory */
     h[6] = (uint8_t)((h[6] & 15) | 0x80); /* version 8: made our own way (RFC 9562, 5.8) */
     h[8] = (uint8_t)((h[8] & 63) | 0x80);
-    snprintf(out, PUSH_UUID + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0], h[1], h[2],
+    snprintf(out, PUSH_UUID + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", h[0],
+             h[1], h[2],
              h[3], h[4], h[5], h[6], h[7], h[8], h[9], h[10], h[11], h[12], h[13], h[14], h[15]);
 }

@@ -1,5 +1,6 @@
-/* Cryptography of the push services: keys on P-256 and RSA, JSON Web Tokens signed with them, and the encryption of Web Push
- * messages (RFC 8291, one record of RFC 8188). No function keeps state; a key may be used by one thread at a time. */
+/* Cryptography of the push services: keys on P-256 and RSA, JSON Web Tokens signed with them, and the
+ * encryption of Web Push messages (RFC 8291, one record of RFC 8188). No function keeps state; a key may be
+ * used by one thread at a time. */
 #ifndef PUSH_PUSH_CRYPTO_H
 #define PUSH_PUSH_CRYPTO_H
 
@@ -23,8 +24,8 @@ typedef struct push_keys {
     uint8_t point[PUSH_POINT], auth[PUSH_AUTH];
 } push_keys;
 
-/* A private key from PEM text without pass phrase; type is EVP_PKEY_EC, which means P-256, or EVP_PKEY_RSA with 2048 bits
- * or more. 0, SIO_EINVAL when it is not such a key. Free it with EVP_PKEY_free. */
+/* A private key from PEM text without pass phrase; type is EVP_PKEY_EC, which means P-256, or EVP_PKEY_RSA
+ * with 2048 bits or more. 0, SIO_EINVAL when it is not such a key. Free it with EVP_PKEY_free. */
 int push_key_read(EVP_PKEY **out, sio_str pem, int type);
 /* A new key on P-256, NULL without memory. */
 EVP_PKEY *push_key_make(void);
@@ -36,12 +37,14 @@ int push_key_point(const EVP_PKEY *key, uint8_t point[PUSH_POINT]);
 /* Appends header.claims.signature, ES256 or RS256 by the kind of key: 0, SIO_EIO, or a buf error. */
 int push_jwt(buf *out, EVP_PKEY *key, sio_str header, sio_str claims);
 
-/* Appends the body of a Web Push request. sender is a key pair for this message only, salt is random: both are parameters so
- * that the examples of the RFC can be made. 0; SIO_ETOOBIG over PUSH_PLAIN_MAX; SIO_EINVAL when the point is not on the curve;
- * SIO_EIO; a buf error. */
-int push_encrypt(buf *out, const push_keys *to, EVP_PKEY *sender, const uint8_t salt[PUSH_SALT], sio_str text);
+/* Appends the body of a Web Push request. sender is a key pair for this message only, salt is random: both
+ * are parameters so that the examples of the RFC can be made. 0; SIO_ETOOBIG over PUSH_PLAIN_MAX; SIO_EINVAL
+ * when the point is not on the curve; SIO_EIO; a buf error. */
+int push_encrypt(buf *out, const push_keys *to, EVP_PKEY *sender, const uint8_t salt[PUSH_SALT],
+                 sio_str text);
 
-/* A UUID that is always the same for the same id; writes PUSH_UUID characters and a 0 byte. An id that is a UUID stays. */
+/* A UUID that is always the same for the same id; writes PUSH_UUID characters and a 0 byte. An id that is
+ * a UUID stays. */
 void push_uuid(char out[PUSH_UUID + 1], sio_str id);
 
 #endif

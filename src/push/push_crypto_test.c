@@ -1,4 +1,5 @@
-/* RFC 8291's example and others byte for byte; RFC 8292's token is verified, ours as well: signatures are random. */
+/* RFC 8291's example and others byte for byte; RFC 8292's token is verified, ours as well:
+ * signatures are random. */
 #include "push/push_crypto.h"
 
 #include "base/base64.h"
@@ -42,7 +43,8 @@ static sio_str bytes(vectors *v, sio_str vector, const char *name)
 static void check_vector(vectors *v, sio_str vector)
 {
     EVP_PKEY *sender = pair_of(bytes(v, vector, "as_private"), bytes(v, vector, "as_public"));
-    sio_str want = bytes(v, vector, "body"), hash = bytes(v, vector, "body_sha256"), salt = bytes(v, vector, "salt");
+    sio_str want = bytes(v, vector, "body"), hash = bytes(v, vector, "body_sha256"),
+            salt = bytes(v, vector, "salt");
     uint8_t digest[EVP_MAX_MD_SIZE];
     push_keys keys;
     buf out;
@@ -50,7 +52,8 @@ static void check_vector(vectors *v, sio_str vector)
     memcpy(keys.point, bytes(v, vector, "ua_public").p, PUSH_POINT);
     memcpy(keys.auth, bytes(v, vector, "auth_secret").p, PUSH_AUTH);
     buf_init(&out, PUSH_RECORD);
-    assert_int_equal(push_encrypt(&out, &keys, sender, (const uint8_t *)salt.p, bytes(v, vector, "plaintext")), 0);
+    assert_int_equal(push_encrypt(&out, &keys, sender, (const uint8_t *)salt.p,
+                                  bytes(v, vector, "plaintext")), 0);
     assert_true(want.n || hash.n);
     if (want.n) {
         assert_int_equal(out.n, want.n);
@@ -88,7 +91,8 @@ static void what_cannot_be_encrypted_is_refused(void **state)
 
     (void)state;
     buf_init(&out, PUSH_RECORD);
-    assert_int_equal(push_encrypt(&out, &keys, sender, salt, sio_lit("x")), SIO_EINVAL); /* not on the curve */
+    /* Not on the curve */
+    assert_int_equal(push_encrypt(&out, &keys, sender, salt, sio_lit("x")), SIO_EINVAL);
     assert_int_equal(push_key_point(sender, keys.point), 0);
     assert_int_equal(push_encrypt(&out, &keys, sender, salt, (sio_str){text, sizeof(text)}), SIO_ETOOBIG);
     assert_int_equal(out.n, 0);

@@ -1,6 +1,6 @@
-/* Expo: messages of a moment go as one request. Its answer says only that Expo has them; what became of them say receipts, a
- * quarter of an hour later. They are asked for as long as this process lives: a token that turns out to be dead is remembered, and
- * the next message to it ends as PUSH_GONE without a request. */
+/* Expo: messages of a moment go as one request. Its answer says only that Expo has them; what became of them
+ * say receipts, a quarter of an hour later. They are asked for as long as this process lives: a token that
+ * turns out to be dead is remembered, and the next message to it ends as PUSH_GONE without a request. */
 #include "base/log.h"
 #include "codec/json.h"
 #include "push/push_int.h"
@@ -109,7 +109,8 @@ static void bury(push_expo *e, const char *token)
     snprintf(e->dead[e->next_dead++ % DEAD_MAX], EXPO_TOKEN, "%s", token);
 }
 
-/* Told once: who is told forgets the token, and if it comes again then because somebody registered it again. */
+/* Told once: who is told forgets the token, and if it comes again then because somebody
+ * registered it again. */
 static bool take_dead(push_expo *e, sio_str token)
 {
     for (unsigned i = 0; i < DEAD_MAX; i++) {
@@ -342,7 +343,8 @@ void push_expo_tick(push *p, int64_t now_ms)
 
     while (e->nwaiting && flush_at(e) <= now_ms)
         flush(p, now_ms);
-    if (!e->asking && !list_empty(&e->receipts) && container_of(e->receipts.next, receipt, link)->due_ms <= now_ms)
+    if (!e->asking && !list_empty(&e->receipts) &&
+        container_of(e->receipts.next, receipt, link)->due_ms <= now_ms)
         ask_receipts(p, now_ms);
 }
 

@@ -1,5 +1,5 @@
-/* FCM HTTP v1. The access token is fetched by one request, whoever waits for it; while one is still good for a while messages go
- * out with it and its successor is fetched beside them. */
+/* FCM HTTP v1. The access token is fetched by one request, whoever waits for it; while one is still good for
+ * a while messages go out with it and its successor is fetched beside them. */
 #include "base/base64.h"
 #include "codec/json.h"
 #include "push/push_int.h"
@@ -127,7 +127,8 @@ void push_fcm_close(push_fcm *f)
 static void deliver(push *p, push_job *j);
 static void send_or_wait(push *p, push_job *j);
 
-/* The service will not have the token that the job was sent with: forget it, unless there is a newer one already. */
+/* The service will not have the token that the job was sent with: forget it, unless there is a
+ * newer one already. */
 static bool try_again(push *p, push_job *j)
 {
     push_fcm *f = p->fcm;
@@ -183,7 +184,9 @@ static int add_assertion(buf *out, const push_fcm *f, int64_t now_s)
     buf claims;
     int err;
 
-    snprintf(header, sizeof(header), f->key_id ? "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}" : "{\"alg\":\"RS256\",\"typ\":\"JWT\"}",
+    snprintf(header, sizeof(header),
+             f->key_id ? "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"%s\"}"
+                       : "{\"alg\":\"RS256\",\"typ\":\"JWT\"}",
              f->key_id);
     buf_init(&claims, CLAIMS_MAX);
     if ((err = buf_printf(&claims, "{\"iss\":\"%s\",\"scope\":\"" SCOPE "\",\"aud\":", f->email)) == 0 &&
@@ -224,7 +227,8 @@ static void on_token(push_call *c)
     if (!push_call_failed(c, &v))
         v = push_answer_oauth(c->status, buf_str(&c->answer), &token, &life_s);
     if (v.outcome == PUSH_DELIVERED && token.n > ACCESS_MAX)
-        v = (push_verdict){.outcome = PUSH_LATER, .retry_ms = -1, .reason = "no proper answer for an access token"};
+        v = (push_verdict){.outcome = PUSH_LATER, .retry_ms = -1,
+                           .reason = "no proper answer for an access token"};
     if (v.outcome == PUSH_DELIVERED) {
         snprintf(f->access, sizeof(f->access), "%.*s", (int)token.n, token.p);
         f->generation++;
@@ -238,7 +242,8 @@ static void on_token(push_call *c)
 
 static void fetch(push *p)
 {
-    static const push_verdict broken = {.outcome = PUSH_MISCONFIGURED, .reason = "the account's key cannot sign"};
+    static const push_verdict broken = {.outcome = PUSH_MISCONFIGURED,
+                                        .reason = "the account's key cannot sign"};
     push_fcm *f = p->fcm;
     push_call *c;
 
@@ -267,7 +272,8 @@ static void send_or_wait(push *p, push_job *j)
 {
     push_fcm *f = p->fcm;
     int64_t now_ms = push_now_ms();
-    bool good = f->access[0] && left_of(f, now_ms, LAST_MS) > 0, old = !good || left_of(f, now_ms, EARLY_MS) <= 0;
+    bool good = f->access[0] && left_of(f, now_ms, LAST_MS) > 0, old = !good ||
+                left_of(f, now_ms, EARLY_MS) <= 0;
 
     if (good)
         deliver(p, j);

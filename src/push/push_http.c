@@ -24,7 +24,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     return CURL_WRITEFUNC_ERROR;
 }
 
-/* The address that was resolved, right before it is connected to: a name that changes between two look-ups gains nothing. */
+/* The address that was resolved, right before it is connected to: a name that changes between two look-ups
+ * gains nothing. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
     push_call *c = arg;
@@ -37,7 +38,8 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* A connection that is there already, made without a guard for a service of ours, must not be taken either. */
+/* A connection that is there already, made without a guard for a service of ours, must not be
+ * taken either. */
 static int on_request(void *arg, char *peer, char *own, int peer_port, int own_port)
 {
     push_call *c = arg;
@@ -163,7 +165,8 @@ bool push_call_failed(const push_call *c, push_verdict *v)
     *v = not_now("the connection broke");
     if (c->hit_guard) {
         /* Not the token's fault for certain: a name server that lies must not cost all subscriptions. */
-        *v = (push_verdict){.outcome = PUSH_REFUSED, .retry_ms = -1, .reason = "the endpoint is at an address that is not public"};
+        *v = (push_verdict){.outcome = PUSH_REFUSED, .retry_ms = -1,
+                            .reason = "the endpoint is at an address that is not public"};
     } else if (c->code == CURLE_COULDNT_RESOLVE_HOST) {
         v->reason = "the host's name cannot be resolved";
     } else if (c->code == CURLE_COULDNT_CONNECT) {

@@ -1,5 +1,5 @@
-/* The inside of push: jobs, requests, and one struct for each service. Everything here belongs to push's own thread, except what
- * push_send and push_free do under the lock. */
+/* The inside of push: jobs, requests, and one struct for each service. Everything here belongs to push's own
+ * thread, except what push_send and push_free do under the lock. */
 #ifndef PUSH_PUSH_INT_H
 #define PUSH_PUSH_INT_H
 
@@ -90,7 +90,8 @@ struct push_call {
     void              *arg;
     void              *owned;        /* freed with it */
 };
-/* A POST that is put together with the next functions and what is added to c->sent; no redirects, certificates checked. */
+/* A POST that is put together with the next functions and what is added to c->sent; no redirects,
+ * certificates checked. */
 push_call *push_call_new(push *p, const char *url, void (*done)(push_call *c), void *arg);
 void       push_call_header(push_call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Only to public addresses, whatever the name in the URL resolves to, and without a proxy. */
@@ -105,8 +106,8 @@ void       push_calls_reap(push *p);
 
 /* ---- push_body.c: what the services are sent -------------------------------------------------------- */
 
-/* Web Push: our own form, see docs/OPERATIONS.md. 0, SIO_ETOOBIG when even without body it is larger than max bytes, SIO_ENOMEM.
- * Where it is too large the end of the body makes room. */
+/* Web Push: our own form, see docs/OPERATIONS.md. 0, SIO_ETOOBIG when even without body it is larger than max
+ * bytes, SIO_ENOMEM. Where it is too large the end of the body makes room. */
 int push_body_web(buf *out, const push_message *m);
 int push_body_fcm(buf *out, const push_message *m, int64_t now_s);
 int push_body_apns(buf *out, const push_message *m);
@@ -118,7 +119,8 @@ int  push_web_open(push_web **out, const push_options *o, char *err, size_t nerr
 void push_web_send(push *p, push_job *j);
 void push_web_close(push_web *w);
 const char *push_web_public_key(const push_web *w);
-/* The subscription in a token: whether it can be one. url has room for PUSH_TOKEN_MAX + 1, origin for 300 (either may be NULL). */
+/* The subscription in a token: whether it can be one. url has room for PUSH_TOKEN_MAX + 1, origin for 300
+ * (either may be NULL). */
 bool push_subscription_read(sio_str token, bool allow_private, char *url, char *origin, push_keys *keys);
 
 int  push_fcm_open(push_fcm **out, const push_options *o, char *err, size_t nerr);
@@ -138,7 +140,8 @@ unsigned push_apns_generation(const push_apns *a);
 int  push_expo_open(push_expo **out, const push_options *o, char *err, size_t nerr);
 void push_expo_send(push *p, push_job *j);
 void push_expo_tick(push *p, int64_t now_ms);
-int64_t push_expo_wait_ms(const push_expo *e, int64_t now_ms); /* until there is something to do; -1: nothing */
+/* Until there is something to do; -1: nothing */
+int64_t push_expo_wait_ms(const push_expo *e, int64_t now_ms);
 void push_expo_close(push_expo *e);
 
 #endif

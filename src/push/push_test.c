@@ -1,4 +1,5 @@
-/* Tokens, settings and time; what services are sent and answer is tested against tests/interop/lib/push_mock.mjs. */
+/* Tokens, settings and time; what services are sent and answer is tested against
+ * tests/interop/lib/push_mock.mjs. */
 #include "push/push_int.h"
 
 #include "base/testing.h"
@@ -49,10 +50,13 @@ static bool endpoint_is_good(const char *endpoint)
 static void endpoints_are_of_the_public_internet(void **state)
 {
     static const char *const bad[] = {
-        "", "push", "http://push.example/x", "ftp://push.example/x", "https://u@push.example/", "https://u:p@push.example/", "https://push.example/#x",
-        "https://push.example:22/", "https://push.example:0/", "https://push.example:99999/", "https://localhost/", "https://localhost./", "https://intranet/x",
-        "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://017700000001/", "https://10.1.2.3/", "https://[::1]/",
-        "https://[::ffff:8.8.8.8]/", "https://[fe80::1%25eth0]/", "https://push.example/a b", "https://push.example/\\n", "https:///x", "https://push.exämple/",
+        "", "push", "http://push.example/x", "ftp://push.example/x", "https://u@push.example/",
+        "https://u:p@push.example/", "https://push.example/#x", "https://push.example:22/",
+        "https://push.example:0/", "https://push.example:99999/", "https://localhost/", "https://localhost./",
+        "https://intranet/x", "https://127.0.0.1/", "https://127.1/", "https://2130706433/",
+        "https://0x7f000001/", "https://017700000001/", "https://10.1.2.3/", "https://[::1]/",
+        "https://[::ffff:8.8.8.8]/", "https://[fe80::1%25eth0]/", "https://push.example/a b",
+        "https://push.example/\\n", "https:///x", "https://push.exämple/",
     };
 
     (void)state;
@@ -71,9 +75,11 @@ static void an_origin_is_as_browsers_write_it(void **state)
     push_keys keys;
 
     (void)state;
-    assert_true(push_subscription_read(subscription(text, "https://Push.Example:443/x"), false, url, origin, &keys));
+    assert_true(push_subscription_read(subscription(text, "https://Push.Example:443/x"), false, url, origin,
+                                       &keys));
     assert_string_equal(origin, "https://push.example");
-    assert_true(push_subscription_read(subscription(text, "https://push.example:8443/x"), false, url, origin, &keys));
+    assert_true(push_subscription_read(subscription(text, "https://push.example:8443/x"), false, url, origin,
+                                       &keys));
     assert_string_equal(origin, "https://push.example:8443");
     assert_string_equal(url, "https://push.example:8443/x");
     assert_int_equal(keys.point[0], 4);
@@ -81,7 +87,8 @@ static void an_origin_is_as_browsers_write_it(void **state)
 
 static void a_token_says_its_service(void **state)
 {
-    sio_str hex = sio_lit("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), ios = sio_lit("IOS"), web = sio_lit("WEB");
+    sio_str hex = sio_lit("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+            ios = sio_lit("IOS"), web = sio_lit("WEB");
     sio_str expo = sio_lit("ExponentPushToken[x-_9]"), fcm = sio_lit("dGVzdA:APA91b-_x");
 
     (void)state;
@@ -146,7 +153,8 @@ static void vapid_files_are_private_and_never_overwritten(void **state)
     assert_int_equal(vapid_load("/nowhere/key", other, err, sizeof(err)), SIO_ENOENT);
 }
 
-/* A message to a port where nobody listens, so that there is a result to wait for; and one where nobody answers. */
+/* A message to a port where nobody listens, so that there is a result to wait for; and one where
+ * nobody answers. */
 typedef struct told {
     loop       *l;
     push       *p;
@@ -239,7 +247,8 @@ static void a_result_comes_on_the_loop_or_is_dropped(void **state)
 static void fits(int (*build)(buf *out, const push_message *m), size_t max)
 {
     static char body[PUSH_TEXT_MAX];
-    push_message m = {.service = PUSH_WEB, .token = sio_lit("t"), .title = sio_lit("T"), .body = {body, sizeof(body)}, .badge = -1};
+    push_message m = {.service = PUSH_WEB, .token = sio_lit("t"), .title = sio_lit("T"),
+                      .body = {body, sizeof(body)}, .badge = -1};
     sio_str value;
     buf out;
 

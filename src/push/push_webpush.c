@@ -15,7 +15,8 @@
 #define RENEW_S      3600           /* before its end */
 #define KEY_TEXT_MAX (BASE64_LEN(PUSH_POINT) + 1)
 
-/* A token for one push service: signing takes longer than all the rest, and services like to see the same one. */
+/* A token for one push service: signing takes longer than all the rest, and services like to see
+ * the same one. */
 typedef struct pass {
     char    origin[ORIGIN_MAX];
     int64_t expires_s;
@@ -92,7 +93,8 @@ static bool url_is_good(CURLU *u, bool allow_private, char *origin)
     char *scheme = NULL, *host = NULL, port[8];
     bool good = curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "https") == 0 &&
                 curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && !has_part(u, CURLUPART_USER) &&
-                !has_part(u, CURLUPART_PASSWORD) && !has_part(u, CURLUPART_FRAGMENT) && port_is_good(u, port) &&
+                !has_part(u, CURLUPART_PASSWORD) && !has_part(u, CURLUPART_FRAGMENT) &&
+                port_is_good(u, port) &&
                 host_is_good(host, allow_private);
 
     if (good && origin) {
@@ -133,7 +135,8 @@ bool push_subscription_read(sio_str token, bool allow_private, char *url, char *
     sio_str value, endpoint, list;
     EVP_PKEY *point;
 
-    if (token.n > PUSH_TOKEN_MAX || !json_valid(token, &value) || !json_get(value, sio_lit("endpoint"), &endpoint) ||
+    if (token.n > PUSH_TOKEN_MAX || !json_valid(token, &value) ||
+        !json_get(value, sio_lit("endpoint"), &endpoint) ||
         !json_get(value, sio_lit("keys"), &list) || !get_bytes(list, "p256dh", keys->point, PUSH_POINT) ||
         !get_bytes(list, "auth", keys->auth, PUSH_AUTH) || !read_url(endpoint, allow_private, url, origin))
         return false;
@@ -164,7 +167,8 @@ int push_web_open(push_web **out, const push_options *o, char *err, size_t nerr)
     if (!o->vapid_key_file)
         return 0;
     if (!subject_is_good(o->vapid_subject)) {
-        snprintf(err, nerr, "PUSH_VAPID_SUBJECT: must be a mailto: or https:// address of who runs this server");
+        snprintf(err, nerr,
+                 "PUSH_VAPID_SUBJECT: must be a mailto: or https:// address of who runs this server");
         return SIO_EINVAL;
     }
     if (!(w = calloc(1, sizeof(*w))))
@@ -206,7 +210,8 @@ static int make_jwt(push_web *w, pass *a)
     int err;
 
     buf_init(&claims, 2048);
-    if ((err = buf_puts(&claims, "{\"aud\":")) == 0 && (err = json_quote(&claims, sio_str_z(a->origin))) == 0 &&
+    if ((err = buf_puts(&claims, "{\"aud\":")) == 0 &&
+        (err = json_quote(&claims, sio_str_z(a->origin))) == 0 &&
         (err = buf_printf(&claims, ",\"exp\":%lld,\"sub\":", (long long)a->expires_s)) == 0 &&
         (err = json_quote(&claims, sio_str_z(w->subject))) == 0 && (err = buf_putc(&claims, '}')) == 0)
         err = push_jwt(&a->jwt, w->key, header, buf_str(&claims));
@@ -278,7 +283,8 @@ void push_web_send(push *p, push_job *j)
 {
     static const push_verdict bad = {.outcome = PUSH_GONE, .reason = "not a subscription of Web Push"},
                               large = {.outcome = PUSH_REFUSED, .reason = "too large"},
-                              broken = {.outcome = PUSH_LATER, .retry_ms = -1, .reason = "cannot be encrypted now"};
+                              broken = {.outcome = PUSH_LATER, .retry_ms = -1,
+                                        .reason = "cannot be encrypted now"};
     char url[PUSH_TOKEN_MAX + 1], origin[ORIGIN_MAX];
     push_keys keys;
     const pass *a;

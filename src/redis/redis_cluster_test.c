@@ -230,7 +230,8 @@ static void freed_while_asked(void **state)
 
 /* ---- slots on the move ---- */
 
-/* Belongs to every move, of an empty slot too: who imports gets a new epoch, else gossip of the old one may undo it. */
+/* Belongs to every move, of an empty slot too: who imports gets a new epoch, else gossip of the old one may
+ * undo it. */
 static void begin_move(int slot, int from, int to)
 {
     tell(to, "CLUSTER SETSLOT %d IMPORTING %s", slot, id[from]);

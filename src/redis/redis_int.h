@@ -180,7 +180,8 @@ void subs_on_message(conn *c, redis_sub_kind kind, sio_str channel, sio_str payl
 void subs_on_subscribed(conn *c, redis_sub_kind kind, sio_str name, uint64_t seq);
 void subs_on_dropped(conn *c, redis_sub_kind kind, sio_str name);
 
-/* The text of an error, at most 120 bytes of it, for people; a server may say anything where an error is due. */
+/* The text of an error, at most 120 bytes of it, for people; a server may say anything where an error is
+ * due. */
 static inline sio_str error_text(const resp_val *v)
 {
     sio_str s = v->kind == RESP_ERROR ? v->s : sio_lit("an answer of another kind");

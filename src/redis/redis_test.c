@@ -21,7 +21,7 @@ static void commands_and_answers(void **state)
     assert_string_equal(ASK(h.r, "SADD", "set", "one"), "1");
     assert_string_equal(ASK(h.r, "SMEMBERS", "set"), "one");
     assert_string_equal(ASK(h.r, "GET", "absent"), "nil");
-    assert_string_equal(ASK(h.r, "GET", "set"), 
+    assert_string_equal(ASK(h.r, "GET", "set"),
                         "-WRONGTYPE Operation against a key holding the wrong kind of value");
     assert_int_equal(redis_cmd(h.r, NULL, NULL, "SET", "quiet", "1"), 0);
     assert_string_equal(ASK(h.r, "GET", "quiet"), "1");

@@ -201,6 +201,7 @@ static inline const char *rig_ask(rig *g, redis *r, const sio_str *argv, unsigne
     assert_int_equal(a.err, 0);
     return a.text;
 }
-#define RIG_ASK(g, r, ...) rig_ask(g, r, REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
+#define RIG_ASK(g, r, ...) \
+    rig_ask(g, r, REDIS_ARGS_(__VA_ARGS__), sizeof(REDIS_ARGS_(__VA_ARGS__)) / sizeof(sio_str))
 
 #endif
