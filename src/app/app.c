@@ -134,7 +134,8 @@ static const char *find_token(sio_socket *s, sio_in *in, sio_str *token)
     return "Invalid token";
 }
 
-/* A client recovered from another server has a user already, whose rooms it is in: nobody else may come back as that one. */
+/* A client recovered from another server has a user already, whose rooms it is in: nobody else may come
+ * back as that one. */
 static bool set_user(app_session *me, const jwt_user *from)
 {
     app_user *before = me->user;
@@ -192,11 +193,13 @@ static void on_guard(sio_socket *s, sio_in *in)
 static int on_packet(sio_socket *s, sio_in *in)
 {
     bool flood;
-    int64_t wait_ms = limit_event(app_of(s)->opt.limits, &app_session_of(s)->limit, sio_event_name(in), &flood);
+    int64_t wait_ms = limit_event(app_of(s)->opt.limits, &app_session_of(s)->limit, sio_event_name(in),
+                                  &flood);
 
     if (!wait_ms)
         return 0;
-    app_refuse_for(s, in, APP_RATE_LIMITED, flood ? "Too many events, disconnected" : "Too many events", wait_ms);
+    app_refuse_for(s, in, APP_RATE_LIMITED, flood ? "Too many events, disconnected" : "Too many events",
+                   wait_ms);
     if (flood) {
         sio_str id = app_session_of(s)->user->id;
 
@@ -222,7 +225,8 @@ static void on_connect(sio_socket *s)
     party_came(s);
     pusher_came(s);
     log_event(LOG_INFO,
-              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", id}, {"transport", sio_s(sio_transport_name(s))},
+              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", id},
+                         {"transport", sio_s(sio_transport_name(s))},
                          {"address", sio_handshake_address(s)}, {"recovered", sio_s(sio_recovered(s) ? "true" : "false")}),
               "User connected: %.*s", (int)id.n, id.p);
 }
@@ -240,7 +244,8 @@ static void on_disconnecting(sio_socket *s, const char *reason)
     presence_goes(s, reason);
     pusher_goes(s);
     me->pending = 0; /* what is under way belongs to this connection, not to a recovered one */
-    log_event(LOG_INFO, LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", me->user->id}, {"reason", sio_s(reason)}),
+    log_event(LOG_INFO,
+              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", me->user->id}, {"reason", sio_s(reason)}),
               "User disconnected: %.*s, reason: %s", (int)me->user->id.n, me->user->id.p, reason);
 }
 
@@ -354,7 +359,8 @@ static void log_refusal(sio_socket *s, sio_in *in, log_level level, const char *
     if (!sio_str_of(in, sio_get(sio_arg(in, 0), "roomId"), &room))
         room.p = NULL;
     log_event(level,
-              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", app_session_of(s)->user->id}, {"room", room},
+              LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", app_session_of(s)->user->id},
+                         {"room", room},
                          {"event", event}, {"code", sio_s(code)}, {"reason", sio_s(reason)}),
               "%.*s refused: %s", (int)event.n, event.p, code);
 }
@@ -362,9 +368,11 @@ static void log_refusal(sio_socket *s, sio_in *in, log_level level, const char *
 static void refuse(sio_socket *s, sio_in *in, const char *code, const char *message, sio_val retry)
 {
     app_count_refusal(app_of(s), code);
-    sio_emit(s, out_error, sio_obj("message", message, "code", code, "event", sio_event_name(in), "retryAfterMs", retry));
+    sio_emit(s, out_error,
+             sio_obj("message", message, "code", code, "event", sio_event_name(in), "retryAfterMs", retry));
     if (sio_wants_ack(in))
-        sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message, "retryAfterMs", retry)));
+        sio_ack(in, sio_obj("ok", sio_false, "error", sio_obj("code", code, "message", message,
+                                                              "retryAfterMs", retry)));
 }
 
 void app_refuse_for(sio_socket *s, sio_in *in, const char *code, const char *message, int64_t retry_ms)
@@ -384,7 +392,8 @@ void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message)
     bool busy = err == SIO_ELIMIT || err == SIO_ECLOSED || err == SIO_ETIMEOUT || err == SIO_EUNAVAILABLE;
     const char *code = busy ? APP_BUSY : APP_INTERNAL;
 
-    log_refusal(s, in, busy ? LOG_DEBUG : LOG_WARN, code, sio_strerror(err)); /* busy comes in thousands when it comes */
+    /* Busy comes in thousands when it comes */
+    log_refusal(s, in, busy ? LOG_DEBUG : LOG_WARN, code, sio_strerror(err));
     refuse(s, in, code, message, sio_undefined);
 }
 
@@ -393,13 +402,15 @@ static void bad_choice(const sio_field *f, char *out, size_t n)
     size_t used = (size_t)snprintf(out, n, "%s must be ", f->key);
 
     for (int i = 0; f->choices[i] && used < n; i++)
-        used += (size_t)snprintf(out + used, n - used, "%s%s", i == 0 ? "" : f->choices[i + 1] ? ", " : " or ", f->choices[i]);
+        used += (size_t)snprintf(out + used, n - used, "%s%s",
+                                 i == 0 ? "" : f->choices[i + 1] ? ", " : " or ", f->choices[i]);
 }
 
 /* "text of 1 to 64 bytes" */
 static void bad_size(const sio_field *f, const char *what, const char *unit, char *out, size_t n)
 {
-    snprintf(out, n, "%s must be %s %lld to %lld%s", f->key, what, (long long)f->min, (long long)f->max, unit);
+    snprintf(out, n, "%s must be %s %lld to %lld%s", f->key, what, (long long)f->min, (long long)f->max,
+             unit);
 }
 
 static void bad_field(const sio_field *f, char *out, size_t n)

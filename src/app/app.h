@@ -23,7 +23,8 @@ typedef struct app_push {
     uint32_t     delay_ms;     /* what is said in a room in such a time makes one push */
     uint32_t     confirm_ms;   /* how long a socket may take to show that it is there */
     unsigned     max_tokens;   /* of a user */
-    enum { APP_PUSH_PREVIEW, APP_PUSH_NAME, APP_PUSH_NOTHING } body; /* of a message: its text, its sender, nothing */
+    /* Of a message: its text, its sender, nothing */
+    enum { APP_PUSH_PREVIEW, APP_PUSH_NAME, APP_PUSH_NOTHING } body;
 } app_push;
 
 typedef struct app_options {
@@ -36,14 +37,19 @@ typedef struct app_options {
      * exists. */
     bool                demo;
     uint32_t            typing_ttl_ms; /* how long somebody types who says nothing more */
-    int64_t             chat_max_content; /* characters of a message; the catalogue has the most that can be set */
-    int64_t             chat_gap_ms;   /* in a cluster: how long a missing entry of a room's log is waited for */
-    int64_t             chat_check_ms; /* in a cluster: the database is asked how far a quiet room's log goes */
+    int64_t             chat_max_content; /* characters of a message; the catalogue has the most
+                                           * that can be set */
+    int64_t             chat_gap_ms;   /* in a cluster: how long a missing entry of a room's log
+                                        * is waited for */
+    int64_t             chat_check_ms; /* in a cluster: the database is asked how far a quiet
+                                        * room's log goes */
     int64_t             recovery_ms;   /* sio_options.recovery_ms */
-    bool                presence_everyone;    /* everybody hears of everybody; else followers and subscribers do */
+    bool                presence_everyone;    /* everybody hears of everybody; else followers and
+                                               * subscribers do */
     int64_t             presence_grace_ms;    /* a user is offline so long after the last socket has gone */
     int64_t             presence_interval_ms; /* between two presence:update of one user */
-    int64_t             presence_deliveries;  /* with presence_everyone: messages a second they may cost; 0 = any */
+    int64_t             presence_deliveries;  /* with presence_everyone: messages a second they may
+                                               * cost; 0 = any */
     int64_t             party_announce_limit; /* viewers up to which each join and leave is told */
     int64_t             party_count_interval_ms; /* above it: between two party:viewer_count of a party */
     const char         *api_key;      /* of the HTTP API; outlives the app. NULL: there is none */
@@ -51,11 +57,14 @@ typedef struct app_options {
     int64_t             api_keys_ms;  /* how long answers are kept under their Idempotency-Key */
     /* What servers share (shared.h); all of it outlives the app. */
     const char         *redis_url;       /* NULL: this server is alone, the rest is not looked at */
-    const char         *node_code;       /* this server in the cluster: NODE_CODE_LEN characters, 0 byte behind */
+    const char         *node_code;       /* this server in the cluster: NODE_CODE_LEN characters,
+                                          * 0 byte behind */
     const char         *node_address;    /* "host:port" where the other servers reach it, or NULL */
     uint32_t            cluster_lease_ms; /* a server that is not heard of for so long is dead */
-    const char         *bus_channel, *bus_stream, *bus_group; /* the event bus (bus/bus.h); a name that is NULL: not used */
-    struct jobs        *inbox;            /* the keeper of the queue inbox_queue, for loop 0, or NULL; app_detach frees it */
+    const char         *bus_channel, *bus_stream, *bus_group; /* the event bus (bus/bus.h); a name that is
+                                                               * NULL: not used */
+    struct jobs        *inbox;            /* the keeper of the queue inbox_queue, for loop 0, or NULL;
+                                           * app_detach frees it */
     const char         *inbox_queue;
     unsigned            inbox_concurrency;
     int64_t             bus_retry_ms;     /* how long a server may take for an entry of the stream */
@@ -85,14 +94,15 @@ void app_init(app *a, const app_options *o);
 /* Installs guard and handlers on "/", for Socket.IO clients and for plain WebSockets at the path "/". Before
  * sio_server_run. 0, SIO_ENOMEM.
  *
- * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, app_detach, sio_server_free. */
+ * To stop: db_stop (what was received is saved and answered), sio_server_stop, db_close, app_detach,
+ * sio_server_free. */
 int  app_attach(app *a, sio_server *io);
 /* Frees what app_attach made, also when that failed. After sio_server_run returned. */
 void app_detach(app *a);
 /* After sio_server_free. */
 void app_fini(app *a);
-/* This server's lease and its fellows (cluster/node.h), for loop 0 between app_attach and app_detach; NULL without
- * redis_url. */
+/* This server's lease and its fellows (cluster/node.h), for loop 0 between app_attach and app_detach; NULL
+ * without redis_url. */
 struct node *app_node(app *a);
 
 /* ---- users ----------------------------------------------------------------------------------------- */
@@ -166,14 +176,15 @@ bool app_op_end(sio_socket *s);
 
 /* ---- answers --------------------------------------------------------------------------------------- */
 
-/* Says no with a code of events.def: event `error` {message, code, event} to the socket and, when asked for, ack
- * {ok: false, error: {code, message}}. */
+/* Says no with a code of events.def: event `error` {message, code, event} to the socket and, when asked for,
+ * ack {ok: false, error: {code, message}}. */
 void app_refuse(sio_socket *s, sio_in *in, const char *code, const char *message);
 /* The same with retryAfterMs: when it may work again. */
 void app_refuse_for(sio_socket *s, sio_in *in, const char *code, const char *message, int64_t retry_ms);
 /* The same after a database job failed: busy or internal, by err; the cause goes to the log. */
 void app_refuse_fault(sio_socket *s, sio_in *in, int err, const char *message);
-/* sio_bind_value that refuses with bad_request or too_long and a message naming the field. 0 or SIO_EFIELD. */
+/* sio_bind_value that refuses with bad_request or too_long and a message naming the field. 0
+ * or SIO_EFIELD. */
 int  app_bind(sio_socket *s, sio_in *in, sio_val v, const sio_field *fields, void *out);
 
 /* ---- events of events.def -------------------------------------------------------------------------- */
@@ -183,7 +194,8 @@ int  app_bind(sio_socket *s, sio_in *in, sio_val v, const sio_field *fields, voi
 /* app_payload(s, in, chat_join, &m): reads the payload into an in_chat_join, as app_bind. */
 #define app_payload(s, in, id, m) \
     app_bind(s, in, sio_arg(in, 0), in_##id##_fields(), true ? (m) : (in_##id *)NULL)
-/* app_item(s, in, v, sync_room, &m): the same for an item v of INPUTS(SyncRoom, ...), declared by INPUT(sync_room, ...). */
+/* app_item(s, in, v, sync_room, &m): the same for an item v of INPUTS(SyncRoom, ...), declared by
+ * INPUT(sync_room, ...). */
 #define app_item(s, in, v, id, m) app_bind(s, in, v, in_##id##_fields(), true ? (m) : (in_##id *)NULL)
 
 /* "2026-01-31T12:34:56.789Z" with a 0 byte, as JavaScript's toISOString. */

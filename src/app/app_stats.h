@@ -5,24 +5,32 @@
 #include "app/events.h"
 #include "base/stat.h"
 
-#define APP_STATS(COUNTER, GAUGE)                                                                                  \
-    COUNTER(messages, "messages_total", "", "Chat messages saved.")                                                \
-    COUNTER(chat_fetched, "chat_fetched_total", "",                                                               \
-            "Log entries of chat rooms read from the database since no other server brought them.")               \
-    COUNTER(chat_skipped, "chat_skipped_total", "", "Holes in logs of chat rooms that the database could not fill.") \
-    COUNTER(chat_refused, "chat_refused_total", "", "Log entries of chat rooms from other servers that cannot be true.") \
-    COUNTER(bus_events, "bus_events_total", "", "Events of the event bus that were done.")                        \
-    COUNTER(bus_refused, "bus_refused_total", "", "Events of the event bus that cannot be done.")                 \
-    COUNTER(push_delivered, "pushes_total", "outcome=\"delivered\"", "Pushes to devices by what became of them.")  \
-    COUNTER(push_handed_over, "pushes_total", "outcome=\"handed_over\"", "Pushes to devices by what became of them.") \
-    COUNTER(push_skipped, "pushes_total", "outcome=\"skipped\"", "Pushes to devices by what became of them.")      \
-    COUNTER(push_gone, "pushes_total", "outcome=\"gone\"", "Pushes to devices by what became of them.")            \
-    COUNTER(push_later, "pushes_total", "outcome=\"later\"", "Pushes to devices by what became of them.")          \
-    COUNTER(push_refused, "pushes_total", "outcome=\"refused\"", "Pushes to devices by what became of them.")      \
-    COUNTER(push_misconfigured, "pushes_total", "outcome=\"misconfigured\"",                                      \
-            "Pushes to devices by what became of them.")                                                          \
-    COUNTER(token_missing, "auth_failures_total", "reason=\"missing\"", "Connections refused for their token.")    \
-    COUNTER(token_invalid, "auth_failures_total", "reason=\"invalid\"", "Connections refused for their token.")
+#define APP_STATS(COUNTER, GAUGE)                                                                         \
+    COUNTER(messages, "messages_total", "", "Chat messages saved.")                                       \
+    COUNTER(chat_fetched, "chat_fetched_total", "",                                                       \
+            "Log entries of chat rooms read from the database since no other server brought them.")       \
+    COUNTER(chat_skipped, "chat_skipped_total", "",                                                       \
+            "Holes in logs of chat rooms that the database could not fill.")                              \
+    COUNTER(chat_refused, "chat_refused_total", "",                                                       \
+            "Log entries of chat rooms from other servers that cannot be true.")                          \
+    COUNTER(bus_events, "bus_events_total", "", "Events of the event bus that were done.")                \
+    COUNTER(bus_refused, "bus_refused_total", "", "Events of the event bus that cannot be done.")         \
+    COUNTER(push_delivered, "pushes_total", "outcome=\"delivered\"",                                      \
+            "Pushes to devices by what became of them.")                                                  \
+    COUNTER(push_handed_over, "pushes_total", "outcome=\"handed_over\"",                                  \
+            "Pushes to devices by what became of them.")                                                  \
+    COUNTER(push_skipped, "pushes_total", "outcome=\"skipped\"",                                          \
+            "Pushes to devices by what became of them.")                                                  \
+    COUNTER(push_gone, "pushes_total", "outcome=\"gone\"", "Pushes to devices by what became of them.")   \
+    COUNTER(push_later, "pushes_total", "outcome=\"later\"", "Pushes to devices by what became of them.") \
+    COUNTER(push_refused, "pushes_total", "outcome=\"refused\"",                                          \
+            "Pushes to devices by what became of them.")                                                  \
+    COUNTER(push_misconfigured, "pushes_total", "outcome=\"misconfigured\"",                              \
+            "Pushes to devices by what became of them.")                                                  \
+    COUNTER(token_missing, "auth_failures_total", "reason=\"missing\"",                                   \
+            "Connections refused for their token.")                                                       \
+    COUNTER(token_invalid, "auth_failures_total", "reason=\"invalid\"",                                   \
+            "Connections refused for their token.")
 
 /* APP_CODE_FORBIDDEN, ...: the refusal codes of events.def in its order. */
 enum app_code {

@@ -4,9 +4,10 @@
  *     in_chat_join_name           "chat:join"
  *     in_chat_join_fields()       the table that reads one into the other, see app_payload in app.h
  *
- * and for INPUT the first and the last; for OUT(chat_history, ...) out_chat_history, its name; for CODE(FORBIDDEN, ...)
- * APP_FORBIDDEN, its text; for ENUM(sent_type, ...) with CHOICE(SENT_TEXT, "TEXT") the enum sent_type, and
- * sent_type_names[SENT_TEXT] is "TEXT", with NULL behind the last. All are constants: any thread. */
+ * and for INPUT the first and the last; for OUT(chat_history, ...) out_chat_history, its name; for
+ * CODE(FORBIDDEN, ...) APP_FORBIDDEN, its text; for ENUM(sent_type, ...) with CHOICE(SENT_TEXT, "TEXT")
+ * the enum sent_type, and sent_type_names[SENT_TEXT] is "TEXT", with NULL behind the last. All are
+ * constants: any thread. */
 #ifndef APP_EVENTS_H
 #define APP_EVENTS_H
 
@@ -57,7 +58,8 @@
 
 /* ---- the table as data, for documents ---------------------------------------------------------------- */
 
-enum event_kind { EVENT_ID, EVENT_TEXT, EVENT_CHARS, EVENT_INT, EVENT_BOOL, EVENT_ONE_OF, EVENT_IDS, EVENT_INPUTS, EVENT_VALUE,
+enum event_kind { EVENT_ID, EVENT_TEXT, EVENT_CHARS, EVENT_INT, EVENT_BOOL, EVENT_ONE_OF, EVENT_IDS,
+                  EVENT_INPUTS, EVENT_VALUE,
                   EVENT_TIME, EVENT_NAMED, EVENT_LIST };
 
 /* Unused members are 0. */
@@ -76,9 +78,10 @@ enum event_row_kind { ROW_CODE, ROW_ENUM, ROW_CHOICE, ROW_OBJECT, ROW_INPUT, ROW
 /* One line of events.def. */
 typedef struct event_row {
     enum event_row_kind kind;
-    const char         *id;            /* ENUM, INPUT, IN, OUT: for C. CODE: "EVERY" or "SOME" events may answer it */
-    const char         *name;          /* CODE, REFUSES: the code; CHOICE: the text; ENUM, OBJECT, INPUT: the Name;
-                                        * IN, OUT: the event; fields: the key; "" for END and IS */
+    const char         *id;            /* ENUM, INPUT, IN, OUT: for C. CODE: "EVERY" or "SOME" events
+                                        * may answer it */
+    const char         *name;          /* CODE, REFUSES: the code; CHOICE: the text; ENUM, OBJECT, INPUT: the
+                                        * Name; IN, OUT: the event; fields: the key; "" for END and IS */
     event_type          type;          /* fields and IS */
     const char         *doc;
 } event_row;

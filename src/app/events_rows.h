@@ -1,5 +1,5 @@
-/* Included by events.def at its start, where it makes nothing of all rows that the includer has not defined, and at its end,
- * where it undefines them all. No include guard: it takes turns. */
+/* Included by events.def at its start, where it makes nothing of all rows that the includer has not defined,
+ * and at its end, where it undefines them all. No include guard: it takes turns. */
 #ifndef EVENTS_ROWS_OPEN
 #define EVENTS_ROWS_OPEN
 

@@ -6,8 +6,8 @@
 
 /* {"user": {"id", "username", "avatarUrl"}} from malloc, as sio_ns_options.data_show; NULL without a user. */
 char *session_show(const void *data);
-/* Fills in the user only; the guard, which runs again for a client recovered from another server, does the rest. As
- * sio_ns_options.data_load. */
+/* Fills in the user only; the guard, which runs again for a client recovered from another server, does the
+ * rest. As sio_ns_options.data_load. */
 int   session_load(void *data, sio_val shown);
 
 #endif

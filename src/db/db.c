@@ -40,7 +40,8 @@ static int options_check(const db_options *o, char *err, size_t nerr)
         return SIO_EINVAL;
     }
     if (o->readers < 1 || o->readers > MAX_READERS || o->max_queued < 1 || o->max_batch < 1) {
-        snprintf(err, nerr, "database: 1 to %d readers, at least 1 queued job and 1 job a batch", MAX_READERS);
+        snprintf(err, nerr, "database: 1 to %d readers, at least 1 queued job and 1 job a batch",
+                 MAX_READERS);
         return SIO_EINVAL;
     }
     return 0;

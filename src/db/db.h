@@ -37,8 +37,9 @@ typedef struct db_row  db_row;  /* a row, inside a row callback only */
 /* ---- life ------------------------------------------------------------------------------------------ */
 
 typedef struct db_options {
-    const char *url;        /* "sqlite:PATH" (also "sqlite:///PATH"), or "postgres://USER:PASSWORD@HOST/DATABASE"
-                               (also "postgresql:", and what libpq and Prisma allow behind "?"); copied */
+    const char *url;        /* "sqlite:PATH" (also "sqlite:///PATH"), or
+                             * "postgres://USER:PASSWORD@HOST/DATABASE" (also "postgresql:", and what libpq
+                             * and Prisma allow behind "?"); copied */
     unsigned    readers;    /* reader threads, 1 to 16 */
     unsigned    max_queued; /* jobs that may wait, for writes and for reads */
     unsigned    max_batch;  /* write jobs in one transaction; on PostgreSQL not more than 64 */
@@ -56,7 +57,8 @@ void db_options_init(db_options *o);
  * need a file. */
 int  db_open(db **out, const db_options *o, char *err, size_t nerr);
 
-/* Only what db_open does with `migrate`; *applied, unless NULL, is the number of steps that were missing. Blocks. */
+/* Only what db_open does with `migrate`; *applied, unless NULL, is the number of steps that were
+ * missing. Blocks. */
 int  db_migrate_only(const db_options *o, unsigned *applied, char *err, size_t nerr);
 
 /* Finishes everything queued and ends the threads; from then on db_write and db_read answer SIO_ECLOSED.
@@ -88,8 +90,9 @@ typedef struct db_job {
     loop          *home;                     /* where done runs; outlives db_stop */
     loop_task      task;                     /* private */
     int            err;                      /* for committed and done: 0 or the SIO_E* that befell the job */
-    /* Writes, optional: what it locks, by db_lane; jobs that share it keep their order. Servers that write the same rows take
-     * them in the order of lanes and not each in its own, which would be a deadlock at every other batch. 0: first. */
+    /* Writes, optional: what it locks, by db_lane; jobs that share it keep their order. Servers that write
+     * the same rows take them in the order of lanes and not each in its own, which would be a deadlock at
+     * every other batch. 0: first. */
     uint32_t       lane;
 } db_job;
 
@@ -106,8 +109,9 @@ static inline uint32_t db_lane(sio_str id)
 /* Inside a loop's turn: done is to run on this loop. */
 static inline void db_job_here(db_job *j) { j->home = loop_current(); }
 
-/* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours and
- * nothing will be called), SIO_EUNAVAILABLE while the database is away for long, SIO_ECLOSED while closing. */
+/* Any thread: hands the job over until done. 0; SIO_ELIMIT when too many wait (the job stays yours
+ * and nothing will be called), SIO_EUNAVAILABLE while the database is away for long, SIO_ECLOSED
+ * while closing. */
 int db_write(db *d, db_job *j);
 int db_read(db *d, db_job *j);
 
@@ -147,8 +151,9 @@ typedef int db_row_fn(void *ctx, const db_row *r);
 int     db_exec(db_conn *c, const char *sql, const db_val *args, unsigned n);
 /* The same with rows. Returns also what `row` returned if that was negative. */
 int     db_query(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx);
-/* db_exec for a statement that the job does not look at again: on PostgreSQL it travels with what follows it, which
- * saves a journey. Its error may show only at a later statement, or when the job has ended, which it then undoes. */
+/* db_exec for a statement that the job does not look at again: on PostgreSQL it travels with what follows
+ * it, which saves a journey. Its error may show only at a later statement, or when the job has ended, which
+ * it then undoes. */
 int     db_post(db_conn *c, const char *sql, const db_val *args, unsigned n);
 /* Rows that the last INSERT, UPDATE or DELETE of this connection touched; not those of db_post. */
 int64_t db_changes(db_conn *c);

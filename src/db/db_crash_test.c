@@ -117,7 +117,8 @@ static int on_count(void *ctx, const db_row *r)
 static int check_run(db_job *base, db_conn *c)
 {
     check *k = container_of(base, check, base);
-    int err = db_query(c, "SELECT count(*) FROM users WHERE CAST(id AS INTEGER) <= ?1", db_args(db_int(k->upto)),
+    int err = db_query(c, "SELECT count(*) FROM users WHERE CAST(id AS INTEGER) <= ?1",
+                       db_args(db_int(k->upto)),
                        on_count, &k->found);
 
     if (err < 0 || on_postgres())

@@ -21,40 +21,46 @@ typedef enum db_state {
 
 typedef struct db_step_list db_step_list;
 
-/* What a database is, behind the face. All calls on a connection come from the one thread that owns it. begin, save,
- * release and undo may only note what is to be done and let it travel with the next statement: their errors then
- * show there. */
+/* What a database is, behind the face. All calls on a connection come from the one thread that owns it.
+ * begin, save, release and undo may only note what is to be done and let it travel with the next statement:
+ * their errors then show there. */
 typedef struct db_backend {
     const char *is_migrated;  /* a query: 1 when the table partyline_migrations exists, else 0 */
     const char *migrations;   /* a script that makes it where there is none */
-    const char *migrate_lock; /* a script that keeps other programs' migrations away until the transaction ends, or
-                                 NULL when begin does that */
+    const char *migrate_lock; /* a script that keeps other programs' migrations away until the transaction
+                               * ends, or NULL when begin does that */
     unsigned    max_batch;    /* jobs in one transaction that it takes well; 0: any number */
     bool        is_shared;    /* other programs write at the same time */
     const db_step_list *steps;
     /* `url` is the whole of it. Errors as db_open. */
-    int       (*open)(db_conn **out, const char *url, const db_options *o, bool writer, char *err, size_t nerr);
+    int       (*open)(db_conn **out, const char *url, const db_options *o, bool writer, char *err,
+                      size_t nerr);
     void      (*close)(db_conn *c);
-    int       (*query)(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx);
-    /* A statement without rows whose error may show later: in another one of the job, in release, or in late. */
+    int       (*query)(db_conn *c, const char *sql, const db_val *args, unsigned n, db_row_fn *row,
+                       void *ctx);
+    /* A statement without rows whose error may show later: in another one of the job, in
+     * release, or in late. */
     int       (*post)(db_conn *c, const char *sql, const db_val *args, unsigned n);
     int       (*script)(db_conn *c, const char *sql); /* several statements without parameters or rows */
     int64_t   (*changes)(db_conn *c);
-    /* Rows written so far, for one whose failed statements undo themselves and leave the transaction as it was; NULL. */
+    /* Rows written so far, for one whose failed statements undo themselves and leave the transaction as
+     * it was; NULL. */
     int64_t   (*written)(db_conn *c);
     db_state  (*state)(db_conn *c);
     int       (*begin)(db_conn *c, bool write); /* write: will not fail for a lock later; else one snapshot */
     int       (*save)(db_conn *c);              /* a job begins */
-    int       (*release)(db_conn *c);           /* it ends well; the error of one of its statements when it did not */
+    /* It ends well; the error of one of its statements when it did not */
+    int       (*release)(db_conn *c);
     int       (*undo)(db_conn *c);              /* it ends badly: what it did is undone */
-    /* 0, or what befell the job before the current one after its release; that job is undone then, and nothing was
-     * done for the current one, which must start again. NULL: cannot happen. */
+    /* 0, or what befell the job before the current one after its release; that job is undone then, and
+     * nothing was done for the current one, which must start again. NULL: cannot happen. */
     int       (*late)(db_conn *c);
     int       (*commit)(db_conn *c);            /* on an error: see late, then state */
     void      (*rollback)(db_conn *c);
     /* After DB_AWAY: tries once to connect, for at most ms. 0 or negative. NULL: never away. */
     int       (*revive)(db_conn *c, unsigned ms);
-    /* After revive: 1 when the transaction that was lost had been committed, 0 when not, negative when nobody knows. */
+    /* After revive: 1 when the transaction that was lost had been committed, 0 when not, negative when
+     * nobody knows. */
     int       (*settle)(db_conn *c);
     /* Writer only, between batches: house-keeping; busy when more work waits. */
     void      (*tidy)(db_conn *c, bool busy);
@@ -102,10 +108,10 @@ struct db_step_list {
 };
 extern const db_step_list db_sqlite_steps, db_pg_steps;
 
-/* Brings a database up to the last of its backend's steps, each in a transaction of its own, and notes it in the table
- * partyline_migrations. Safe against a second process that does the same. With apply false nothing is
- * changed and an old schema is SIO_ESTATE. A schema newer than the steps is SIO_ESTATE too. *applied, unless
- * NULL, counts the steps taken. err as db_open. */
+/* Brings a database up to the last of its backend's steps, each in a transaction of its own, and notes it in
+ * the table partyline_migrations. Safe against a second process that does the same. With apply false nothing
+ * is changed and an old schema is SIO_ESTATE. A schema newer than the steps is SIO_ESTATE too. *applied,
+ * unless NULL, counts the steps taken. err as db_open. */
 int db_migrate(db_conn *c, bool apply, unsigned *applied, char *err, size_t nerr);
 
 /* ---- queues (queue.c) ------------------------------------------------------------------------------ */
@@ -138,8 +144,8 @@ void    db_queue_close(db_queue *q);
 bool    db_queue_is_closing(db_queue *q);
 /* Sleeps for ms, or with until_closed set no longer than until the queue is closed. */
 void    db_queue_pause(db_queue *q, unsigned ms, bool until_closed);
-/* A job's end: calls `committed` where that is due, hands it back. Its place is free before its owner hears of it, who
- * may put the next one there. The job may be gone when this returns. */
+/* A job's end: calls `committed` where that is due, hands it back. Its place is free before its owner hears
+ * of it, who may put the next one there. The job may be gone when this returns. */
 void    db_queue_finish(db_queue *q, db_job *j, bool committed);
 /* The same with an error for a list of jobs. */
 void    db_queue_fail(db_queue *q, db_job *first, int err);
@@ -176,7 +182,8 @@ void *db_writer_main(void *worker);
 void *db_reader_main(void *worker);
 /* After DB_AWAY, with jobs in hand: connects again within wait_ms. 0 or SIO_EUNAVAILABLE. */
 int   db_worker_revive(db_worker *w);
-/* After that failed, with no job in hand: connects, however long it takes, or returns because the queue is closed. */
+/* After that failed, with no job in hand: connects, however long it takes, or returns because the
+ * queue is closed. */
 void  db_worker_sit_out(db_worker *w);
 
 #endif

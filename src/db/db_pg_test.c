@@ -1,5 +1,5 @@
-/* What only PostgreSQL has: a schema that somebody else made, other programs that write beside us, connections that break
- * and servers that go away. Run by tests/postgres/pg. */
+/* What only PostgreSQL has: a schema that somebody else made, other programs that write beside us,
+ * connections that break and servers that go away. Run by tests/postgres/pg. */
 #include "db/rig_test.h"
 
 #include "db/pg_int.h"
@@ -109,17 +109,21 @@ static int gallery_run(db_job *base, db_conn *c)
     err = db_exec(c, "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
                      " VALUES (?1, 'f:' || ?1, ?1 || '@x', ?2, ?2)", db_args(host, at));
     if (err == 0)
-        err = db_exec(c, "INSERT INTO party_events (id, host_id, title, status, is_private, created_at, updated_at)"
+        err = db_exec(c, "INSERT INTO party_events (id, host_id, title, status, is_private, created_at,"
+                         " updated_at)"
                          " VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?5)",
                       db_args(id, host, db_text(sio_lit("LIVE")), db_bool(true), at));
     if (err == 0)
-        err = db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?1, ?2)", db_args(id, at));
+        err = db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?1, ?2)",
+                      db_args(id, at));
     if (err == 0)
         err = db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, created_at)"
                          " VALUES (?1, ?1, ?2, ?3, ?4, ?5)",
                       db_args(id, host, db_text(sio_lit("h\xc3\xa9")), db_text(sio_lit("IMAGE")), at));
     if (err == 0)
-        err = db_exec(c, "INSERT INTO notifications (id, user_id, type, title, body, data) VALUES (?1, ?2, ?3, ?1, ?1, ?4)",
+        err = db_exec(c,
+                      "INSERT INTO notifications (id, user_id, type, title, body, data)"
+                      " VALUES (?1, ?2, ?3, ?1, ?1, ?4)",
                       db_args(id, host, db_text(sio_lit("PARTY_LIVE")), db_text(sio_lit("{\"a\": [1]}"))));
     if (err == 0)
         err = db_query(c, "SELECT type FROM chat_messages WHERE type = ?1 AND created_at <= ?2",
@@ -151,11 +155,14 @@ static void test_prisma_schema(void **state)
 {
     fixture *f = *state;
     char cmd[300], out[500], before[2000], after[2000], err[200] = "";
-    static const char dump[] = "SELECT string_agg(table_name || '.' || column_name || ' ' || udt_name, ' ' ORDER BY table_name,"
-                               " ordinal_position) FROM information_schema.columns WHERE table_schema = 'public'";
+    static const char dump[] = "SELECT string_agg(table_name || '.' || column_name || ' ' || udt_name,"
+                               " ' ' ORDER BY table_name,"
+                               " ordinal_position) FROM information_schema.columns"
+                               " WHERE table_schema = 'public'";
 
     fixture_place(f);
-    snprintf(cmd, sizeof(cmd), "psql -X -q -v ON_ERROR_STOP=1 -h %s -U party -d %s -f %s/../postgres/prisma.sql",
+    snprintf(cmd, sizeof(cmd),
+             "psql -X -q -v ON_ERROR_STOP=1 -h %s -U party -d %s -f %s/../postgres/prisma.sql",
              on_postgres(), f->path, SIO_VECTORS_DIR);
     assert_int_equal(system(cmd), 0);
     psql(f->path, dump, before, sizeof(before));
@@ -170,7 +177,8 @@ static void test_prisma_schema(void **state)
     assert_string_equal(before, after);
 
     assert_int_equal(run_job(f->d, gallery_run), 0);
-    psql(f->path, "SELECT m.created_at, m.type, p.status, p.is_private, n.data->'a'->0, m.content FROM chat_messages m,"
+    psql(f->path, "SELECT m.created_at, m.type, p.status, p.is_private, n.data->'a'->0, m.content"
+                  " FROM chat_messages m,"
                   " party_events p, notifications n", out, sizeof(out));
     assert_string_equal(out, "2023-11-14 22:13:20.123|IMAGE|LIVE|t|1|h\xc3\xa9");
     assert_int_equal(run_job(f->d, bad_enum_run), SIO_EINVAL);
@@ -189,7 +197,8 @@ static void test_odd_settings(void **state)
     fixture *f = *state;
     char out[300], sql[300];
 
-    snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET TimeZone TO 'Asia/Tokyo'; ALTER DATABASE %s SET datestyle TO 'SQL, DMY';"
+    snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET TimeZone TO 'Asia/Tokyo'; ALTER DATABASE %s SET "
+                               "datestyle TO 'SQL, DMY';"
                                "ALTER DATABASE %s SET default_transaction_isolation TO 'serializable';", f->path, f->path, f->path);
     psql("party", sql, out, sizeof(out));
     snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET search_path TO pg_catalog;"
@@ -198,7 +207,8 @@ static void test_odd_settings(void **state)
     db_close(f->d);
     fixture_open(f);
     assert_int_equal(run_job(f->d, gallery_run), 0);
-    psql(f->path, "SELECT to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.MS') FROM public.chat_messages", out, sizeof(out));
+    psql(f->path, "SELECT to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.MS') FROM public.chat_messages", out,
+         sizeof(out));
     assert_string_equal(out, "2023-11-14 22:13:20.123");
     assert_int_equal(read_int(f->d, "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'on'"), 1);
     assert_int_equal(read_int(f->d, "SELECT count(*) FROM pg_settings WHERE name = 'TimeZone' AND setting = 'UTC'"), 1);
@@ -224,8 +234,9 @@ static void test_plain_role(void **state)
 
 typedef enum cut { CUT_NOT, CUT_BEFORE, CUT_AFTER, CUT_SILENT } cut;
 
-/* Hands connections on to the server. Once armed, it waits for COMMIT in what a client sends, and ends that connection
- * before the server has it, or after the server has answered it, or says nothing more either way. */
+/* Hands connections on to the server. Once armed, it waits for COMMIT in what a client sends, and
+ * ends that connection before the server has it, or after the server has answered it, or says nothing
+ * more either way. */
 typedef struct proxy {
     char        dir[40], path[80], server[80];
     int         listener;
@@ -361,8 +372,8 @@ static void proxy_stop(proxy *p)
     free(p);
 }
 
-/* The connection breaks around the commit, before it or behind it: the job succeeds once either way, and it is run again
- * only where nothing was committed. */
+/* The connection breaks around the commit, before it or behind it: the job succeeds once either way, and it
+ * is run again only where nothing was committed. */
 static void commit_cut(fixture *f, cut how, int runs)
 {
     latch done;
@@ -455,7 +466,8 @@ static int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* For as long as the server is away: waits of bounded length, then refusals at once; afterwards all is as before. */
+/* For as long as the server is away: waits of bounded length, then refusals at once; afterwards all
+ * is as before. */
 static void test_away(void **state)
 {
     fixture *f = *state;
@@ -609,7 +621,8 @@ static void kill_backends(fixture *f, int round)
     char sql[200], out[300];
 
     (void)round;
-    snprintf(sql, sizeof(sql), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '%s'", f->path);
+    snprintf(sql, sizeof(sql),
+             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '%s'", f->path);
     psql("party", sql, out, sizeof(out));
 }
 
@@ -636,7 +649,9 @@ static int rows_run(db_job *base, db_conn *c)
     rows *r = container_of(base, rows, base);
     int err = db_exec(c, "UPDATE t SET n = n + 1 WHERE id = ?1", db_args(db_text(sio_str_z(r->first))));
 
-    return err < 0 ? err : db_exec(c, "UPDATE t SET n = n + 1 WHERE id = ?1", db_args(db_text(sio_str_z(r->second))));
+    return err < 0 ? err
+                   : db_exec(c, "UPDATE t SET n = n + 1 WHERE id = ?1",
+                             db_args(db_text(sio_str_z(r->second))));
 }
 
 static void rows_done(db_job *base) { latch_down(container_of(base, rows, base)->done); }
@@ -657,7 +672,8 @@ static void test_deadlock(void **state)
     assert_int_equal(db_open(&other, &f->o, err, sizeof(err)), 0);
     latch_init(&done, 2 * N);
     for (int i = 0; i < 2 * N; i++) {
-        all[i] = (rows){.base = {.run = rows_run, .done = rows_done}, .done = &done, .first = i % 2 ? "a" : "b",
+        all[i] = (rows){.base = {.run = rows_run, .done = rows_done}, .done = &done,
+                        .first = i % 2 ? "a" : "b",
                         .second = i % 2 ? "b" : "a"};
         assert_int_equal(db_write(i % 2 ? f->d : other, &all[i].base), 0);
     }
@@ -669,7 +685,8 @@ static void test_deadlock(void **state)
     free(all);
 }
 
-/* Two servers' jobs come in opposite orders, but have lanes: nobody is in anybody's way, so that each runs once. */
+/* Two servers' jobs come in opposite orders, but have lanes: nobody is in anybody's way, so that
+ * each runs once. */
 typedef struct laned {
     db_job      base;
     latch      *done;
@@ -706,7 +723,8 @@ static void test_lanes(void **state)
     for (int i = 0; i < 2 * N; i++) {
         const char *id = ids[i % 2 ? i / 2 % 3 : 2 - i / 2 % 3];
 
-        all[i] = (laned){.base = {.run = laned_run, .done = laned_done, .lane = db_lane(sio_str_z(id))}, .done = &done, .id = id};
+        all[i] = (laned){.base = {.run = laned_run, .done = laned_done, .lane = db_lane(sio_str_z(id))},
+                         .done = &done, .id = id};
         assert_int_equal(db_write(i % 2 ? f->d : other, &all[i].base), 0);
     }
     latch_wait(&done);

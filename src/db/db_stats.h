@@ -17,7 +17,8 @@ typedef struct db_stats {
 #define DB_STATS_MEMBER(member, name, labels, help) uint64_t member;
     DB_STATS(DB_STATS_MEMBER, DB_STATS_MEMBER)
 #undef DB_STATS_MEMBER
-    sio_histogram commit_us;  /* transactions of the writer, from the first statement to the end of the commit */
+    sio_histogram commit_us;  /* transactions of the writer, from the first statement to the end
+                               * of the commit */
     sio_histogram batch_jobs; /* jobs in one of them */
 } db_stats;
 

@@ -46,7 +46,8 @@ static void test_settings(void **state)
     assert_int_equal(v, 2);
     assert_int_equal(run_sql(f->d, db_write, "PRAGMA foreign_keys", -1, &v), 0);
     assert_int_equal(v, 1);
-    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
+    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
+                     1);
     assert_int_equal(stat(f->path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
 }
@@ -65,18 +66,23 @@ static void test_url_forms(void **state)
 }
 
 static const char tables_sqlite[] = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ("
-                                    "'users', 'user_follows', 'party_events', 'party_cohosts', 'party_attendees',"
+                                    "'users', 'user_follows', 'party_events', 'party_cohosts', "
+                                    "'party_attendees',"
                                     "'media_content', 'chat_rooms', 'chat_messages', 'device_tokens',"
                                     "'notifications', 'partyline_rooms', 'partyline_messages')";
-static const char tables_pg[] = "SELECT count(*) FROM pg_tables WHERE schemaname = 'partyline' AND tablename IN ("
-                                "'partyline_rooms', 'partyline_messages') OR schemaname = 'public' AND tablename IN ("
+static const char tables_pg[] = "SELECT count(*) FROM pg_tables WHERE schemaname = 'partyline'"
+                                " AND tablename IN ("
+                                "'partyline_rooms', 'partyline_messages') OR schemaname = 'public' "
+                                "AND tablename IN ("
                                 "'users', 'user_follows', 'party_events', 'party_cohosts', 'party_attendees',"
-                                "'media_content', 'chat_rooms', 'chat_messages', 'device_tokens', 'notifications')";
+                                "'media_content', 'chat_rooms', 'chat_messages', 'device_tokens', "
+                                "'notifications')";
 
 static int future_run(db_job *base, db_conn *c)
 {
     (void)base;
-    return db_exec(c, "INSERT INTO partyline_migrations VALUES (1000, 'of the future', ?1)", db_args(db_time(0)));
+    return db_exec(c, "INSERT INTO partyline_migrations VALUES (1000, 'of the future', ?1)",
+                   db_args(db_time(0)));
 }
 
 static void test_migrations(void **state)
@@ -171,7 +177,8 @@ static int plan_run(db_job *base, db_conn *c)
 {
     job *j = job_of(base);
 
-    return db_query(c, j->sql, db_args(db_text(sio_lit("r")), db_int(7)), on_plan, (char *)(intptr_t)j->result);
+    return db_query(c, j->sql, db_args(db_text(sio_lit("r")), db_int(7)), on_plan,
+                    (char *)(intptr_t)j->result);
 }
 
 static void test_index_walks(void **state)
@@ -271,12 +278,13 @@ static void test_disk_full(void **state)
     saved = read_int(f->d, "SELECT count(*) FROM t");
     assert_int_equal(saved, 36);
     assert_int_equal(h.norder, 37); /* with the pragma */
-    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+    assert_int_equal(read_int(f->d,
+                              "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
     herd_free(&h);
 }
 
-/* Another process that holds the database (or the table) makes a write wait, then fail with a timeout; later ones
- * work. */
+/* Another process that holds the database (or the table) makes a write wait, then fail with a timeout;
+ * later ones work. */
 static void test_locked_out(void **state)
 {
     fixture *f = *state;
@@ -364,7 +372,10 @@ typedef struct values {
 static const char values_sql[] = "SELECT n, b, at, s, z, e FROM v WHERE n < ?1 ORDER BY n";
 
 /* PostgreSQL's texts hold every character but one. */
-static sio_str odd_text(void) { return on_postgres() ? sio_lit("a\x01\xc3\xb1") : (sio_str){"a\0\xc3\xb1", 4}; }
+static sio_str odd_text(void)
+{
+    return on_postgres() ? sio_lit("a\x01\xc3\xb1") : (sio_str){"a\0\xc3\xb1", 4};
+}
 
 static int on_value(void *ctx, const db_row *r)
 {
@@ -385,7 +396,8 @@ static int on_value(void *ctx, const db_row *r)
 static int values_run(db_job *base, db_conn *c)
 {
     values *v = container_of(base, values, base);
-    int err = db_exec(c, "CREATE TABLE v (n BIGINT, b BOOLEAN, at TIMESTAMP(3), s TEXT, z TEXT, e TEXT)", db_no_args);
+    int err = db_exec(c, "CREATE TABLE v (n BIGINT, b BOOLEAN, at TIMESTAMP(3), s TEXT, z TEXT, e TEXT)",
+                      db_no_args);
 
     v->c = c;
     v->rows = 0;
@@ -442,7 +454,8 @@ static void test_posts(void **state)
     static const char no_ref[] = "INSERT INTO u (n) VALUES (?1)";
     static const struct { const char *post[3], *sql; int fail, want; } cases[] = {
         {.post = {insert_sql}, .sql = "SELECT count(*) FROM t"}, /* n = 1 */
-        {.post = {insert_sql, no_ref}, .want = SIO_EEXIST},      /* 1 is taken in u: shows in the next job's query */
+        /* 1 is taken in u: shows in the next job's query */
+        {.post = {insert_sql, no_ref}, .want = SIO_EEXIST},
         {.post = {insert_sql}, .sql = "SELECT count(*) FROM t"},
         {.post = {insert_sql, "INSERT INTO nowhere VALUES (?1)", insert_sql}, .want = SIO_EIO},
         {.want = 0},                                             /* nothing at all: the error is not its own */
@@ -586,7 +599,8 @@ static void test_home(void **state)
 
     assert_int_equal(loop_new(&l), 0);
     for (int i = 0; i < 100; i++)
-        h[i] = (homing){.base = {.run = homing_run, .done = homing_done}, .l = l, .d = f->d, .n = i, .next = &next};
+        h[i] = (homing){.base = {.run = homing_run, .done = homing_done}, .l = l, .d = f->d, .n = i,
+                        .next = &next};
     h[0].base.task.fn = homing_start;
     loop_post(l, &h[0].base.task);
     loop_run(l);

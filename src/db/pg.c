@@ -1,9 +1,9 @@
 /* PostgreSQL: statements and transactions, in libpq's pipeline mode.
  *
- * What does not need an answer at once (begin, savepoint, release, posted statements) is only put into the pipeline
- * and travels with the next statement that does: a job costs as many journeys as it has queries, not one more.
- * Behind an error the server skips everything up to the next sync, so an error that shows late left nothing behind
- * it done. */
+ * What does not need an answer at once (begin, savepoint, release, posted statements) is only put into the
+ * pipeline and travels with the next statement that does: a job costs as many journeys as it has queries, not
+ * one more. Behind an error the server skips everything up to the next sync, so an error that shows late left
+ * nothing behind it done. */
 #include "base/log.h"
 #include "db/pg_int.h"
 
@@ -389,8 +389,8 @@ static int pg_save(db_conn *base)
     return command(c, "SAVEPOINT job");
 }
 
-/* Back to where the job began. After a wait for a lock that was in vain the others of the batch wait only shortly:
- * their owners have waited through it already. */
+/* Back to where the job began. After a wait for a lock that was in vain the others of the batch wait only
+ * shortly: their owners have waited through it already. */
 static int undo(pg_conn *c)
 {
     int err = command(c, "ROLLBACK TO SAVEPOINT job");
@@ -484,7 +484,8 @@ static int pg_commit(db_conn *base)
     return err;
 }
 
-/* Nobody waits for the answer. The sync before it makes it count whatever the statements before it come to. */
+/* Nobody waits for the answer. The sync before it makes it count whatever the statements
+ * before it come to. */
 static void pg_rollback(db_conn *base)
 {
     pg_conn *c = pg_conn_of(base);
@@ -515,7 +516,8 @@ static int on_fate(void *ctx, const db_row *r)
 static int fate_ask(pg_conn *c)
 {
     int fate = SIO_EUNAVAILABLE;
-    int err = pg_query(&c->base, "SELECT pg_xact_status(?1::xid8)", db_args(db_text(sio_str_z(c->unsettled.xid))),
+    int err = pg_query(&c->base, "SELECT pg_xact_status(?1::xid8)",
+                       db_args(db_text(sio_str_z(c->unsettled.xid))),
                        on_fate, &fate);
 
     return err < 0 ? err : fate;

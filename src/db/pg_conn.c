@@ -1,5 +1,5 @@
-/* A connection to PostgreSQL: made, waited on, lost, made again. Every wait has an end, so that a server that is silent
- * is as good as one that is gone. */
+/* A connection to PostgreSQL: made, waited on, lost, made again. Every wait has an end, so that a server that
+ * is silent is as good as one that is gone. */
 #include "base/log.h"
 #include "db/pg_int.h"
 
@@ -55,14 +55,15 @@ int pg_lost(pg_conn *c)
 
 static bool starts(const char *code, const char *with) { return strncmp(code, with, strlen(with)) == 0; }
 
-/* Errors that end the connection: it failed, the server stops, an administrator ended it, it idled too long. */
+/* Errors that end the connection: it failed, the server stops, an administrator ended it, it
+ * idled too long. */
 static bool ends_connection(const char *code)
 {
     return starts(code, "08") || starts(code, "57P") || strcmp(code, "25P03") == 0;
 }
 
-/* Errors that say nothing about the job: two transactions waited for each other, or somebody altered a table under a
- * prepared statement. */
+/* Errors that say nothing about the job: two transactions waited for each other, or somebody altered a table
+ * under a prepared statement. */
 static bool is_conflict(const char *code, const PGresult *r)
 {
     const char *where = PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION);
@@ -73,7 +74,8 @@ static bool is_conflict(const char *code, const PGresult *r)
 
 int pg_error(pg_conn *c, const PGresult *r)
 {
-    const char *code = PQresultErrorField(r, PG_DIAG_SQLSTATE), *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *code = PQresultErrorField(r, PG_DIAG_SQLSTATE),
+               *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 
     if (code && starts(code, "22")) /* its text quotes the value, which may be what somebody wrote */
         snprintf(c->why, sizeof(c->why), "a value that cannot be stored (SQLSTATE %s)", code);
@@ -165,9 +167,9 @@ static int connect_wait(pg_conn *c, int64_t end)
     return 0;
 }
 
-/* What this program relies on, whatever server, database and role are set to. What was acknowledged is on disk: a
- * server that acknowledges earlier is told not to. A transaction whose program vanished does not keep its locks for
- * ever. */
+/* What this program relies on, whatever server, database and role are set to. What was acknowledged is on
+ * disk: a server that acknowledges earlier is told not to. A transaction whose program vanished does not keep
+ * its locks for ever. */
 static int session_setup(pg_conn *c)
 {
     char sql[900];
@@ -176,7 +178,8 @@ static int session_setup(pg_conn *c)
              "SET search_path TO \"%s\", partyline; SET TIME ZONE 'UTC'; SET datestyle TO 'ISO';"
              "SET standard_conforming_strings TO on; SET lock_timeout TO %u; SET statement_timeout TO %u;"
              "SET idle_in_transaction_session_timeout TO %u;"
-             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+             "SELECT set_config('synchronous_commit', 'on', false)"
+             " WHERE current_setting('synchronous_commit') = 'off'",
              c->target.schema, c->busy_ms ? c->busy_ms : 1, c->reply_ms - STATEMENT_MS / 10, 6 * c->reply_ms);
     return pg_script(&c->base, sql);
 }
@@ -205,7 +208,8 @@ static int on_self(void *ctx, const db_row *r)
 /* system_identifier tells servers apart, the file name's first 8 digits the takeovers of one. */
 static const char self_sql[] =
     "SELECT pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system()) ||"
-    " CASE WHEN pg_is_in_recovery() THEN '' ELSE ':' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END,"
+    " CASE WHEN pg_is_in_recovery() THEN '' ELSE ':' ||"
+    " substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END,"
     " pg_backend_pid()::text,"
     " (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid())";
 

@@ -11,8 +11,8 @@
 
 /* ---- values (pg_val.c) ----------------------------------------------------------------------------- */
 
-/* Everything travels as text, its type left to the server to infer: so enums, timestamps and booleans of the Prisma
- * schema take what SQLite's integers and texts take. */
+/* Everything travels as text, its type left to the server to infer: so enums, timestamps and booleans of the
+ * Prisma schema take what SQLite's integers and texts take. */
 typedef struct pg_args {
     const char *text[PG_ARGS_MAX];
     char        number[PG_ARGS_MAX][32];
@@ -23,14 +23,16 @@ typedef struct pg_args {
 int  pg_args_init(pg_args *a, const db_val *v, unsigned n);
 void pg_args_fini(pg_args *a);
 
-/* "2026-01-31 23:59:59.123456" of UTC, cut to milliseconds; false for what is not of this form (infinity, BC). */
+/* "2026-01-31 23:59:59.123456" of UTC, cut to milliseconds; false for what is not of this form
+ * (infinity, BC). */
 bool pg_time_get(const char *text, int64_t *ms);
 
 int64_t pg_col_int(const db_row *r, unsigned i);
 int64_t pg_col_time(const db_row *r, unsigned i);
 sio_str pg_col_text(const db_row *r, unsigned i);
 
-/* ?1 becomes $1, outside of quotes; the length stays. Returns the highest number, PG_ARGS_MAX + 1 when above. */
+/* ?1 becomes $1, outside of quotes; the length stays. Returns the highest number, PG_ARGS_MAX +
+ * 1 when above. */
 unsigned pg_sql_translate(char *sql);
 
 /* ---- where (pg_url.c) ------------------------------------------------------------------------------ */
@@ -42,8 +44,8 @@ typedef struct pg_target {
     const char *key[8], *value[8];
 } pg_target;
 
-/* Takes a URL, also one of Prisma's with schema=, connection_limit= and the like. 0; SIO_EINVAL with err as db_open,
- * which never holds the password. */
+/* Takes a URL, also one of Prisma's with schema=, connection_limit= and the like. 0; SIO_EINVAL with err as
+ * db_open, which never holds the password. */
 int  pg_target_init(pg_target *t, const char *url, char *err, size_t nerr);
 void pg_target_fini(pg_target *t);
 
@@ -109,9 +111,11 @@ _Static_assert(offsetof(pg_conn, base) == 0, "pg_conn_of");
 int64_t pg_now(void);
 /* The connection is of no use any more: state AWAY. Returns SIO_EUNAVAILABLE. */
 int     pg_lost(pg_conn *c);
-/* The next answer, within reply_ms; NULL at the end of one statement's, or when the connection is lost (state). */
+/* The next answer, within reply_ms; NULL at the end of one statement's, or when the connection is
+ * lost (state). */
 PGresult *pg_next(pg_conn *c, unsigned reply_ms);
-/* The SIO_E* of a failed result; sets why, conflict, no_lock, and the state when the connection goes with it. */
+/* The SIO_E* of a failed result; sets why, conflict, no_lock, and the state when the connection
+ * goes with it. */
 int     pg_error(pg_conn *c, const PGresult *r);
 /* Logs the last error and the statement, never its values; at most once a second. */
 void    pg_log(pg_conn *c, const char *sql);

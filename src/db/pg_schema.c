@@ -1,9 +1,9 @@
 /* The schema for PostgreSQL.
  *
- * Step 1 has the tables of Party Gallery as its Prisma schema makes them, for a database that has none; where there
- * is a table "users" they are somebody else's, and none is made or altered. The others have what partyline needs
- * beyond them, in a schema of its own, which Prisma never looks into. The search path of our connections has both,
- * so the same SQL finds them here and on SQLite.
+ * Step 1 has the tables of Party Gallery as its Prisma schema makes them, for a database that has none; where
+ * there is a table "users" they are somebody else's, and none is made or altered. The others have what
+ * partyline needs beyond them, in a schema of its own, which Prisma never looks into. The search path of our
+ * connections has both, so the same SQL finds them here and on SQLite.
  *
  * A step is never changed once it was released: add another one. */
 #include "db/db_int.h"
@@ -29,7 +29,8 @@ static const char party_gallery[] =
     "  'PARTY_LIVE', 'TAGGED_IN_MEDIA');"
 
     " CREATE TABLE users ("
-    "  id text PRIMARY KEY, firebase_id text NOT NULL UNIQUE, email text NOT NULL UNIQUE, username text UNIQUE,"
+    "  id text PRIMARY KEY, firebase_id text NOT NULL UNIQUE, email text NOT NULL UNIQUE,"
+    " username text UNIQUE,"
     "  first_name text, last_name text, bio text, avatar_url text, created_at " NOW ", updated_at " TIME ");"
 
     " CREATE TABLE user_follows ("
@@ -69,14 +70,17 @@ static const char party_gallery[] =
     " CREATE INDEX chat_messages_sender_id_idx ON chat_messages (sender_id);"
 
     " CREATE TABLE device_tokens ("
-    "  id text PRIMARY KEY, user_id text" TO("users") ", token text NOT NULL UNIQUE, platform \"Platform\" NOT NULL,"
+    "  id text PRIMARY KEY, user_id text" TO("users") ", token text NOT NULL UNIQUE, platform"
+    " \"Platform\" NOT NULL,"
     "  created_at " NOW ");"
     " CREATE INDEX device_tokens_user_id_idx ON device_tokens (user_id);"
 
     " CREATE TABLE notifications ("
-    "  id text PRIMARY KEY, user_id text" TO("users") ", type \"NotificationType\" NOT NULL, title text NOT NULL,"
+    "  id text PRIMARY KEY, user_id text" TO("users") ", type \"NotificationType\" NOT NULL,"
+    " title text NOT NULL,"
     "  body text NOT NULL, data jsonb, is_read boolean NOT NULL DEFAULT false, created_at " NOW ");"
-    " CREATE INDEX notifications_user_id_is_read_created_at_idx ON notifications (user_id, is_read, created_at);"
+    " CREATE INDEX notifications_user_id_is_read_created_at_idx ON notifications (user_id, is_read,"
+    " created_at);"
     "END $$";
 
 /* The row of a room is rewritten for each message: free room in its page keeps that out of the index. */
@@ -89,7 +93,8 @@ static const char chat_order[] =
     " room_id text" TO("chat_rooms") ", seq bigint NOT NULL,"
     " message_id text UNIQUE" TO("chat_messages") ", sender_id text NOT NULL, client_id text,"
     " PRIMARY KEY (room_id, seq));"
-    "CREATE UNIQUE INDEX partyline_messages_client ON partyline.partyline_messages (room_id, sender_id, client_id)"
+    "CREATE UNIQUE INDEX partyline_messages_client ON partyline.partyline_messages (room_id, sender_id,"
+    " client_id)"
     " WHERE client_id IS NOT NULL;";
 
 /* As sqlite_schema.c, but for the two indexes on tables that are Prisma's: it would see them as drift. */
@@ -110,10 +115,12 @@ static const char chat_log[] =
     " emoji text NOT NULL, user_id text NOT NULL, PRIMARY KEY (message_id, emoji, user_id));"
     "CREATE TABLE partyline.partyline_reaction_counts ("
     " message_id text NOT NULL REFERENCES partyline.partyline_messages (message_id) ON DELETE CASCADE,"
-    " emoji text NOT NULL, users bigint NOT NULL, first_seq bigint NOT NULL, PRIMARY KEY (message_id, emoji));"
+    " emoji text NOT NULL, users bigint NOT NULL, first_seq bigint NOT NULL,"
+    " PRIMARY KEY (message_id, emoji));"
 
     "CREATE TABLE partyline.partyline_reads ("
-    " user_id text NOT NULL, room_id text" TO("chat_rooms") ", seq bigint NOT NULL, PRIMARY KEY (user_id, room_id));"
+    " user_id text NOT NULL, room_id text" TO("chat_rooms") ", seq bigint NOT NULL, PRIMARY KEY"
+    " (user_id, room_id));"
     "CREATE INDEX partyline_reads_room ON partyline.partyline_reads (room_id);";
 
 static const char api_keys[] =
@@ -130,7 +137,8 @@ static const char jobs[] =
     " priority bigint NOT NULL, ord bigint NOT NULL, due_at bigint NOT NULL,"
     " attempts bigint NOT NULL, attempts_made bigint NOT NULL DEFAULT 0, stalled bigint NOT NULL DEFAULT 0,"
     " backoff integer NOT NULL, backoff_ms bigint NOT NULL, jitter integer NOT NULL,"
-    " complete_count bigint NOT NULL, complete_age bigint NOT NULL, fail_count bigint NOT NULL, fail_age bigint NOT NULL,"
+    " complete_count bigint NOT NULL, complete_age bigint NOT NULL, fail_count bigint NOT NULL,"
+    " fail_age bigint NOT NULL,"
     " lock_token text, locked_until bigint NOT NULL DEFAULT 0,"
     " reason text, result text, progress text, created_at bigint NOT NULL, finished_at bigint,"
     " PRIMARY KEY (queue, id)) WITH (fillfactor = 70);"
@@ -143,7 +151,8 @@ static const char push[] =
     " room_id text PRIMARY KEY REFERENCES chat_rooms (id) ON DELETE CASCADE ON UPDATE CASCADE,"
     " seq bigint NOT NULL, dirty boolean NOT NULL) WITH (fillfactor = 50);"
     "CREATE TABLE partyline.partyline_mutes ("
-    " user_id text NOT NULL, room_id text" TO("chat_rooms") ", until_at bigint NOT NULL, PRIMARY KEY (user_id, room_id));"
+    " user_id text NOT NULL, room_id text" TO("chat_rooms") ", until_at bigint NOT NULL, PRIMARY KEY"
+    " (user_id, room_id));"
     "CREATE INDEX partyline_mutes_room ON partyline.partyline_mutes (room_id);";
 
 /* On SQLite an index goes; here the table is the application's. */

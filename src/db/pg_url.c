@@ -1,4 +1,5 @@
-/* DATABASE_URL for libpq. The same variable is read by Prisma, so parameters that only Prisma knows are allowed. */
+/* DATABASE_URL for libpq. The same variable is read by Prisma, so parameters that only Prisma
+ * knows are allowed. */
 #include "db/pg_int.h"
 
 #include <stdio.h>
@@ -6,8 +7,8 @@
 
 /* Parameters of Prisma that libpq would refuse. "schema" is ours to read. */
 static const char *const prisma_only[] = {
-    "schema", "connection_limit", "pool_timeout", "socket_timeout", "pgbouncer", "statement_cache_size", "sslidentity",
-    "sslaccept",
+    "schema", "connection_limit", "pool_timeout", "socket_timeout", "pgbouncer", "statement_cache_size",
+    "sslidentity", "sslaccept",
 };
 
 static bool is_prisma_only(const char *key, size_t n)
@@ -59,8 +60,8 @@ static void put(pg_target *t, unsigned *n, const char *key, const char *value)
     t->value[(*n)++] = value;
 }
 
-/* Later ones beat what stands in the URL, earlier ones are only defaults. A server that vanished is noticed within a
- * minute also while nobody asks it anything. */
+/* Later ones beat what stands in the URL, earlier ones are only defaults. A server that vanished is noticed
+ * within a minute also while nobody asks it anything. */
 static void fill(pg_target *t)
 {
     unsigned n = 0;

@@ -13,7 +13,8 @@
 static const char *number_put(char out[32], const db_val *v)
 {
     switch (v->kind) {
-    case DB_TIME: /* with its Z: a column without a zone takes it as UTC too; "" beyond all years, to be refused */
+    case DB_TIME: /* with its Z: a column without a zone takes it as UTC too; "" beyond all years,
+                   * to be refused */
         out[isotime_put(v->i, out)] = 0;
         return out;
     case DB_BOOL:
@@ -56,7 +57,8 @@ void pg_args_fini(pg_args *a) { free(a->copy); }
 
 /* ---- in -------------------------------------------------------------------------------------------- */
 
-/* Days from 1970-01-01 to a day of the Gregorian calendar; years count from March, so that leap days come last. */
+/* Days from 1970-01-01 to a day of the Gregorian calendar; years count from March, so that leap
+ * days come last. */
 static int64_t days_from_date(int64_t y, int64_t m, int64_t d)
 {
     int64_t era, year_of_era, day_of_year;
@@ -106,7 +108,8 @@ sio_str pg_col_text(const db_row *r, unsigned i)
 {
     if (col_is_null(r, i))
         return (sio_str){NULL, 0};
-    return (sio_str){PQgetvalue(r->native, (int)r->at, (int)i), (size_t)PQgetlength(r->native, (int)r->at, (int)i)};
+    return (sio_str){PQgetvalue(r->native, (int)r->at, (int)i),
+                     (size_t)PQgetlength(r->native, (int)r->at, (int)i)};
 }
 
 /* ---- SQL ------------------------------------------------------------------------------------------- */

@@ -32,7 +32,8 @@ static inline void psql(const char *database, const char *sql, char *out, size_t
     size_t got;
     FILE *f;
 
-    snprintf(cmd, sizeof(cmd), "psql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U party -d %s -c \"%s\" 2>&1", on_postgres(),
+    snprintf(cmd, sizeof(cmd), "psql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U party -d %s -c \"%s\" 2>&1",
+             on_postgres(),
              database, sql);
     f = popen(cmd, "r");
     assert_non_null(f);
@@ -209,7 +210,10 @@ static inline int64_t read_int(db *d, const char *sql)
     return v;
 }
 
-static inline void write_ok(db *d, const char *sql) { assert_int_equal(run_sql(d, db_write, sql, -1, NULL), 0); }
+static inline void write_ok(db *d, const char *sql)
+{
+    assert_int_equal(run_sql(d, db_write, sql, -1, NULL), 0);
+}
 
 static const char insert_sql[] = "INSERT INTO t (n) VALUES (?1)";
 

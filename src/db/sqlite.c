@@ -204,7 +204,8 @@ static int stmt_walk(sqlite_conn *c, stmt *s, db_row_fn *row, void *ctx)
     return rc == SQLITE_DONE ? 0 : conn_error(c, s->text);
 }
 
-static int sqlite_query(db_conn *base, const char *sql, const db_val *args, unsigned n, db_row_fn *row, void *ctx)
+static int sqlite_query(db_conn *base, const char *sql, const db_val *args, unsigned n, db_row_fn *row,
+                        void *ctx)
 {
     sqlite_conn *c = conn_of(base);
     stmt *s;
@@ -255,7 +256,10 @@ static int sqlite_post(db_conn *c, const char *sql, const db_val *args, unsigned
 
 static int command(db_conn *c, const char *sql) { return sqlite_post(c, sql, NULL, 0); }
 
-static db_state sqlite_state(db_conn *c) { return sqlite3_get_autocommit(conn_of(c)->native) ? DB_OUT : DB_IN; }
+static db_state sqlite_state(db_conn *c)
+{
+    return sqlite3_get_autocommit(conn_of(c)->native) ? DB_OUT : DB_IN;
+}
 static int sqlite_begin(db_conn *c, bool write) { return command(c, write ? "BEGIN IMMEDIATE" : "BEGIN"); }
 static int sqlite_save(db_conn *c) { return command(c, "SAVEPOINT job"); }
 static int sqlite_release(db_conn *c) { return command(c, "RELEASE SAVEPOINT job"); }
@@ -341,7 +345,8 @@ static int path_check(const char **path, char *err, size_t nerr)
     if (strncmp(*path, "//", 2) == 0)
         *path += 2;
     if (strcmp(*path, ":memory:") == 0) {
-        snprintf(err, nerr, "sqlite::memory: is not supported: readers need a file (put it on a tmpfs instead)");
+        snprintf(err, nerr,
+                 "sqlite::memory: is not supported: readers need a file (put it on a tmpfs instead)");
         return SIO_EINVAL;
     }
     if (**path == '\0') {
@@ -353,7 +358,8 @@ static int path_check(const char **path, char *err, size_t nerr)
 
 static int conn_setup(sqlite_conn *c, const char *path, const db_options *o, bool writer)
 {
-    int flags = SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
+    int flags = SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                              : SQLITE_OPEN_READONLY);
 
     if (sqlite3_open_v2(path, &c->native, flags, NULL) != SQLITE_OK)
         return SIO_EIO;
@@ -362,11 +368,12 @@ static int conn_setup(sqlite_conn *c, const char *path, const db_options *o, boo
     return writer ? writer_setup(c) : sqlite_script(&c->base, "PRAGMA query_only = ON");
 }
 
-/* SQLite would take a lock of the whole program for every allocation, to keep a sum that nobody asks for. In a program
- * that has used SQLite already this changes nothing. */
+/* SQLite would take a lock of the whole program for every allocation, to keep a sum that nobody asks for. In
+ * a program that has used SQLite already this changes nothing. */
 static void library_setup(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
-static int sqlite_open(db_conn **out, const char *path, const db_options *o, bool writer, char *err, size_t nerr)
+static int sqlite_open(db_conn **out, const char *path, const db_options *o, bool writer, char *err,
+                       size_t nerr)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     sqlite_conn *c;

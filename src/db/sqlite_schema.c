@@ -5,8 +5,8 @@
  * in tables of its own with the prefix partyline_ (on PostgreSQL: a schema of its own), so that the others
  * stay as they are.
  *
- * Where rows are written often, a CHECK names its values one by one: for an IN of three or more SQLite fills a table in
- * passing at every INSERT, a fifth of all it does for a message.
+ * Where rows are written often, a CHECK names its values one by one: for an IN of three or more SQLite fills
+ * a table in passing at every INSERT, a fifth of all it does for a message.
  *
  * A step is never changed once it was released: add another one. */
 #include "db/db_int.h"
@@ -66,7 +66,8 @@ static const char party_gallery[] =
     " room_id TEXT NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
     " sender_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,"
     " content TEXT NOT NULL,"
-    " type TEXT NOT NULL DEFAULT 'TEXT' CHECK (type = 'TEXT' OR type = 'IMAGE' OR type = 'VIDEO' OR type = 'SYSTEM'),"
+    " type TEXT NOT NULL DEFAULT 'TEXT' CHECK (type = 'TEXT' OR type = 'IMAGE' OR type = 'VIDEO'"
+    " OR type = 'SYSTEM'),"
     " media_url TEXT, created_at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX chat_messages_room ON chat_messages (room_id, created_at);"
     "CREATE INDEX chat_messages_sender ON chat_messages (sender_id);"
@@ -106,10 +107,10 @@ static const char chat_order[] =
     "CREATE UNIQUE INDEX partyline_messages_client ON partyline_messages (room_id, sender_id, client_id)"
     " WHERE client_id IS NOT NULL;";
 
-/* The log of a room: every seq of partyline_rooms.last_seq is a row in partyline_messages or in partyline_changes, so "what
- * happened after 17" is two walks along primary keys. rev is the seq of the last thing that happened to a message. The
- * number of each emoji is kept beside the reactions, since a history must not count them. `filled`: the messages that
- * were in the room before us have got their numbers. */
+/* The log of a room: every seq of partyline_rooms.last_seq is a row in partyline_messages or in
+ * partyline_changes, so "what happened after 17" is two walks along primary keys. rev is the seq of the last
+ * thing that happened to a message. The number of each emoji is kept beside the reactions, since a history
+ * must not count them. `filled`: the messages that were in the room before us have got their numbers. */
 static const char chat_log[] =
     "ALTER TABLE partyline_rooms ADD COLUMN filled INTEGER NOT NULL DEFAULT 0 CHECK (filled IN (0, 1));"
     "ALTER TABLE partyline_messages ADD COLUMN rev INTEGER NOT NULL DEFAULT 0;"
@@ -150,7 +151,8 @@ static const char api_keys[] =
     " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX partyline_idempotency_age ON partyline_idempotency (created_at);";
 
-/* Queues of jobs. The indexes are the order in which they are taken, who is due when, and what can be forgotten. */
+/* Queues of jobs. The indexes are the order in which they are taken, who is due when, and what can
+ * be forgotten. */
 static const char jobs[] =
     "CREATE TABLE partyline_queues ("
     " name TEXT PRIMARY KEY NOT NULL, paused INTEGER NOT NULL CHECK (paused IN (0, 1)),"
@@ -158,9 +160,11 @@ static const char jobs[] =
     "CREATE TABLE partyline_jobs ("
     " queue TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, state INTEGER NOT NULL,"
     " priority INTEGER NOT NULL, ord INTEGER NOT NULL, due_at INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, attempts_made INTEGER NOT NULL DEFAULT 0, stalled INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL, attempts_made INTEGER NOT NULL DEFAULT 0,"
+    " stalled INTEGER NOT NULL DEFAULT 0,"
     " backoff INTEGER NOT NULL, backoff_ms INTEGER NOT NULL, jitter INTEGER NOT NULL,"
-    " complete_count INTEGER NOT NULL, complete_age INTEGER NOT NULL, fail_count INTEGER NOT NULL, fail_age INTEGER NOT NULL,"
+    " complete_count INTEGER NOT NULL, complete_age INTEGER NOT NULL, fail_count INTEGER NOT NULL,"
+    " fail_age INTEGER NOT NULL,"
     " lock_token TEXT, locked_until INTEGER NOT NULL DEFAULT 0,"
     " reason TEXT, result TEXT, progress TEXT, created_at INTEGER NOT NULL, finished_at INTEGER,"
     " PRIMARY KEY (queue, id)) STRICT, WITHOUT ROWID;"
@@ -168,8 +172,8 @@ static const char jobs[] =
     "CREATE INDEX partyline_jobs_due ON partyline_jobs (queue, state, due_at);"
     "CREATE INDEX partyline_jobs_finished ON partyline_jobs (queue, state, finished_at);";
 
-/* Up to which number of a room's log everybody offline was dealt with; dirty: a job waits for what is behind that. Rooms a user
- * does not want to be pushed for: until_at 0 is for ever. */
+/* Up to which number of a room's log everybody offline was dealt with; dirty: a job waits for what is behind
+ * that. Rooms a user does not want to be pushed for: until_at 0 is for ever. */
 static const char push[] =
     "CREATE TABLE partyline_pushed ("
     " room_id TEXT PRIMARY KEY NOT NULL REFERENCES chat_rooms (id) ON DELETE CASCADE,"
@@ -179,8 +183,8 @@ static const char push[] =
     " until_at INTEGER NOT NULL, PRIMARY KEY (user_id, room_id)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX partyline_mutes_room ON partyline_mutes (room_id);";
 
-/* Each message dirtied a page of this index, a third of what was written for it; it only served the removal of a user,
- * which may as well walk the table. */
+/* Each message dirtied a page of this index, a third of what was written for it; it only served the removal
+ * of a user, which may as well walk the table. */
 static const char lean_messages[] = "DROP INDEX chat_messages_sender;";
 
 static const db_step steps[] = {

@@ -60,7 +60,8 @@ int db_worker_revive(db_worker *w)
     return SIO_EUNAVAILABLE;
 }
 
-/* The pauses differ from server to server, so that a database that comes back is not met by all of them at once. */
+/* The pauses differ from server to server, so that a database that comes back is not met by all of
+ * them at once. */
 void db_worker_sit_out(db_worker *w)
 {
     unsigned pause = FIRST_PAUSE;

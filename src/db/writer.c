@@ -1,5 +1,5 @@
-/* The writer: everything that waits goes into one transaction, each job inside a savepoint of its own, or without one
- * where it can be told whether there is anything to undo. */
+/* The writer: everything that waits goes into one transaction, each job inside a savepoint of its own, or
+ * without one where it can be told whether there is anything to undo. */
 #include "base/rand.h"
 #include "db/db_int.h"
 
@@ -7,7 +7,8 @@
 #define LOSSES    3 /* connections that one batch may lose */
 
 /* What became of a batch; otherwise an SIO_E* that befell all of it. */
-enum { BATCH_OK = 0, BATCH_DROPPED = -1000, BATCH_CONFLICT = -1001, BATCH_AWAY = -1002, BATCH_SPOILT = -1003 };
+enum { BATCH_OK = 0, BATCH_DROPPED = -1000, BATCH_CONFLICT = -1001, BATCH_AWAY = -1002,
+       BATCH_SPOILT = -1003 };
 
 /* ---- one transaction ------------------------------------------------------------------------------- */
 
@@ -43,9 +44,9 @@ static void job_run_saved(db_conn *c, db_job *j)
         c->ops->undo(c);
 }
 
-/* Jobs from *at on, until all have run or the transaction is gone. An error may belong to the job before (late): then
- * that one has its error, and the current one starts again. Where other programs write too, what a job ran into
- * (SIO_EEXIST) may have been committed after it looked: it gets to look once more. */
+/* Jobs from *at on, until all have run or the transaction is gone. An error may belong to the job before
+ * (late): then that one has its error, and the current one starts again. Where other programs write too, what
+ * a job ran into (SIO_EEXIST) may have been committed after it looked: it gets to look once more. */
 static int jobs_run(db_conn *c, db_job *first)
 {
     db_job *at = first, *before = NULL, *again = NULL;
@@ -77,8 +78,8 @@ static int jobs_run(db_conn *c, db_job *first)
     return lost;
 }
 
-/* Without savepoints: they cost as much as a job's own statements, and nearly every job that fails does so before it
- * wrote anything. One that did write spoils the batch. */
+/* Without savepoints: they cost as much as a job's own statements, and nearly every job that fails does so
+ * before it wrote anything. One that did write spoils the batch. */
 static int jobs_run_bare(db_conn *c, db_job *first)
 {
     for (db_job *j = first; j; j = j->next) {
@@ -127,8 +128,8 @@ static void conflict_pause(db_worker *w, unsigned conflicts)
     db_queue_pause(w->queue, ((unsigned)r << conflicts) / 128 + 1, false);
 }
 
-/* Until it is committed, or cannot be. A connection that was lost during the commit leaves open which: it is looked
- * up, never guessed. */
+/* Until it is committed, or cannot be. A connection that was lost during the commit leaves open which: it is
+ * looked up, never guessed. */
 static int batch_try(db_worker *w, db_job *first)
 {
     unsigned losses = 0, conflicts = 0;

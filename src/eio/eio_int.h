@@ -113,7 +113,8 @@ void eio_poll_free(eio_session *s);
 void eio_ws_open(eio_server *e, http_req *r, const eio_query *q);
 void eio_ws_take(eio_session *s, ws_conn *c); /* makes c the transport */
 void eio_ws_send(eio_session *s, blob *m);
-/* Answers 101 with the usual headers. NULL when the request was refused or its peer is gone; r is over either way. */
+/* Answers 101 with the usual headers. NULL when the request was refused or its peer is gone; r is
+ * over either way. */
 ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner);
 
 /* upgrade.c */

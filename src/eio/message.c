@@ -1,5 +1,5 @@
-/* Messages framed once: [headroom for a WebSocket head]['4' for text][payload]. The WebSocket frame and the polling text are
- * both slices of the same bytes, so a broadcast needs one encoding for every client. */
+/* Messages framed once: [headroom for a WebSocket head]['4' for text][payload]. The WebSocket frame and the
+ * polling text are both slices of the same bytes, so a broadcast needs one encoding for every client. */
 #include "eio/eio_int.h"
 
 static size_t prefix_of(const blob *m)

@@ -25,7 +25,8 @@ static void eio_query_parse(eio_query *q, sio_str query)
     char eio[8], b64[8];
 
     query_text(query, "transport", q->transport, sizeof q->transport);
-    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) < 0 || q->sid[0]; /* too long: unknown, not absent */
+    /* Too long: unknown, not absent */
+    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) < 0 || q->sid[0];
     q->is_jsonp = query_text(query, "j", q->jsonp, sizeof q->jsonp) != 0;
     q->protocol4 = query_text(query, "EIO", eio, sizeof eio) && strcmp(eio, "4") == 0;
     q->base64 = query_text(query, "b64", b64, sizeof b64) < 0 || b64[0];
@@ -158,7 +159,8 @@ static void known_session(eio_session *s, http_req *r, const eio_query *q)
 
 /* ---- the route ---- */
 
-/* A transport this server does not offer, and an upgrade while WebSocket is off, are both "Transport unknown". */
+/* A transport this server does not offer, and an upgrade while WebSocket is off, are both
+ * "Transport unknown". */
 static void check_and_serve(eio_server *e, http_req *r)
 {
     eio_query q;
@@ -224,7 +226,8 @@ static int make_ws_limits(eio_server *e, const eio_config *c)
     return e->ws_limits.deflate ? 0 : SIO_ENOMEM;
 }
 
-int eio_server_new(eio_server **out, http_server *http, const eio_config *config, void *ctx, unsigned loop_index,
+int eio_server_new(eio_server **out, http_server *http, const eio_config *config, void *ctx,
+                   unsigned loop_index,
                    http_server *const *peers, unsigned npeers)
 {
     eio_server *e = calloc(1, sizeof *e);
@@ -256,7 +259,8 @@ void eio_server_close_all(eio_server *e)
     uint32_t at = 0;
     eio_session *s;
 
-    /* Closing changes the map, so each step starts anew; sessions that only wait for their last poll are dropped. */
+    /* Closing changes the map, so each step starts anew; sessions that only wait for their last
+     * poll are dropped. */
     while ((s = map_next(&e->sessions, &at))) {
         if (s->state == EIO_CLOSING)
             eio_session_free(s);

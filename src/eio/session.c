@@ -30,8 +30,8 @@ static void await_pong(eio_session *s, uint64_t ms)
     loop_timer_set(s->server->loop, &s->heartbeat, ms);
 }
 
-/* The pong's time counts from when the ping was due: peers know both periods and expect the session to end after
- * their sum. A loop that was held up leaves the peer half of it all the same. */
+/* The pong's time counts from when the ping was due: peers know both periods and expect the session to end
+ * after their sum. A loop that was held up leaves the peer half of it all the same. */
 static void send_ping(eio_session *s)
 {
     uint64_t late = loop_timer_late(s->server->loop), timeout = s->server->config->ping_timeout_ms;
@@ -64,7 +64,8 @@ static void note_life(eio_session *s)
 
 /* ---- birth ---- */
 
-/* The first character names the loop, the next four the node, the others are 90 random bits: the id is a secret. */
+/* The first character names the loop, the next four the node, the others are 90 random bits: the
+ * id is a secret. */
 static void make_sid(eio_server *e, char *sid)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -94,12 +95,14 @@ eio_session *eio_session_new(eio_server *e, const eio_query *q, http_req *r)
     return s;
 }
 
-/* Requests are served before the timers of their turn: one that comes after the pong was due finds nothing. */
+/* Requests are served before the timers of their turn: one that comes after the pong was due
+ * finds nothing. */
 eio_session *eio_session_find(eio_server *e, const char *sid)
 {
     eio_session *s = map_get(&e->sessions, sio_str_z(sid));
 
-    if (!s || s->state != EIO_OPENED || !(s->flags & EIO_F_AWAITING) || !loop_timer_is_due(e->loop, &s->heartbeat))
+    if (!s || s->state != EIO_OPENED || !(s->flags & EIO_F_AWAITING) ||
+        !loop_timer_is_due(e->loop, &s->heartbeat))
         return s;
     eio_close(s, EIO_PING_TIMEOUT);
     return NULL;
@@ -247,8 +250,8 @@ void eio_session_lost(eio_session *s, eio_reason why)
         eio_session_free(s);
 }
 
-/* What waits for a polling peer is still delivered when the close is the application's wish: without a poll open the
- * session stays as a shell until the peer asks next. */
+/* What waits for a polling peer is still delivered when the close is the application's wish: without a poll
+ * open the session stays as a shell until the peer asks next. */
 void eio_close(eio_session *s, eio_reason why)
 {
     if (s->state == EIO_CLOSING || s->state == EIO_CLOSED)

@@ -378,5 +378,8 @@ void http_peer(http_req *r, char *out, size_t n)
         net_peer(http_conn_of(r)->stream, out, n);
 }
 
-bool http_is_secure(const http_req *r) { return net_is_secure(container_of(r, const http_conn, req)->stream); }
+bool http_is_secure(const http_req *r)
+{
+    return net_is_secure(container_of(r, const http_conn, req)->stream);
+}
 bool http_is_relayed(const http_req *r) { return container_of(r, const http_conn, req)->relayed; }

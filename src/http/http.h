@@ -49,9 +49,9 @@ int  http_server_listen(http_server *s, const char *host, int *port);
 void http_server_secure(http_server *s, tls_server *t);
 /* No new connections; idle ones are closed; those with a request get "Connection: close" on their reply. */
 void http_server_drain(http_server *s);
-/* Serves a connection that is open already and whose peer has shown to be one of our servers: its requests are relayed
- * ones, in which HTTP_CLIENT_HEADER is believed. Everywhere else that header is taken out unseen. p[0..n) has been read already.
- * The stream is no longer yours. */
+/* Serves a connection that is open already and whose peer has shown to be one of our servers: its requests
+ * are relayed ones, in which HTTP_CLIENT_HEADER is believed. Everywhere else that header is taken out unseen.
+ * p[0..n) has been read already. The stream is no longer yours. */
 #define HTTP_CLIENT_HEADER "Sio-Link-Client"
 void http_server_take(http_server *s, net_stream *stream, char *p, size_t n);
 net *http_server_net(http_server *s);
@@ -83,9 +83,10 @@ bool http_is_secure(const http_req *r);
  * that, the server drains, the request was an upgrade, or too much of its body is still unread. HEAD gets
  * no body. Bytes are copied. */
 void http_reply(http_req *r, int status, sio_str headers, sio_str body);
-/* The same in pieces: the head now, with `length` as Content-Length, then so many bytes of body, with http_reply_more; the
- * request is over, and gone, with the last of them, which is in http_reply_start when none are to come (length 0, HEAD, a status
- * without body). True = it is over. Until then on_abort tells that the peer went away. */
+/* The same in pieces: the head now, with `length` as Content-Length, then so many bytes of body, with
+ * http_reply_more; the request is over, and gone, with the last of them, which is in http_reply_start when
+ * none are to come (length 0, HEAD, a status without body). True = it is over. Until then on_abort tells that
+ * the peer went away. */
 bool http_reply_start(http_req *r, int status, sio_str headers, uint64_t length);
 /* n: no more than what is left of the length. */
 bool http_reply_more(http_req *r, const char *p, size_t n);

@@ -504,10 +504,12 @@ static void compression_is_agreed_on_with_the_other_server(void **state)
     say(fd, "GET /deflate HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
             "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n\r\n");
-    assert_non_null(strstr(hear(fd), "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+    assert_non_null(strstr(hear(fd), "\r\nSec-WebSocket-Extensions: permessage-deflate; "
+                                     "server_no_context_takeover; "
                                      "client_no_context_takeover; server_max_window_bits=10\r\n"));
     buf_init(&packed, 1000);
-    assert_int_equal(ws_deflate_pack(t.packing.deflate, sio_lit("row, row, row, row, row your boat"), &packed), 0);
+    assert_int_equal(ws_deflate_pack(t.packing.deflate, sio_lit("row, row, row, row, row your boat"),
+                                     &packed), 0);
     frame[1] |= (char)packed.n;
     memcpy(frame + 6, packed.p, packed.n);
     sim_send(t.s, fd, frame, 6 + packed.n);

@@ -82,7 +82,8 @@ static void not_welcome(upstream *up, const char *why)
     if (now < x->quiet_until)
         return;
     x->quiet_until = now + WARN_MS;
-    log_warn("link: node %.4s at %s:%d %s; is CLUSTER_SECRET the same on both?", t->node, t->host, t->port, why);
+    log_warn("link: node %.4s at %s:%d %s; is CLUSTER_SECRET the same on both?", t->node, t->host, t->port,
+             why);
 }
 
 /* It was not reached, or is not who we wanted. */

@@ -138,7 +138,8 @@ struct gather {
     size_t         due, n, cap;
     sio_val       *answer;      /* each with text and attachments in one block, see answer_copy */
     size_t         told;        /* asked: answers handed on */
-    size_t         refs;        /* reports due: of a shard its count, of an ack how it ended; and the other servers' */
+    size_t         refs;        /* reports due: of a shard its count, of an ack how it ended; and the
+                                 * other servers' */
     bool           others_due;  /* they keep the time by themselves */
     bool           timed_out, ended;
 };

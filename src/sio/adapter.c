@@ -103,7 +103,8 @@ void adapter_ns_made(sio_ns *ns)
 
 int adapter_publish(sio_ns *ns, const op *o, const packet_out *out)
 {
-    static const sio_op_kind shown[] = {[OP_EMIT] = SIO_OP_EMIT, [OP_JOIN] = SIO_OP_JOIN, [OP_LEAVE] = SIO_OP_LEAVE,
+    static const sio_op_kind shown[] = {[OP_EMIT] = SIO_OP_EMIT, [OP_JOIN] = SIO_OP_JOIN,
+                                        [OP_LEAVE] = SIO_OP_LEAVE,
                                         [OP_DISCONNECT] = SIO_OP_DISCONNECT};
     sio_adapter *a = ns->io->opt.adapter;
     sio_str except[SIO_TARGET_ROOMS + 1];

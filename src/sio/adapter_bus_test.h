@@ -1,4 +1,5 @@
-/* For tests of the seam to other servers: an adapter that is a piece of memory between two servers on simulated loops. */
+/* For tests of the seam to other servers: an adapter that is a piece of memory between two servers on
+ * simulated loops. */
 #ifndef SIO_ADAPTER_BUS_TEST_H
 #define SIO_ADAPTER_BUS_TEST_H
 
@@ -261,7 +262,8 @@ static inline void on_event_reply(void *arg, sio_val answer)
     sio_remote_end(arg, 0);
 }
 
-static inline void bus_server_emit(sio_adapter *a, sio_ns *ns, sio_str args, const sio_bins *bins, uint32_t ms, sio_remote *r)
+static inline void bus_server_emit(sio_adapter *a, sio_ns *ns, sio_str args, const sio_bins *bins,
+                                   uint32_t ms, sio_remote *r)
 {
     side *to = other_of((side *)a);
     sio_ns *there = sio_find_ns(to->io, sio_ns_name(ns));
@@ -271,7 +273,8 @@ static inline void bus_server_emit(sio_adapter *a, sio_ns *ns, sio_str args, con
         sio_remote_end(r, SIO_ETIMEOUT);
 }
 
-static inline void bus_server_count(sio_adapter *a, sio_ns *ns, void (*fn)(void *arg, int err, unsigned n), void *arg)
+static inline void bus_server_count(sio_adapter *a, sio_ns *ns, void (*fn)(void *arg, int err, unsigned n),
+                                    void *arg)
 {
     (void)a, (void)ns;
     fn(arg, 0, 2);
@@ -298,7 +301,8 @@ static inline void bus_room_close(sio_adapter *a, sio_ns *ns, sio_str room, bool
     note_room(a, '-', room, own);
 }
 
-static inline void bus_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms, unsigned nrooms,
+static inline void bus_persist(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str id, const sio_str *rooms,
+                               unsigned nrooms,
                         sio_str data, uint32_t keep_ms)
 {
     kept *k = &((side *)a)->b->kept;
@@ -325,7 +329,8 @@ static inline void bus_restore(sio_adapter *a, sio_ns *ns, sio_str pid, sio_str 
         sio_restored_end(r, SIO_ENOENT);
         return;
     }
-    assert_int_equal(sio_restored_state(r, sio_str_z(b->kept.id), b->kept.room, b->kept.n, sio_str_z(b->kept.data)), 0);
+    assert_int_equal(sio_restored_state(r, sio_str_z(b->kept.id), b->kept.room, b->kept.n,
+                                        sio_str_z(b->kept.data)), 0);
     for (int i = at + 1; i < b->nlog; i++) {
         char text[24];
         sio_op o = {.kind = SIO_OP_EMIT, .room = &b->log_room[i], .nrooms = b->log_room[i].p != NULL,

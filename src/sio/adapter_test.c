@@ -1,4 +1,5 @@
-/* The seam to other servers, with two servers on simulated loops and an adapter that is a piece of memory between them. */
+/* The seam to other servers, with two servers on simulated loops and an adapter that is a piece of memory
+ * between them. */
 #include "sio/adapter_bus_test.h"
 
 /* ---- two servers ---- */
@@ -69,14 +70,16 @@ static bool on_broadcast(sio_ns *ns, const sio_str *rooms, size_t n, sio_val arg
 {
     (void)ns;
     if (T.takes)
-        snprintf(T.text, sizeof T.text, "%zu %.*s %.*s", n, n ? (int)rooms[0].n : 0, n ? rooms[0].p : "", (int)args.s.n,
+        snprintf(T.text, sizeof T.text, "%zu %.*s %.*s", n, n ? (int)rooms[0].n : 0, n ? rooms[0].p : "",
+                 (int)args.s.n,
                  args.s.p);
     return T.takes;
 }
 
 static void up_server(int i, const sio_options *from)
 {
-    static const sio_ns_options data = {.data_size = sizeof(user), .data_show = show_user, .data_load = load_user};
+    static const sio_ns_options data = {.data_size = sizeof(user), .data_show = show_user,
+                                        .data_load = load_user};
     sio_options o = *from;
     rig *r = &T.r[i];
 
@@ -97,7 +100,8 @@ static void up_with(bool delivers)
     sio_options o = rig_options(2);
 
     memset(&T, 0, sizeof T);
-    T.b.ops = (sio_adapter_ops){"bus", delivers, bus_start, bus_stop, bus_free, bus_ns_open, bus_publish, bus_gather,
+    T.b.ops = (sio_adapter_ops){"bus", delivers, bus_start, bus_stop, bus_free, bus_ns_open, bus_publish,
+                                bus_gather,
                                 bus_fetch, bus_server_emit, bus_server_count, bus_room_open, bus_room_close, NULL, NULL};
     if (delivers) {
         T.b.ops.persist = bus_persist;
@@ -170,10 +174,12 @@ static void test_broadcast(void **state)
         peer_hears(&T.p[i], "451-[\"all\",1,{\"b\":{\"_placeholder\":true,\"num\":0}}]");
         peer_expect_frame(&T.p[i], 2, "\1\2", 2);
     }
-    assert_int_equal(sio_emit(sio_except(sio_to(T.ns[0], (const char *)T.id[0].s), (const char *)T.id[3].s), "one"), 0);
+    assert_int_equal(sio_emit(sio_except(sio_to(T.ns[0], (const char *)T.id[0].s), (const char *)T.id[3].s),
+                              "one"), 0);
     settle();
     peer_hears(&T.p[0], "42[\"one\"]");
-    assert_int_equal(sio_emit(sio_to(sio_to(T.ns[1], (const char *)T.id[0].s), (const char *)T.id[3].s), "two"), 0);
+    assert_int_equal(sio_emit(sio_to(sio_to(T.ns[1], (const char *)T.id[0].s), (const char *)T.id[3].s),
+                              "two"), 0);
     settle();
     peer_hears(&T.p[0], "42[\"two\"]");
     peer_hears(&T.p[3], "42[\"two\"]");
@@ -230,7 +236,8 @@ static void test_moves(void **state)
 
 static void test_malformed(void **state)
 {
-    static const char *const bad[] = {"", "{}", "[]", "[1", "[null]", "[\"connect\"]", "[\"disconnect\",1]", "\"x\"", "[{}]"};
+    static const char *const bad[] = {"", "{}", "[]", "[1", "[null]", "[\"connect\"]", "[\"disconnect\",1]",
+                                      "\"x\"", "[{}]"};
     sio_op o = {.kind = SIO_OP_EMIT};
 
     (void)state;

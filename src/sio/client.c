@@ -1,4 +1,5 @@
-/* A client: one connection and the namespaces it is in. Turns messages into packets and packets into events. */
+/* A client: one connection and the namespaces it is in. Turns messages into packets and
+ * packets into events. */
 #include "base/log.h"
 #include "sio/sio_int.h"
 
@@ -165,7 +166,8 @@ void client_lost(client *c, const char *reason)
         else
             socket_gone(s, reason);
     }
-    while (c->nsockets) /* their handlers, further down the stack, ended the client: socket_gone goes on alone */
+    /* Their handlers, further down the stack, ended the client: socket_gone goes on alone */
+    while (c->nsockets)
         client_sockets(c)[--c->nsockets]->client = NULL;
     list_del(&c->link);
     atomic_fetch_sub_explicit(&c->shard->nclients, 1, memory_order_relaxed);

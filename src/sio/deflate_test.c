@@ -153,7 +153,8 @@ static void attachments(void **state)
             size_t n;
             char *got;
 
-            peer_hears(&p[i], "452-[\"bin\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]");
+            peer_hears(&p[i],
+                       "452-[\"bin\",{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]");
             got = take(&p[i], WS_BINARY, i == 0 && round == 0, &n);
             assert_int_equal(n, LONG);
             assert_memory_equal(got, long_text(), LONG);
@@ -164,7 +165,8 @@ static void attachments(void **state)
     down(p, 2);
 }
 
-/* A session that begins with polling agrees on it when it changes to WebSocket; what waited goes compressed, too. */
+/* A session that begins with polling agrees on it when it changes to WebSocket; what waited goes
+ * compressed, too. */
 static void after_an_upgrade(void **state)
 {
     char where[200], *open;

@@ -119,7 +119,8 @@ static bool server_event(sio_ns *ns, sio_in *in)
     return h != NULL;
 }
 
-bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins, void (*reply)(void *arg, sio_val answer),
+bool sio_deliver_server_event(sio_ns *ns, sio_str args, const sio_bins *bins,
+                              void (*reply)(void *arg, sio_val answer),
                               void *arg)
 {
     sio_in in;

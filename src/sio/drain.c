@@ -1,11 +1,12 @@
-/* Moving clients off at a bounded rate, each loop its share, so that the servers they come back to are not run down. */
+/* Moving clients off at a bounded rate, each loop its share, so that the servers they come back to are
+ * not run down. */
 #include "sio/request_int.h"
 
 #define TICK_MS   20
 #define LOOK_MAX  64   /* clients that are passed over in one tick */
 
-/* Closed as by a server that stops: the JavaScript client comes back by itself. One that is owed an answer goes to the
- * end of the line. */
+/* Closed as by a server that stops: the JavaScript client comes back by itself. One that is owed an answer
+ * goes to the end of the line. */
 static void move_some_off(shard *sh)
 {
     uint64_t price = (uint64_t)1000 * sh->io->nshards;
@@ -63,6 +64,7 @@ void sio_server_drain(sio_server *io, unsigned per_second)
 void reply_draining(http_req *r)
 {
     stat_add(&shard_of(r)->stats->refused_draining, 1);
-    http_reply(r, 503, sio_lit("Connection: close\r\nRetry-After: 1\r\nContent-Type: text/plain; charset=utf-8\r\n"),
+    http_reply(r, 503,
+               sio_lit("Connection: close\r\nRetry-After: 1\r\nContent-Type: text/plain; charset=utf-8\r\n"),
                sio_lit("server shutting down"));
 }

@@ -70,8 +70,8 @@ int op_from_target(const sio_target *t, op_kind kind, op *out, char id[SIO_ID_LE
 
 /* ---- running an op on one shard ---- */
 
-/* Whether an event is not for this client now, and counted as such: volatile ones need a free way, droppable ones are kept
- * from clients that fall behind. */
+/* Whether an event is not for this client now, and counted as such: volatile ones need a free way, droppable
+ * ones are kept from clients that fall behind. */
 static bool is_skipped(sio_socket *s, unsigned flags)
 {
     const client *c = s->client;
@@ -362,8 +362,8 @@ int emit_here(sio_ns *ns, op *o, packet_out *out)
     return err;
 }
 
-/* What was done by the adapter, or is not for this server. Local clients do not suffer from a cluster that cannot be
- * reached. */
+/* What was done by the adapter, or is not for this server. Local clients do not suffer from a cluster that
+ * cannot be reached. */
 static bool is_done_elsewhere(const sio_ns *ns, unsigned flags)
 {
     return (flags & OP_OTHERS) || (is_for_others(ns, flags) && ns->io->opt.adapter->ops->delivers);

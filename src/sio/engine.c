@@ -35,7 +35,8 @@ static int engine_probe(client *c, uint32_t ms, eio_probe_fn *fn, void *arg)
     return eio_probe_start(c->transport, ms, fn, arg);
 }
 
-const client_ops engine_client_ops = {.send = engine_send, .is_writable = engine_is_writable, .unsent = engine_unsent,
+const client_ops engine_client_ops = {.send = engine_send, .is_writable = engine_is_writable,
+                                      .unsent = engine_unsent,
                                       .close = engine_close, .probe = engine_probe};
 
 /* ---- sessions ---- */
@@ -124,7 +125,8 @@ static int on_request(void *ctx, http_req *r)
     return o->hooks.on_request ? o->hooks.on_request(o->hook_arg, request_of(r)) : 0;
 }
 
-/* What allow_request is given: a face that stays until it is answered, while the peer may go away behind it. */
+/* What allow_request is given: a face that stays until it is answered, while the peer may go
+ * away behind it. */
 typedef struct asking {
     http_req  face;
     http_req *real;             /* NULL once the peer is gone */

@@ -1,12 +1,12 @@
-/* fetchSockets: every shard copies what its matching sockets look like, other servers send theirs, the asking loop hands all
- * of it out. */
+/* fetchSockets: every shard copies what its matching sockets look like, other servers send theirs, the asking
+ * loop hands all of it out. */
 #include "sio/remote_int.h"
 
 #include <stdlib.h>
 
-/* The sockets of one shard or of other servers: the bytes are collected first, pointers are made when nothing moves any
- * more. Of each socket a peer_head, and then, each with its length in front but for those the head tells: id, data, handshake,
- * shown, room names. */
+/* The sockets of one shard or of other servers: the bytes are collected first, pointers are made when nothing
+ * moves any more. Of each socket a peer_head, and then, each with its length in front but for those the head
+ * tells: id, data, handshake, shown, room names. */
 typedef struct harvest {
     loop_task       task;
     struct fetch   *f;

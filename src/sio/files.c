@@ -66,7 +66,8 @@ static bool etag_matches(const http_req *r, const char *etag)
 static bool pack(const http_req *r, const char *type, buf *body, buf *packed)
 {
     sio_str accept = http1_header_get(r->head, "accept-encoding");
-    bool is_text = strstr(type, "text/") || strstr(type, "script") || strstr(type, "json") || strstr(type, "svg");
+    bool is_text = strstr(type, "text/") || strstr(type, "script") || strstr(type, "json") ||
+                   strstr(type, "svg");
 
     return is_text && body->n >= 1024 && http1_has_token(accept, "gzip") &&
            http_compress(buf_str(body), true, packed) == 0;
@@ -192,8 +193,8 @@ int sio_static(sio_server *io, const char *path, const char *dir, sio_str header
 /* ---- client bundles ---- */
 
 static const char *const bundles[] = {
-    "socket.io.js",             "socket.io.js.map",         "socket.io.min.js",         "socket.io.min.js.map",
-    "socket.io.esm.min.js",     "socket.io.esm.min.js.map", "socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map",
+    "socket.io.js", "socket.io.js.map", "socket.io.min.js", "socket.io.min.js.map", "socket.io.esm.min.js",
+    "socket.io.esm.min.js.map", "socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map",
 };
 
 static void on_bundle(void *ctx, http_req *r)

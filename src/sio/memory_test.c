@@ -180,7 +180,8 @@ static void storms_leave_nothing(void **state)
         peak = storm(io, n);
         assert_true(peak - before > n * 500u);
         after = settles_below(before + (peak - before) / 4);
-        print_message("%u clients: %zu KB before, %zu at the peak, %zu after\n", n, before / 1024, peak / 1024,
+        print_message("%u clients: %zu KB before, %zu at the peak, %zu after\n", n, before / 1024,
+                      peak / 1024,
                       after / 1024);
         assert_true(after <= before + (peak - before) / 4);
     }

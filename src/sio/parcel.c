@@ -1,4 +1,5 @@
-/* Packets on their way out, encoded once for all receivers: the head as a framed engine message, attachments behind it. */
+/* Packets on their way out, encoded once for all receivers: the head as a framed engine message,
+ * attachments behind it. */
 #include "codec/val.h"
 #include "sio/sio_int.h"
 
@@ -30,7 +31,8 @@ static int put_offset(buf *json, sio_str offset)
 
 static int put_list(buf *json, const packet_out *out, sio_str *bins, unsigned max_bins, unsigned *nbins)
 {
-    int err = out->whole ? val_to_json(json, out->args[0], bins, max_bins, nbins) : put_args(json, out, bins, max_bins, nbins);
+    int err = out->whole ? val_to_json(json, out->args[0], bins, max_bins, nbins)
+                         : put_args(json, out, bins, max_bins, nbins);
 
     return err == 0 && out->offset.n ? put_offset(json, out->offset) : err;
 }
@@ -131,7 +133,8 @@ int parcel_encode(parcel *p, const sio_options *opt, buf *scratch, const packet_
 {
     sio_str bin[SIO_MAX_BINS];
     unsigned nbins = 0;
-    bool msgpack = opt->parser == SIO_PARSER_MSGPACK; /* binary is inline there, so attachments are not limited */
+    /* Binary is inline there, so attachments are not limited */
+    bool msgpack = opt->parser == SIO_PARSER_MSGPACK;
     int err;
 
     *p = (parcel){0};

@@ -1,7 +1,8 @@
-/* Plain WebSocket clients: text frames ["event", payload] both ways, with the handlers and rooms of a namespace.
+/* Plain WebSocket clients: text frames ["event", payload] both ways, with the handlers and
+ * rooms of a namespace.
  *
- * Guards run before the upgrade, so a refusal is an ordinary HTTP answer; until then the client's transport is the
- * waiting request. */
+ * Guards run before the upgrade, so a refusal is an ordinary HTTP answer; until then the client's transport
+ * is the waiting request. */
 #include "base/log.h"
 #include "codec/json.h"
 #include "sio/request_int.h"
@@ -221,7 +222,8 @@ static void plain_accepted(client *c)
 }
 
 static const client_ops plain_client_ops = {
-    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .unsent = plain_unsent, .close = plain_close, .probe = plain_probe,
+    .name = "plain", .send = plain_send, .is_writable = plain_is_writable, .unsent = plain_unsent,
+    .close = plain_close, .probe = plain_probe,
     .refuse = plain_refuse, .accepted = plain_accepted,
 };
 

@@ -2,7 +2,8 @@
 
 #include "sio.h"
 
-/* What has not run when the server stops never does, and is given back with the server (the leak checker looks). */
+/* What has not run when the server stops never does, and is given back with the server (the leak
+ * checker looks). */
 
 typedef struct late {
     sio_server *io;

@@ -218,7 +218,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_websocket), cmocka_unit_test(test_heartbeat), cmocka_unit_test(test_goes),
-        cmocka_unit_test(test_unanswered_at_the_end), cmocka_unit_test(test_polling), cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_unanswered_at_the_end), cmocka_unit_test(test_polling),
+        cmocka_unit_test(test_plain),
     };
 
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);

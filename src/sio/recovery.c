@@ -154,7 +154,8 @@ void recovery_log(ns_shard *ns, const op *o)
 op *recovery_op_for(sio_socket *s, uint64_t seq, unsigned origin, const parcel *p)
 {
     sio_str own = {s->id, SIO_ID_LEN};
-    op o = {.kind = OP_EMIT, .flags = OP_ONE, .sel = {.room = &own, .nrooms = 1}, .seq = seq, .origin = origin,
+    op o = {.kind = OP_EMIT, .flags = OP_ONE, .sel = {.room = &own, .nrooms = 1}, .seq = seq,
+            .origin = origin,
             .parcel = *p};
 
     return op_copy(&o, s->ns, true);
@@ -285,7 +286,8 @@ bool recovery_save(sio_socket *s, const char *reason)
     memcpy(v->id, s->id, SIO_ID_LEN);
     v->recovery = r;
     loop_timer_init(&v->expiry, on_expired);
-    if (!save_rooms(v, s) || r->saved_bytes + v->bytes > RECOVERY_MAX_SAVED || !(v->data = malloc(size + 1)) ||
+    if (!save_rooms(v, s) || r->saved_bytes + v->bytes > RECOVERY_MAX_SAVED ||
+        !(v->data = malloc(size + 1)) ||
         map_put(&r->saved, v) < 0) {
         free(v->rooms);
         free(v->data);

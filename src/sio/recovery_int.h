@@ -6,7 +6,8 @@
 
 /* Events logged per loop and namespace; over it the oldest go, and who needs them starts a new session. */
 #define RECOVERY_MAX_BYTES (64u << 20)
-/* State of lost clients per loop and namespace; over it a client that is lost starts anew when it comes back. */
+/* State of lost clients per loop and namespace; over it a client that is lost starts anew when
+ * it comes back. */
 #define RECOVERY_MAX_SAVED (64u << 20)
 #define RECOVERY_NOWHERE   UINT32_MAX
 
@@ -38,7 +39,8 @@ struct recovery {
     loop_timer purge;
 };
 
-/* What a client missed where it lived: of an event that went to all only which one it was, since the new loop has it too. */
+/* What a client missed where it lived: of an event that went to all only which one it was, since the new
+ * loop has it too. */
 typedef struct missed {
     op      *o;                 /* an event for this client alone, else NULL */
     unsigned origin;
@@ -70,7 +72,8 @@ bool     recovery_parse_offset(const sio_server *io, sio_str text, unsigned *ori
 /* Out of the table of its loop. */
 void     recovery_saved_take(recovery *r, saved *v);
 void     recovery_saved_free(saved *v, ns_shard *ns);
-/* Tells the home of pid where its state lives now (RECOVERY_NOWHERE: it is void), unless that is this loop. */
+/* Tells the home of pid where its state lives now (RECOVERY_NOWHERE: it is void), unless that
+ * is this loop. */
 void     recovery_route(ns_shard *ns, const char *pid, uint32_t moved_to);
 
 /* Whether the client of that state should get the event. */
@@ -80,6 +83,7 @@ void     recovery_join_rooms(sio_socket *s, const saved *v);
 void     restored_keep(sio_socket *s);
 void     restored_replay(sio_socket *s, struct sio_restored *r);
 void     restored_free(struct sio_restored *r);
-bool     restored_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid, sio_str offset);
+bool     restored_request(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid,
+                          sio_str offset);
 
 #endif

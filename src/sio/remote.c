@@ -57,7 +57,8 @@ void op_show(const op *o, sio_op_kind kind, sio_op *out, sio_str *except)
         memcpy(except, o->sel.except, n * sizeof *except);
     if (o->sel.skip)
         except[n++] = (sio_str){o->sel.skip, SIO_ID_LEN};
-    *out = (sio_op){.kind = kind, .room = o->sel.room, .nrooms = o->sel.nrooms, .except = except, .nexcept = n,
+    *out = (sio_op){.kind = kind, .room = o->sel.room, .nrooms = o->sel.nrooms, .except = except,
+                    .nexcept = n,
                     .is_volatile = o->flags & OP_VOLATILE, .uncompressed = o->flags & OP_UNCOMPRESSED,
                     .others = o->flags & OP_OTHERS, .close = o->close};
 }
@@ -166,15 +167,18 @@ static op *copy_of(const op *o, sio_ns *ns)
     return c;
 }
 
-void remote_gather(sio_ns *ns, const op *o, wire *what, uint32_t ms, shard *home, void (*done)(sio_remote *r), void *arg)
+void remote_gather(sio_ns *ns, const op *o, wire *what, uint32_t ms, shard *home, void (*done)(sio_remote *r),
+                   void *arg)
 {
-    send_off((sio_remote){.ns = ns, .kind = REMOTE_GATHER, .home = home, .who = copy_of(o, ns), .what = what, .ms = ms,
+    send_off((sio_remote){.ns = ns, .kind = REMOTE_GATHER, .home = home, .who = copy_of(o, ns), .what = what,
+                          .ms = ms,
                           .done = done, .arg = arg});
 }
 
 void remote_fetch(sio_ns *ns, const op *o, shard *home, void (*done)(sio_remote *r), void *arg)
 {
-    send_off((sio_remote){.ns = ns, .kind = REMOTE_FETCH, .home = home, .who = copy_of(o, ns), .done = done, .arg = arg});
+    send_off((sio_remote){.ns = ns, .kind = REMOTE_FETCH, .home = home, .who = copy_of(o, ns), .done = done,
+                          .arg = arg});
 }
 
 /* ---- answers, from the adapter ---- */
@@ -249,5 +253,6 @@ int sio_server_call_(sio_ns *ns, uint32_t ms, sio_gather_fn *fn, void *arg, cons
 
     if (!sh)
         return SIO_ESTATE;
-    return send_event(ns, args, n, (sio_remote){.home = sh, .ms = ms, .done = on_called, .fn = fn, .arg = arg});
+    return send_event(ns, args, n,
+                      (sio_remote){.home = sh, .ms = ms, .done = on_called, .fn = fn, .arg = arg});
 }

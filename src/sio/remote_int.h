@@ -1,8 +1,8 @@
-/* What the server asks of other servers, and what it tells its adapter: shared by adapter.c, remote.c, deliver.c, fetch.c and
- * ack.c.
+/* What the server asks of other servers, and what it tells its adapter: shared by adapter.c, remote.c,
+ * deliver.c, fetch.c and ack.c.
  *
- * Adapters live on loop 0. A question starts on the loop that asks, travels to loop 0, is answered there through sio_remote_*,
- * and travels back with all answers. */
+ * Adapters live on loop 0. A question starts on the loop that asks, travels to loop 0, is answered there
+ * through sio_remote_*, and travels back with all answers. */
 #ifndef SIO_REMOTE_INT_H
 #define SIO_REMOTE_INT_H
 
@@ -40,7 +40,8 @@ struct sio_remote {
 };
 
 /* Ask: done(r) runs on home, always in a later turn. The op is copied, the wire taken. */
-void remote_gather(sio_ns *ns, const op *o, wire *what, uint32_t ms, shard *home, void (*done)(sio_remote *r), void *arg);
+void remote_gather(sio_ns *ns, const op *o, wire *what, uint32_t ms, shard *home, void (*done)(sio_remote *r),
+                   void *arg);
 void remote_fetch(sio_ns *ns, const op *o, shard *home, void (*done)(sio_remote *r), void *arg);
 
 /* fetch.c: NULL is allowed for h; made with the first socket. */
@@ -53,7 +54,8 @@ int      fetch_start(sio_ns *ns, op *o, sio_fetch_fn *fn, void *arg);
 sio_val  answer_copy(sio_val v);
 void     answer_free(sio_val v);
 /* Asks this server's sockets on behalf of another one. */
-int      gather_for_other(sio_ns *ns, op *o, const packet_out *out, uint32_t ms, const sio_asked *fns, void *arg);
+int      gather_for_other(sio_ns *ns, op *o, const packet_out *out, uint32_t ms, const sio_asked *fns,
+                          void *arg);
 
 /* The public form of an op; except has room for SIO_TARGET_ROOMS + 1. */
 void     op_show(const op *o, sio_op_kind kind, sio_op *out, sio_str *except);

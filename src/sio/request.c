@@ -37,7 +37,8 @@ int route_add(route *rt, bool exact, void (*on_request)(void *ctx, http_req *r))
     int err = 0;
 
     for (unsigned i = 0; i < rt->io->nshards && err == 0; i++)
-        err = http_server_route(rt->io->shard[i].http, (http_route){rt->path, exact, on_request, rt, rt->upgrades});
+        err = http_server_route(rt->io->shard[i].http,
+                                (http_route){rt->path, exact, on_request, rt, rt->upgrades});
     return err;
 }
 

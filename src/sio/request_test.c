@@ -163,7 +163,8 @@ static void test_server_ends_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_later), cmocka_unit_test(test_later_behind_a_body), cmocka_unit_test(test_client_goes_away),
+        cmocka_unit_test(test_later), cmocka_unit_test(test_later_behind_a_body),
+        cmocka_unit_test(test_client_goes_away),
         cmocka_unit_test(test_malformed_body), cmocka_unit_test(test_server_ends_first),
     };
 

@@ -281,8 +281,8 @@ typedef struct replay {
     size_t      n;
 } replay;
 
-/* Walks each origin's events once: they have the same order on all loops. NULL when it has not come here yet; then it will
- * by itself. */
+/* Walks each origin's events once: they have the same order on all loops. NULL when it has not come here yet;
+ * then it will by itself. */
 static op *find_in_log(replay *p, const missed *m)
 {
     const recovery *r = p->s->ns->recovery;
@@ -367,7 +367,8 @@ static bool text_of(sio_val auth, const char *key, sio_str *out)
     return sio_text(sio_get(auth, key), NULL, out); /* ours have no escapes */
 }
 
-static bool request_here(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid, sio_str offset)
+static bool request_here(client *c, sio_ns *ns, sio_str auth, const sio_bins *bins, sio_str pid,
+                         sio_str offset)
 {
     restore *q;
     sio_socket *s;

@@ -1,5 +1,5 @@
-/* Recovery by the adapter's log: a lost client's state is kept where all servers find it, and what it missed is read from
- * there. */
+/* Recovery by the adapter's log: a lost client's state is kept where all servers find it, and what it missed
+ * is read from there. */
 #include "codec/json.h"
 #include "sio/recovery_int.h"
 #include "sio/remote_int.h"
@@ -41,7 +41,8 @@ static void on_keep(loop_task *t)
     keep *k = container_of(t, keep, task);
     const sio_server *io = k->ns->io;
 
-    io->opt.adapter->ops->persist(io->opt.adapter, k->ns, (sio_str){k->pid, SIO_ID_LEN}, (sio_str){k->id, SIO_ID_LEN},
+    io->opt.adapter->ops->persist(io->opt.adapter, k->ns, (sio_str){k->pid, SIO_ID_LEN},
+                                  (sio_str){k->id, SIO_ID_LEN},
                                   k->room, k->nrooms, sio_str_z(k->data), io->opt.recovery_ms);
     keep_free(k);
 }

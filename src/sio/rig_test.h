@@ -26,8 +26,8 @@ static inline sio_options rig_options(unsigned loops)
     return o;
 }
 
-/* The seed decides the order of loops and events; 0 = as they come. Namespaces and handlers are added between this and
- * rig_listen. */
+/* The seed decides the order of loops and events; 0 = as they come. Namespaces and handlers are added between
+ * this and rig_listen. */
 static inline void rig_init_seeded(rig *r, const sio_options *o, uint64_t seed)
 {
     *r = (rig){.s = sim_new(seed)};

@@ -1,4 +1,5 @@
-/* Rooms of one namespace on one loop: dense arrays both ways, 32 bytes a membership, a few nanoseconds a member to walk. */
+/* Rooms of one namespace on one loop: dense arrays both ways, 32 bytes a membership, a few nanoseconds a
+ * member to walk. */
 #include "sio/sio_int.h"
 
 #include <stdlib.h>

@@ -58,7 +58,8 @@ static bool options_are_sane(const sio_options *o)
 {
     return o->size == sizeof *o && o->path && o->path[0] == '/' && o->port >= 0 && o->port < 65536 &&
            o->transports && o->ping_interval_ms && o->ping_timeout_ms && o->max_payload &&
-           o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS && o->loops <= EIO_MAX_LOOPS &&
+           o->max_payload <= UINT32_MAX / 4 && o->max_attachments <= SIO_MAX_BINS &&
+           o->loops <= EIO_MAX_LOOPS &&
            (!o->deflate.enabled || (o->deflate.level >= 1 && o->deflate.level <= 9)) &&
            !o->tls.cert_file == !o->tls.key_file && (!o->node || is_node_code(o->node));
 }
@@ -322,8 +323,8 @@ static bool is_drained(const shard *sh)
     return http_server_connections(sh->http) == 0 || loop_now(sh->loop) >= sh->drain_until;
 }
 
-/* The adapter lives on loop 0: what clients of all loops leave behind when they go (their state, for recovery) passes there, and
- * has a tick to get out. */
+/* The adapter lives on loop 0: what clients of all loops leave behind when they go (their state, for
+ * recovery) passes there, and has a tick to get out. */
 static bool has_last_words(shard *sh)
 {
     sio_server *io = sh->io;
@@ -398,7 +399,8 @@ void shard_fini(shard *sh)
     free(sh->stats);
 }
 
-/* The goodbye is said inside a turn: handlers that run then ask which loop they are on. What is queued still leaves. */
+/* The goodbye is said inside a turn: handlers that run then ask which loop they are on. What is queued
+ * still leaves. */
 static void drain(shard *sh, int grace_ms)
 {
     sh->grace_ms = (uint32_t)grace_ms;

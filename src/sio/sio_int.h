@@ -1,8 +1,8 @@
 /* What the files of the Socket.IO floor share.
  *
- * One `shard` per loop holds that loop's network, Engine.IO server and its part of every namespace (`ns_shard`): the
- * sockets and rooms whose connections live on the loop. Nothing in a shard is touched by another thread; what
- * concerns several loops travels as an `op`. */
+ * One `shard` per loop holds that loop's network, Engine.IO server and its part of every namespace
+ * (`ns_shard`): the sockets and rooms whose connections live on the loop. Nothing in a shard is touched by
+ * another thread; what concerns several loops travels as an `op`. */
 #ifndef SIO_SIO_INT_H
 #define SIO_SIO_INT_H
 
@@ -37,7 +37,8 @@ typedef struct restore   restore;
 
 /* ---- server and shards ---- */
 
-/* Written by the shard's thread, read by any; on cache lines of its own. Some members stay 0: what the floors below count. */
+/* Written by the shard's thread, read by any; on cache lines of its own. Some members stay 0: what the
+ * floors below count. */
 typedef struct shard_stats {
 #define SHARD_STAT(member, name, labels, help) stat_cell member;
     SIO_STATS(SHARD_STAT, SHARD_STAT)
@@ -165,10 +166,12 @@ struct sio_ns {
     bool      (*accepts)(void *arg, sio_str name, sio_val auth); /* a parent */
     void       *accepts_arg;
     atomic_uint_fast64_t next_ack;
-    pthread_mutex_t outside;    /* recovery: threads that are no loop number and post their events one at a time */
+    pthread_mutex_t outside;    /* recovery: threads that are no loop number and post their events
+                                 * one at a time */
     uint64_t    outside_seq;
     ns_shard   *shard;          /* one per loop; NULL for parents */
-    pthread_mutex_t here_lock;  /* in a cluster: rooms with members on any loop, taken when a loop's first comes or last goes */
+    pthread_mutex_t here_lock;  /* in a cluster: rooms with members on any loop, taken when a loop's first
+                                 * comes or last goes */
     map         here;
 };
 
@@ -308,7 +311,8 @@ struct sio_socket {
 sio_socket *socket_new(ns_shard *ns, client *c);
 sio_socket *socket_hold(sio_socket *s);
 void        socket_drop(sio_socket *s);
-/* All guards said yes: into the tables, what a recovered client missed, CONNECT answer, connect handler. Takes r. */
+/* All guards said yes: into the tables, what a recovered client missed, CONNECT answer, connect
+ * handler. Takes r. */
 void        socket_connect(sio_socket *s, restore *r);
 /* Out of everything; reason as in sio_on_disconnect. */
 void        socket_gone(sio_socket *s, const char *reason);
@@ -404,7 +408,8 @@ typedef struct op {
     unsigned   origin;
 } op;
 
-/* Runs on the current shard at once and is posted to the others; borrowed strings are copied as needed. Takes the parcel. */
+/* Runs on the current shard at once and is posted to the others; borrowed strings are copied as needed.
+ * Takes the parcel. */
 int  op_everywhere(sio_ns *ns, op *o);
 void op_run(op *o);
 /* One block with everything it refers to; free with op_free on the loop of ns (share: on this one). */
@@ -421,7 +426,10 @@ int  emit_here(sio_ns *ns, op *o, packet_out *out);
 
 /* ---- other servers: adapter.c; see remote_int.h ---- */
 
-static inline bool is_for_others(const sio_ns *ns, unsigned flags) { return ns->io->opt.adapter && !(flags & OP_LOCAL); }
+static inline bool is_for_others(const sio_ns *ns, unsigned flags)
+{
+    return ns->io->opt.adapter && !(flags & OP_LOCAL);
+}
 int  adapter_start(sio_server *io);
 void adapter_stop(sio_server *io);
 void adapter_ns_made(sio_ns *ns);
@@ -478,8 +486,8 @@ recovery *recovery_new(ns_shard *ns);
 void      recovery_free(recovery *r);
 /* Gives a new socket its private id, when recovery is on. */
 void      recovery_give_pid(sio_socket *s);
-/* Numbers the next event that starts here (NULL: off the loops; then recovery_unlock must follow once it was posted) and writes
- * its offset for the clients. */
+/* Numbers the next event that starts here (NULL: off the loops; then recovery_unlock must follow once it was
+ * posted) and writes its offset for the clients. */
 uint64_t  recovery_stamp(sio_ns *ns, const shard *here, unsigned *origin, char out[24], sio_str *text);
 void      recovery_unlock(sio_ns *ns, const shard *here);
 /* Remembers an event that passed by / that went to one socket only. */

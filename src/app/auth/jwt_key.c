@@ -76,7 +76,8 @@ static bool pkey_is_p256(const EVP_PKEY *pkey)
 {
     char group[32] = "";
 
-    return EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC && EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1
+    return EVP_PKEY_get_base_id(pkey) == EVP_PKEY_EC &&
+           EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL) == 1
         && strcmp(group, "prime256v1") == 0;
 }
 
@@ -126,7 +127,8 @@ static int key_init_file(jwt_key *k, const char *path, char *err, size_t nerr)
 int jwt_key_init(jwt_key *k, const jwt_options *o, char *err, size_t nerr)
 {
     *k = (jwt_key){.alg = o->alg};
-    return o->alg == JWT_HS256 ? key_init_secret(k, o->secret, err, nerr) : key_init_file(k, o->key_file, err, nerr);
+    return o->alg == JWT_HS256 ? key_init_secret(k, o->secret, err, nerr)
+                               : key_init_file(k, o->key_file, err, nerr);
 }
 
 void jwt_key_fini(jwt_key *k)
@@ -145,7 +147,8 @@ bool jwt_hmac_sha256(sio_str secret, sio_str text, unsigned char out[32])
 {
     unsigned n = 0;
 
-    return HMAC(EVP_sha256(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, out, &n) && n == 32;
+    return HMAC(EVP_sha256(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, out, &n) &&
+           n == 32;
 }
 
 static bool hs256_verify(const jwt_key *k, sio_str text, sio_str sig)
@@ -198,7 +201,8 @@ bool jwt_key_verify(const jwt_key *k, sio_str text, sio_str sig)
     case JWT_RS256:
         return pkey_verify(k->pkey, EVP_sha256(), text, p, sig.n);
     case JWT_ES256:
-        return sig.n == 2 * ES256_HALF && pkey_verify(k->pkey, EVP_sha256(), text, der, es256_to_der(sig, der));
+        return sig.n == 2 * ES256_HALF &&
+               pkey_verify(k->pkey, EVP_sha256(), text, der, es256_to_der(sig, der));
     case JWT_EDDSA:
         return pkey_verify(k->pkey, NULL, text, p, sig.n);
     }

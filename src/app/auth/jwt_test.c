@@ -206,7 +206,8 @@ static void check_vector(const struct vector *w)
     assert_string_equal(verdict(&o, sio_str_z(w->token), RFC7515_EXP - 1, &user), w->why);
     if (w->alg != JWT_EDDSA)
         assert_string_equal(verdict(&o, sio_str_z(w->token), RFC7515_EXP + 30000, &user), "expired");
-    strcpy(token, w->token); /* one bit of the signature; not in the last character, which may have spare bits */
+    /* One bit of the signature; not in the last character, which may have spare bits */
+    strcpy(token, w->token);
     token[strlen(token) - 5] ^= 1;
     assert_string_equal(verdict(&o, sio_str_z(token), RFC7515_EXP - 1, &user), "wrong signature");
     unlink(path);
@@ -291,7 +292,8 @@ static void test_claim_limits(void **state)
         buf_init(&b, 10000);
         buf_printf(&b, "{\"sub\":\"%0*d\"}", n, 7);
         buf_putc(&b, '\0');
-        assert_string_equal(claims_verdict(&o, b.p, NOW, &u), n == 128 ? "" : "a claim is too long or not UTF-8");
+        assert_string_equal(claims_verdict(&o, b.p, NOW, &u),
+                            n == 128 ? "" : "a claim is too long or not UTF-8");
         buf_fini(&b);
     }
 }
@@ -371,7 +373,8 @@ static void test_headers(void **state)
     assert_string_equal(hmac_verdict("{\"alg\":[\"HS256\"]}"), "another algorithm");
     assert_string_equal(hmac_verdict("{}"), "another algorithm");
     assert_string_equal(hmac_verdict("\"HS256\""), "not a JSON object");
-    assert_string_equal(hmac_verdict("{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}"), "asks for an extension");
+    assert_string_equal(hmac_verdict("{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}"),
+                        "asks for an extension");
     assert_string_equal(hmac_verdict("{\"alg\":\"none\",\"alg\":\"HS256\"}"), "a claim is given twice");
 }
 

@@ -18,7 +18,8 @@
 
 #include "app/app.h"
 
-/* Makes a->bus, or nothing without opt.redis_url. Behind the other modules, before sio_server_run. 0, SIO_ENOMEM, SIO_EINVAL. */
+/* Makes a->bus, or nothing without opt.redis_url. Behind the other modules, before sio_server_run. 0,
+ * SIO_ENOMEM, SIO_EINVAL. */
 int  bus_attach(app *a);
 /* After sio_server_run returned, before sio_server_free. Also when there was no bus_attach. */
 void bus_detach(app *a);

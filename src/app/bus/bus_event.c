@@ -55,7 +55,8 @@ static const char *fill(bus_event *e, sio_str type, sio_val payload, sio_str id,
         return "id is missing: every server hears the channel, and one is to act";
     e->act.target = sio_str_z(t->target);
     e->act.here = !e->act.key.n;
-    err = val_to_json(&e->body, t->wrapped ? sio_obj("type", t->name, "payload", payload) : payload, NULL, 0, &nbins);
+    err = val_to_json(&e->body, t->wrapped ? sio_obj("type", t->name, "payload", payload) : payload, NULL, 0,
+                      &nbins);
     e->act.body = buf_str(&e->body);
     return err < 0 ? "it is too large" : NULL;
 }
@@ -104,7 +105,8 @@ const char *bus_event_fields(bus_event *e, sio_str type, sio_str payload, sio_st
 static void set_job_key(bus_event *e, sio_str name, sio_str data, sio_str id)
 {
     static const uint64_t key[2] = {1, 2};
-    int n = snprintf(e->key, sizeof(e->key), "job:%016llx%016llx%016llx", (unsigned long long)siphash13(key, id.p, id.n),
+    int n = snprintf(e->key, sizeof(e->key), "job:%016llx%016llx%016llx",
+                     (unsigned long long)siphash13(key, id.p, id.n),
                      (unsigned long long)siphash13(key, name.p, name.n), (unsigned long long)siphash13(key, data.p, data.n));
 
     e->act.key = (sio_str){e->key, (size_t)n};
@@ -112,7 +114,8 @@ static void set_job_key(bus_event *e, sio_str name, sio_str data, sio_str id)
 
 const char *bus_event_job(bus_event *e, sio_str name, sio_str data, sio_str id)
 {
-    static const char *const jobs[][2] = {{"notification", "/notifications"}, {"party-event", "/events"}, {"emit", "/emit"}};
+    static const char *const jobs[][2] = {{"notification", "/notifications"}, {"party-event", "/events"},
+                                          {"emit", "/emit"}};
 
     event_init(e);
     if (data.n > BUS_EVENT_MAX)

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void assert_request(const char *json, bus_way way, const char *entry, const char *target, const char *body,
+static void assert_request(const char *json, bus_way way, const char *entry, const char *target,
+                           const char *body,
                            const char *key)
 {
     bus_event e;
@@ -38,9 +39,11 @@ static void test_understood(void **state)
                    "{\"type\":\"PARTY_LIVE\",\"payload\":{\"partyId\":\"p\"}}", "");
     assert_request(" {\"id\":\"e1\",\"type\":\"PARTY_LIVE\",\"payload\":{}} ", BUS_CHANNEL, "", "/events",
                    "{\"type\":\"PARTY_LIVE\",\"payload\":{}}", "bus:e1");
-    assert_request("{\"type\":\"NOTIFICATION\",\"payload\":{\"userId\":\"u\"}}", BUS_STREAM, "7-1", "/notifications",
+    assert_request("{\"type\":\"NOTIFICATION\",\"payload\":{\"userId\":\"u\"}}", BUS_STREAM, "7-1",
+                   "/notifications",
                    "{\"userId\":\"u\"}", "bus:#7-1");
-    assert_request("{\"type\":\"EMIT\",\"id\":\"e2\",\"payload\":{\"event\":\"x\"}}", BUS_STREAM, "7-2", "/emit",
+    assert_request("{\"type\":\"EMIT\",\"id\":\"e2\",\"payload\":{\"event\":\"x\"}}", BUS_STREAM, "7-2",
+                   "/emit",
                    "{\"event\":\"x\"}", "bus:e2");
 }
 
@@ -49,10 +52,12 @@ static void test_fields(void **state)
     bus_event e;
 
     (void)state;
-    assert_null(bus_event_fields(&e, sio_lit("PARTY_LIVE"), sio_lit("{\"partyId\":\"p\"}"), (sio_str){0}, sio_lit("1-1")));
+    assert_null(bus_event_fields(&e, sio_lit("PARTY_LIVE"), sio_lit("{\"partyId\":\"p\"}"), (sio_str){0},
+                                 sio_lit("1-1")));
     assert_true(sio_str_eq(e.act.key, sio_lit("bus:#1-1")));
     bus_event_fini(&e);
-    assert_string_equal(bus_event_fields(&e, sio_lit("PARTY_LIVE"), (sio_str){0}, (sio_str){0}, sio_lit("1-1")),
+    assert_string_equal(bus_event_fields(&e, sio_lit("PARTY_LIVE"), (sio_str){0}, (sio_str){0},
+                                         sio_lit("1-1")),
                         "payload is no JSON");
     bus_event_fini(&e);
     assert_string_equal(bus_event_fields(&e, (sio_str){0}, sio_lit("{}"), (sio_str){0}, sio_lit("1-1")),
@@ -87,7 +92,8 @@ static void test_reasons(void **state)
     char out[BUS_TEXT_MAX];
 
     (void)state;
-    bus_reason(422, sio_lit("{\"success\":false,\"message\":\"The request is not valid\",\"errors\":[{\"path\":"
+    bus_reason(422, sio_lit("{\"success\":false,\"message\":\"The request is not "
+                            "valid\",\"errors\":[{\"path\":"
                             "\"payload.partyId\",\"message\":\"is missing\"}]}"), out);
     assert_string_equal(out, "payload.partyId is missing");
     bus_reason(404, sio_lit("{\"success\":false,\"message\":\"There is no such user\",\"errors\":[]}"), out);
@@ -98,7 +104,8 @@ static void test_reasons(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_understood), cmocka_unit_test(test_fields),
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_understood),
+                                              cmocka_unit_test(test_fields),
                                               cmocka_unit_test(test_refused), cmocka_unit_test(test_reasons)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

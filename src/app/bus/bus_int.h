@@ -22,7 +22,8 @@ typedef struct bus {
     int64_t     said_ms;   /* when a refusal was logged last */
 } bus;
 
-/* Counts a refusal; true when it may be logged, too: at most one a second, since one mistake makes thousands. */
+/* Counts a refusal; true when it may be logged, too: at most one a second, since one mistake
+ * makes thousands. */
 bool bus_refused_says(bus *b);
 
 /* ---- events (bus_event.c) ---- */
@@ -36,8 +37,8 @@ typedef struct bus_event {
     char    key[API_ACT_KEY_MAX];
 } bus_event;
 
-/* Reads one; `entry` is the id of a stream's entry, n 0 from the channel. NULL, or why not (static). bus_event_fini in both
- * cases. */
+/* Reads one; `entry` is the id of a stream's entry, n 0 from the channel. NULL, or why not (static).
+ * bus_event_fini in both cases. */
 const char *bus_event_read(bus_event *e, sio_str json, bus_way way, sio_str entry);
 /* The same from an entry's fields. */
 const char *bus_event_fields(bus_event *e, sio_str type, sio_str payload, sio_str id, sio_str entry);

@@ -41,7 +41,8 @@ static void held_free(held *h)
 static void refuse(bus_queue *q, job *jb, const char *reason)
 {
     if (bus_refused_says(q->b))
-        log_warn("job %.*s of the queue %s is refused: %s", (int)jb->id.n, jb->id.p, q->b->a->opt.inbox_queue, reason);
+        log_warn("job %.*s of the queue %s is refused: %s", (int)jb->id.n, jb->id.p, q->b->a->opt.inbox_queue,
+                 reason);
     job_fail(jb, sio_str_z(reason), -1, true);
 }
 

@@ -1,5 +1,6 @@
-/* The stream: a consumer group in which every server is a consumer. An entry is acknowledged behind the commit of what it did; one
- * that a server took and did not acknowledge in time is claimed by another, and its key sees to it that it is not done twice. */
+/* The stream: a consumer group in which every server is a consumer. An entry is acknowledged behind the
+ * commit of what it did; one that a server took and did not acknowledge in time is claimed by another, and
+ * its key sees to it that it is not done twice. */
 #include "app/bus/bus_int.h"
 #include "base/log.h"
 #include "sio/home.h"
@@ -47,7 +48,8 @@ static void refuse(bus_stream *s, const char *id, const char *reason)
 {
     if (bus_refused_says(s->b))
         log_warn("entry %s of the stream %s is refused: %s", id, s->name, reason);
-    redis_cmd(s->cmd, NULL, NULL, "XADD", (const char *)s->refused, "MAXLEN", "~", REFUSED_MAX, "*", "entry", id, "reason",
+    redis_cmd(s->cmd, NULL, NULL, "XADD", (const char *)s->refused, "MAXLEN", "~", REFUSED_MAX, "*", "entry",
+              id, "reason",
               reason);
     ack(s, id);
 }
@@ -121,7 +123,8 @@ static void take_all(bus_stream *s, const resp_val *list)
     for (uint32_t i = 0; list->kind == RESP_ARRAY && i < list->n; i++) {
         const resp_val *v = &list->item[i];
 
-        if (v->kind == RESP_ARRAY && v->n == 2 && v->item[0].kind == RESP_BULK && v->item[1].kind == RESP_ARRAY)
+        if (v->kind == RESP_ARRAY && v->n == 2 && v->item[0].kind == RESP_BULK &&
+            v->item[1].kind == RESP_ARRAY)
             take(s, v);
     }
     s->busy--;
@@ -158,7 +161,8 @@ static void on_read(void *arg, int err, const resp_val *v)
 static void read_next(bus_stream *s)
 {
     const sio_str argv[] = {sio_lit("XREADGROUP"), sio_lit("GROUP"), sio_str_z(options(s)->bus_group),
-                            sio_str_z(options(s)->node_code), sio_lit("COUNT"), sio_lit("64"), sio_lit("BLOCK"),
+                            sio_str_z(options(s)->node_code), sio_lit("COUNT"), sio_lit("64"),
+                            sio_lit("BLOCK"),
                             sio_lit(BLOCK_MS), sio_lit("STREAMS"), sio_str_z(s->name), sio_lit(">")};
 
     s->reading = redis_command(s->reader, on_read, s, argv, sizeof(argv) / sizeof(argv[0])) == 0;
@@ -182,7 +186,8 @@ static void on_group(void *arg, int err, const resp_val *v)
 /* From the stream's beginning: what is in it and was not done is work. */
 static void make_group(bus_stream *s)
 {
-    s->making_group = redis_cmd(s->cmd, on_group, s, "XGROUP", "CREATE", (const char *)s->name, options(s)->bus_group, "0",
+    s->making_group = redis_cmd(s->cmd, on_group, s, "XGROUP", "CREATE", (const char *)s->name,
+                                options(s)->bus_group, "0",
                                 "MKSTREAM") == 0;
 }
 
@@ -213,7 +218,8 @@ static void on_claimed(void *arg, int err, const resp_val *v)
 static void claim(bus_stream *s)
 {
     if (!s->claiming)
-        s->claiming = redis_cmd(s->cmd, on_claimed, s, "XAUTOCLAIM", (const char *)s->name, options(s)->bus_group,
+        s->claiming = redis_cmd(s->cmd, on_claimed, s, "XAUTOCLAIM", (const char *)s->name,
+                                options(s)->bus_group,
                                 options(s)->node_code, (const char *)s->retry, (const char *)s->cursor, "COUNT", "64") == 0;
 }
 
@@ -235,7 +241,8 @@ static void on_consumers(void *arg, int err, const resp_val *v)
         sio_str name = field(info, "name");
 
         if (name.p && number(info, "pending") == 0 && number(info, "idle") > FORGET_MS)
-            redis_cmd(s->cmd, NULL, NULL, "XGROUP", "DELCONSUMER", (const char *)s->name, options(s)->bus_group, name);
+            redis_cmd(s->cmd, NULL, NULL, "XGROUP", "DELCONSUMER", (const char *)s->name,
+                      options(s)->bus_group, name);
     }
 }
 
@@ -251,7 +258,8 @@ static void on_tick(loop_timer *t)
     if (s->has_group)
         claim(s);
     if (s->has_group && s->ticks++ % 64 == 0)
-        redis_cmd(s->cmd, on_consumers, s, "XINFO", "CONSUMERS", (const char *)s->name, options(s)->bus_group);
+        redis_cmd(s->cmd, on_consumers, s, "XINFO", "CONSUMERS", (const char *)s->name,
+                  options(s)->bus_group);
     go_on(s);
 }
 
@@ -297,7 +305,8 @@ void bus_stream_free(bus_stream *s)
 {
     if (!s)
         return;
-    loop_timer_cancel(net_loop(sio_home_net(s->b->a->io, 0)), &s->tick); /* the loop is still there, with its timers */
+    /* The loop is still there, with its timers */
+    loop_timer_cancel(net_loop(sio_home_net(s->b->a->io, 0)), &s->tick);
     redis_free(s->reader);
     redis_free(s->cmd);
     free(s);

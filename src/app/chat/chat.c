@@ -57,7 +57,8 @@ static void on_leave(sio_socket *s, sio_in *in)
 
 void chat_disconnecting(sio_socket *s)
 {
-    app_session_of(s)->joining = NULL; /* what is under way belongs to this connection, not to a recovered one */
+    /* What is under way belongs to this connection, not to a recovered one */
+    app_session_of(s)->joining = NULL;
     chat_typing_stop(s, NULL);
 }
 

@@ -9,8 +9,8 @@
 int  chat_attach(app *a);
 /* After sio_server_run returned, before sio_server_free. Also when there was no chat_attach. */
 void chat_detach(app *a);
-/* Any thread: after a while without them, what other servers send arrives again. What the rooms here have missed is read
- * from the database. Nothing happens without a cluster. */
+/* Any thread: after a while without them, what other servers send arrives again. What the rooms here have
+ * missed is read from the database. Nothing happens without a cluster. */
 void chat_cluster_up(app *a);
 /* The socket's connection is lost, its rooms are still there: it no longer types. */
 void chat_disconnecting(sio_socket *s);

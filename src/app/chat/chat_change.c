@@ -89,14 +89,16 @@ static void edit_answer(chat_op *o)
     char at[APP_ISO_SIZE];
 
     app_iso(ch->at_ms, at);
-    sio_ack(o->in, sio_obj("ok", sio_true, "messageId", ch->message_id, "seq", ch->seq, "editedAt", (const char *)at));
+    sio_ack(o->in, sio_obj("ok", sio_true, "messageId", ch->message_id, "seq", ch->seq, "editedAt",
+                           (const char *)at));
 }
 
 void chat_on_edit(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
         .size = sizeof(change_op), .fault = "Failed to edit message", .fields = in_chat_edit_fields,
-        .payload_at = offsetof(change_op, edit), .room_at = offsetof(change_op, edit.room_id), .handler = chat_on_edit,
+        .payload_at = offsetof(change_op, edit), .room_at = offsetof(change_op, edit.room_id),
+        .handler = chat_on_edit,
         .member = true, .write = true, .check = edit_check, .run = edit_run, .committed = edit_committed,
         .answer = edit_answer,
     };
@@ -122,7 +124,8 @@ static void delete_answer(chat_op *o)
     char at[APP_ISO_SIZE];
 
     app_iso(ch->at_ms, at);
-    sio_ack(o->in, sio_obj("ok", sio_true, "messageId", ch->message_id, "seq", ch->seq, "deletedAt", (const char *)at));
+    sio_ack(o->in, sio_obj("ok", sio_true, "messageId", ch->message_id, "seq", ch->seq, "deletedAt",
+                           (const char *)at));
 }
 
 void chat_on_delete(sio_socket *s, sio_in *in)
@@ -163,7 +166,10 @@ static int reaction_check(chat_op *o, sio_str message_id, sio_str emoji)
     return 0;
 }
 
-static int react_check(chat_op *o) { return reaction_check(o, change_of(o)->react.message_id, change_of(o)->react.emoji); }
+static int react_check(chat_op *o)
+{
+    return reaction_check(o, change_of(o)->react.message_id, change_of(o)->react.emoji);
+}
 static int unreact_check(chat_op *o)
 {
     return reaction_check(o, change_of(o)->unreact.message_id, change_of(o)->unreact.emoji);
@@ -187,7 +193,8 @@ void chat_on_react(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
         .size = sizeof(change_op), .fault = "Failed to react", .fields = in_chat_react_fields,
-        .payload_at = offsetof(change_op, react), .room_at = offsetof(change_op, react.room_id), .handler = chat_on_react,
+        .payload_at = offsetof(change_op, react), .room_at = offsetof(change_op, react.room_id),
+        .handler = chat_on_react,
         .member = true, .write = true, .check = react_check, .run = react_run, .committed = react_committed,
         .answer = reaction_answer,
     };
@@ -198,7 +205,8 @@ void chat_on_react(sio_socket *s, sio_in *in)
 void chat_on_unreact(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
-        .size = sizeof(change_op), .fault = "Failed to take the reaction back", .fields = in_chat_unreact_fields,
+        .size = sizeof(change_op), .fault = "Failed to take the reaction back",
+        .fields = in_chat_unreact_fields,
         .payload_at = offsetof(change_op, unreact), .room_at = offsetof(change_op, unreact.room_id),
         .handler = chat_on_unreact, .member = true, .write = true, .check = unreact_check, .run = unreact_run,
         .committed = unreact_committed, .answer = reaction_answer,

@@ -35,7 +35,8 @@ static int history_run(chat_op *o, db_conn *c)
         return SIO_ENOMEM;
     if (p->after >= 0)
         return chat_store_after(c, p->room_id, o->user->id, p->after, (unsigned)p->limit, h->page);
-    return chat_store_before(c, p->room_id, o->user->id, p->before >= 0 ? p->before : INT64_MAX, (unsigned)p->limit,
+    return chat_store_before(c, p->room_id, o->user->id, p->before >= 0 ? p->before : INT64_MAX,
+                             (unsigned)p->limit,
                              h->page);
 }
 
@@ -62,8 +63,10 @@ void chat_on_history(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
         .size = sizeof(history_op), .fault = "Failed to read the history", .fields = in_chat_history_fields,
-        .payload_at = offsetof(history_op, p), .room_at = offsetof(history_op, p.room_id), .handler = chat_on_history,
-        .init = history_init, .check = history_check, .run = history_run, .answer = history_answer, .fini = history_fini,
+        .payload_at = offsetof(history_op, p), .room_at = offsetof(history_op, p.room_id),
+        .handler = chat_on_history,
+        .init = history_init, .check = history_check, .run = history_run, .answer = history_answer,
+        .fini = history_fini,
     };
 
     chat_op_go(s, in, &kind);

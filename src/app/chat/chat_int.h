@@ -50,12 +50,14 @@ void chat_list_fini(chat_list *l);                     /* a zeroed one is allowe
 /* Texts of people: halves of surrogate pairs become U+FFFD. 0 or SIO_ENOMEM; memory is the event's. */
 int  chat_text_mend(sio_in *in, sio_str *s);
 bool chat_has_nul(sio_str s);
-/* Whether the text of a message is as short as CHAT_MAX_CONTENT wants it; if not, the event has been refused. */
+/* Whether the text of a message is as short as CHAT_MAX_CONTENT wants it; if not, the event has
+ * been refused. */
 bool chat_content_fits(sio_socket *s, sio_in *in, sio_str content);
 
 /* ---- a room's log as its members hear it ------------------------------------------------------------- */
 
-typedef enum chat_event { CHAT_NEW_MESSAGE, CHAT_EDITED, CHAT_DELETED, CHAT_REACTION, CHAT_NEVENTS } chat_event;
+typedef enum chat_event { CHAT_NEW_MESSAGE, CHAT_EDITED, CHAT_DELETED, CHAT_REACTION,
+                          CHAT_NEVENTS } chat_event;
 extern const char *const chat_event_names[CHAT_NEVENTS];
 /* Which of them is called so; CHAT_NEVENTS: none, so it has no place in the log. */
 chat_event chat_event_of(sio_str name);
@@ -68,11 +70,11 @@ typedef struct chat_change_val {
 /* `added` is for reactions. */
 sio_val chat_change_val_make(chat_change_val *v, chat_event event, const chat_change *ch, bool added);
 
-/* Any thread, in the order of the commits: to all members of the room, wherever they are. In a cluster the members on
- * this server get it when everything before it has come (chat_relay.c). */
+/* Any thread, in the order of the commits: to all members of the room, wherever they are. In a cluster the
+ * members on this server get it when everything before it has come (chat_relay.c). */
 void chat_tell(sio_ns *ns, const chat_room *room, chat_event event, int64_t seq, sio_val payload);
-/* A socket has entered the room, and its history will be read from now on; when it was found that it may, the room's log
- * went up to seq. Nothing that comes after that may be missing. */
+/* A socket has entered the room, and its history will be read from now on; when it was found that it may, the
+ * room's log went up to seq. Nothing that comes after that may be missing. */
 void chat_tell_from(app *a, const chat_room *room, int64_t seq);
 int  chat_relay_attach(app *a); /* 0, SIO_ENOMEM; nothing happens without a cluster */
 void chat_relay_detach(app *a);

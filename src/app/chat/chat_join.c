@@ -5,8 +5,8 @@
  * and seq), but is never lost; and nobody hears a word of a room he may not enter. That takes two database
  * jobs, one after the other.
  *
- * In a cluster the first one also finds where the room's log is to begin on this server (chat_tell_from). Messages without
- * numbers get them before that, since a history is not read out aloud. */
+ * In a cluster the first one also finds where the room's log is to begin on this server (chat_tell_from).
+ * Messages without numbers get them before that, since a history is not read out aloud. */
 #include "app/chat/chat_int.h"
 #include "app/parked.h"
 
@@ -314,7 +314,10 @@ static void access_start(chat_join *j)
 
 /* ---- numbers for what others wrote into the room, before or after entering ---------------------------- */
 
-static int fill_run(db_job *job, db_conn *c) { return chat_filler_step(&join_of(job)->fill, c, join_of(job)->room.id); }
+static int fill_run(db_job *job, db_conn *c)
+{
+    return chat_filler_step(&join_of(job)->fill, c, join_of(job)->room.id);
+}
 
 static void fill_committed(db_job *job)
 {

@@ -100,8 +100,10 @@ int chat_log_heads(db_conn *c, chat_head *h, unsigned n)
         h[i].filled = false;
     }
     return db_query(c,
-                    "SELECT room_id, last_seq, filled FROM partyline_rooms WHERE room_id IN (?1, ?2, ?3, ?4, ?5,"
-                    " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,"
+                    "SELECT room_id, last_seq, filled FROM partyline_rooms WHERE room_id IN (?1, ?2, ?3,"
+                    " ?4, ?5,"
+                    " ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,"
+                    " ?21, ?22, ?23, ?24,"
                     " ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
                     id, CHAT_HEADS_MAX, on_head, &all);
 }

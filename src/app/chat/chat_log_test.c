@@ -16,9 +16,11 @@ static sent say(db_conn *c, const char *room, const char *sender, const char *te
 
 typedef int change_fn(db_conn *c, chat_change *ch);
 
-static chat_change change(db_conn *c, change_fn *fn, const char *user, const char *id, const char *content, const char *emoji)
+static chat_change change(db_conn *c, change_fn *fn, const char *user, const char *id, const char *content,
+                          const char *emoji)
 {
-    chat_change ch = {.room_id = S("one"), .message_id = S(id), .user_id = S(user), .content = content ? S(content) : none,
+    chat_change ch = {.room_id = S("one"), .message_id = S(id), .user_id = S(user),
+                      .content = content ? S(content) : none,
                       .emoji = emoji ? S(emoji) : none, .at_ms = 5000, .moderator = strcmp(user, "host") == 0};
 
     assert_int_equal(fn(c, &ch), 0);
@@ -148,7 +150,8 @@ static void check_replies(db_conn *c)
     assert_true(has);
     assert_int_equal(chat_store_has(c, S("two"), S(first.id), &has), 0);
     assert_false(has);
-    reply.m = (chat_message){.room_id = S("one"), .sender_id = S("bob"), .content = S("answer"), .type = S("TEXT"),
+    reply.m = (chat_message){.room_id = S("one"), .sender_id = S("bob"), .content = S("answer"),
+                             .type = S("TEXT"),
                              .reply_id = S(first.id), .created_ms = 2000};
     assert_int_equal(chat_store_add(c, &reply.m, id, &repeated), 0);
     m = only(c, p, "ann");
@@ -270,7 +273,8 @@ static void check_cursor(db_conn *c)
     assert_int_equal(unread(c, "ann", u.read_seq).unread, 1);
     for (int i = 0; i < CHAT_UNREAD_MAX + 5; i++)
         say(c, "one", "bob", "x");
-    assert_int_equal(unread(c, "ann", 0).unread, CHAT_UNREAD_MAX - 2); /* own and deleted ones are looked at too */
+    /* Own and deleted ones are looked at too */
+    assert_int_equal(unread(c, "ann", 0).unread, CHAT_UNREAD_MAX - 2);
     assert_true(unread(c, "ann", 0).more);
 }
 
@@ -289,7 +293,8 @@ static int on_room(void *ctx, sio_str id, const chat_unread *u)
 {
     room_names *r = ctx;
 
-    snprintf(r->text + strlen(r->text), sizeof(r->text) - strlen(r->text), "%.*s:%d/%d ", (int)id.n, id.p, (int)u->read_seq,
+    snprintf(r->text + strlen(r->text), sizeof(r->text) - strlen(r->text), "%.*s:%d/%d ", (int)id.n, id.p,
+             (int)u->read_seq,
              (int)u->last_seq);
     r->n++;
     return 0;
@@ -310,7 +315,8 @@ static void check_rooms(db_conn *c)
     r = (room_names){.n = 0};
     assert_int_equal(chat_store_rooms(c, S("ann"), 9, on_room, &r), 0);
     assert_string_equal(r.text, "two:1/1 one:0/1 ");
-    assert_int_equal(db_exec(c, "UPDATE party_events SET is_private = ?1", db_args(db_bool(true))), 0); /* a cursor is no ticket */
+    /* A cursor is no ticket */
+    assert_int_equal(db_exec(c, "UPDATE party_events SET is_private = ?1", db_args(db_bool(true))), 0);
     r = (room_names){.n = 0};
     assert_int_equal(chat_store_rooms(c, S("ann"), 9, on_room, &r), 0);
     assert_string_equal(r.text, "one:0/1 ");
@@ -331,7 +337,8 @@ static void test_rooms(void **state)
 /* A message as the application's backend writes it. */
 static void others(db_conn *c, const char *id, int64_t at)
 {
-    assert_int_equal(db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, created_at)"
+    assert_int_equal(db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type,"
+                                " created_at)"
                                 " VALUES (?1, 'one', 'bob', ?1, 'TEXT', ?2)", db_args(db_text(S(id)), db_time(at))), 0);
 }
 
@@ -342,10 +349,12 @@ static void others_many(db_conn *c, int from, int to, int each)
         "WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
         " INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL, i / ?3 FROM n",
         "INSERT INTO chat_messages SELECT 'm' || i, 'one', 'bob', 'old', 'TEXT', NULL,"
-        " timestamp '1970-01-01' + interval '1 millisecond' * (i / ?3::bigint) FROM generate_series(?1::bigint, ?2::bigint) i",
+        " timestamp '1970-01-01' + interval '1 millisecond' * (i / ?3::bigint)"
+        " FROM generate_series(?1::bigint, ?2::bigint) i",
     };
 
-    assert_int_equal(db_exec(c, numbers[on_postgres() != NULL], db_args(db_int(from), db_int(to), db_int(each))), 0);
+    assert_int_equal(db_exec(c, numbers[on_postgres() != NULL],
+                             db_args(db_int(from), db_int(to), db_int(each))), 0);
 }
 
 static bool is_unfilled(db_conn *c, int64_t *from, chat_door *d)
@@ -420,8 +429,8 @@ static void test_fill(void **state)
     run_scripts(make_two_rooms, check_fill);
 }
 
-/* Its transaction took long, and many messages came in between: who enters finds it, and the first that writes behind
- * a boundary of 5 s. */
+/* Its transaction took long, and many messages came in between: who enters finds it, and the first that
+ * writes behind a boundary of 5 s. */
 static void check_late_fill(db_conn *c)
 {
     const int64_t last = 99999;
@@ -467,7 +476,8 @@ static void check_large_fill(db_conn *c)
     assert_int_equal(steps, 30000 / CHAT_FILL_MAX + 1);
     assert_int_equal(number(c, "SELECT count(*) FROM partyline_messages WHERE room_id = 'one'"), 30000);
     assert_int_equal(number(c, "SELECT last_seq FROM partyline_rooms WHERE room_id = 'one'"), 30000);
-    assert_int_equal(number(c, "SELECT count(*) FROM (SELECT m.created_at AS a, lag(m.created_at) OVER (ORDER BY p.seq) AS b"
+    assert_int_equal(number(c, "SELECT count(*) FROM (SELECT m.created_at AS a,"
+                               " lag(m.created_at) OVER (ORDER BY p.seq) AS b"
                                " FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id) t WHERE a < b"), 0);
 }
 
@@ -479,7 +489,8 @@ static void test_large_fill(void **state)
 
 /* ---- what it costs ---------------------------------------------------------------------------------- */
 
-/* Steps of SQLite's virtual machine, of all statements that ended: a measure of work that no clock disturbs. */
+/* Steps of SQLite's virtual machine, of all statements that ended: a measure of work that no
+ * clock disturbs. */
 static atomic_llong vm_steps;
 
 static int on_statement(unsigned what, void *ctx, void *statement, void *ns)
@@ -603,8 +614,10 @@ static void test_cost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_db(test_edit),  with_db(test_delete), with_db(test_reactions), with_db(test_replies),    with_db(test_pages),
-        with_db(test_log),   with_db(test_cursor), with_db(test_rooms),     with_db(test_fill),       with_db(test_large_fill),
+        with_db(test_edit),  with_db(test_delete), with_db(test_reactions), with_db(test_replies),
+        with_db(test_pages),
+        with_db(test_log),   with_db(test_cursor), with_db(test_rooms),     with_db(test_fill),
+        with_db(test_large_fill),
         with_db(test_late_fill),
         cmocka_unit_test_setup_teardown(test_cost, setup_counting, teardown_counting),
     };

@@ -68,7 +68,8 @@ static int read_run(chat_op *o, db_conn *c)
     r->u = (chat_unread){.last_seq = o->door.last_seq};
     if (!o->door.exists)
         return 0;
-    err = chat_store_read(c, o->room.id, o->user->id, seq < r->u.last_seq ? seq : r->u.last_seq, &r->u, &r->moved);
+    err = chat_store_read(c, o->room.id, o->user->id, seq < r->u.last_seq ? seq : r->u.last_seq, &r->u,
+                          &r->moved);
     return err < 0 ? err : chat_store_unread(c, o->room.id, o->user->id, &r->u);
 }
 

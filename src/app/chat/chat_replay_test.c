@@ -146,7 +146,8 @@ static void check_edits(db_conn *c)
     change(c, &live, chat_store_delete, CHAT_DELETED, "ann", &s, NULL);
     t = replay(c, 0, 5);
     assert_int_equal(t.n, 5);
-    assert_true(has(t.item[0], "\"content\":\"\"") && !has(t.item[0], "deletedAt") && !has(t.item[0], "reactions"));
+    assert_true(has(t.item[0], "\"content\":\"\"") && !has(t.item[0], "deletedAt") &&
+                !has(t.item[0], "reactions"));
     assert_true(has(t.item[1], "\"content\":\"\""));
     assert_true(has(t.item[3], "\"added\":true,\"count\":1"));
     same_item(t.item[4], live.item[4]);

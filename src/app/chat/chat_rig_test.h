@@ -75,7 +75,8 @@ typedef struct sent {
     bool         repeated;
 } sent;
 
-static inline int add(db_conn *c, sent *s, const char *room, const char *sender, const char *text, const char *client_id,
+static inline int add(db_conn *c, sent *s, const char *room, const char *sender, const char *text,
+                      const char *client_id,
                int64_t now)
 {
     memset(s, 0, sizeof(*s));

@@ -129,7 +129,8 @@ static int send_run(chat_op *o, db_conn *c)
     if (err < 0)
         return err;
     s->m = (chat_message){.room_id = o->room.id, .sender_id = u->id, .username = app_username(u),
-                          .avatar_url = app_avatar_url(u), .content = s->p.content, .type = sio_s(sent_type_names[s->p.type]),
+                          .avatar_url = app_avatar_url(u), .content = s->p.content,
+                          .type = sio_s(sent_type_names[s->p.type]),
                           .media_url = s->p.media_url, .client_id = s->p.client_id, .reply_id = s->p.reply_to,
                           .created_ms = o->now_ms};
     err = chat_store_add(c, &s->m, s->id, &s->repeated);
@@ -168,7 +169,8 @@ void chat_on_message(sio_socket *s, sio_in *in)
 {
     static const chat_op_kind kind = {
         .size = sizeof(chat_send), .fault = "Failed to send message", .fields = in_chat_message_fields,
-        .payload_at = offsetof(chat_send, p), .room_at = offsetof(chat_send, p.room_id), .handler = chat_on_message,
+        .payload_at = offsetof(chat_send, p), .room_at = offsetof(chat_send, p.room_id),
+        .handler = chat_on_message,
         .member = true, .write = true, .init = send_init, .check = send_check, .run = send_run,
         .committed = send_committed, .answer = send_answer, .fini = send_fini,
     };

@@ -26,8 +26,8 @@ static int on_door(void *ctx, const db_row *r)
     return 0;
 }
 
-/* `behind` says > and not >=: in a storm of messages all of a batch have the same millisecond, and each
- * would walk over all before it. What falls into the very same millisecond is found by chat_store_unfilled. */
+/* `behind` says > and not >=: in a storm of messages all of a batch have the same millisecond, and each would
+ * walk over all before it. What falls into the very same millisecond is found by chat_store_unfilled. */
 int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d)
 {
     *d = (chat_door){.exists = false};
@@ -35,12 +35,14 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d)
         "SELECT CASE WHEN p.host_id = ?2 OR EXISTS ("
         "  SELECT 1 FROM party_cohosts o WHERE o.party_id = p.id AND o.user_id = ?2) THEN 1 ELSE 0 END,"
         " CASE WHEN NOT p.is_private OR EXISTS ("
-        "  SELECT 1 FROM party_attendees a WHERE a.party_id = p.id AND a.user_id = ?2 AND a.status IN ('GOING', 'MAYBE'))"
+        "  SELECT 1 FROM party_attendees a WHERE a.party_id = p.id AND a.user_id = ?2"
+        " AND a.status IN ('GOING', 'MAYBE'))"
         "  THEN 1 ELSE 0 END,"
         " n.last_seq, n.last_at, n.filled,"
         " CASE WHEN EXISTS (SELECT 1 FROM chat_messages m WHERE m.room_id = r.id AND m.created_at > n.last_at"
         "  AND NOT EXISTS (SELECT 1 FROM partyline_messages x WHERE x.message_id = m.id)) THEN 1 ELSE 0 END"
-        " FROM chat_rooms r JOIN party_events p ON p.id = r.party_id LEFT JOIN partyline_rooms n ON n.room_id = r.id"
+        " FROM chat_rooms r JOIN party_events p ON p.id = r.party_id LEFT JOIN partyline_rooms n"
+        " ON n.room_id = r.id"
         " WHERE r.id = ?1",
         db_args(db_text(room_id), db_text(user_id)), on_door, d);
 }
@@ -92,8 +94,9 @@ static int on_place(void *ctx, const db_row *r)
     return 0;
 }
 
-/* The next number of the room. The row also is the lock that keeps two servers from giving the same. It is read back by a
- * statement of its own: for RETURNING SQLite makes a table in passing, a tenth of all it does for a message. */
+/* The next number of the room. The row also is the lock that keeps two servers from giving the same. It is
+ * read back by a statement of its own: for RETURNING SQLite makes a table in passing, a tenth of all it does
+ * for a message. */
 static int take_place(db_conn *c, chat_message *m)
 {
     int err = db_post(c,
@@ -118,7 +121,8 @@ int chat_store_add(db_conn *c, chat_message *m, char id_text[CHAT_ID_LEN + 1], b
         return err;
     cuid_make(m->created_ms, id_text);
     m->id = (sio_str){id_text, CHAT_ID_LEN};
-    err = db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, media_url, created_at)"
+    err = db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type, media_url,"
+                     " created_at)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                   db_args(db_text(m->id), db_text(m->room_id), db_text(m->sender_id), db_text(m->content),
                           db_text(m->type), db_text(m->media_url), db_time(m->created_ms)));
@@ -170,15 +174,19 @@ int chat_store_make_user(db_conn *c, sio_str id, sio_str username, sio_str avata
 int chat_store_make_room(db_conn *c, sio_str room_id, sio_str host_id, int64_t now_ms)
 {
     bool there = false;
-    int err = db_query(c, "SELECT 1 FROM chat_rooms WHERE id = ?1", db_args(db_text(room_id)), on_flag, &there);
+    int err = db_query(c, "SELECT 1 FROM chat_rooms WHERE id = ?1", db_args(db_text(room_id)), on_flag,
+                       &there);
 
     if (err < 0 || there)
         return err;
-    err = db_exec(c, "INSERT INTO party_events (id, host_id, title, status, is_private, created_at, updated_at)"
+    err = db_exec(c, "INSERT INTO party_events (id, host_id, title, status, is_private, created_at,"
+                     " updated_at)"
                      " VALUES (?1, ?2, ?1, 'LIVE', ?3, ?4, ?4) ON CONFLICT DO NOTHING",
                   db_args(db_text(room_id), db_text(host_id), db_bool(false), db_time(now_ms)));
     if (err < 0)
         return err;
-    return db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?1, ?2) ON CONFLICT DO NOTHING",
+    return db_exec(c,
+                   "INSERT INTO chat_rooms (id, party_id, created_at) VALUES (?1, ?1, ?2) ON CONFLICT"
+                   " DO NOTHING",
                    db_args(db_text(room_id), db_time(now_ms)));
 }

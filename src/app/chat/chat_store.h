@@ -39,7 +39,8 @@ typedef struct chat_message {
 /* A user at a room's door. */
 typedef struct chat_door {
     bool    exists;
-    bool    allowed;  /* host, cohosts and guests GOING or MAYBE of its party; anybody when the party is not private */
+    bool    allowed;  /* host, cohosts and guests GOING or MAYBE of its party; anybody when the party
+                       * is not private */
     bool    moderator; /* host or cohost */
     bool    filled;   /* every message that was there before us has its number */
     bool    behind;   /* messages came in by another way since our last one */
@@ -52,12 +53,13 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d);
 
 #define CHAT_FILL_MAX 5000 /* messages that one step numbers */
 
-/* Whether messages of the room have no number yet; *from_ms is where to start. Looked at are `d`, the newest 50 and
- * the last 10 s before the room's last number, of which at most the newest 500: a transaction of others may commit
- * later than ours that began after it. */
+/* Whether messages of the room have no number yet; *from_ms is where to start. Looked at are `d`, the newest
+ * 50 and the last 10 s before the room's last number, of which at most the newest 500: a transaction of
+ * others may commit later than ours that began after it. */
 int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *unfilled, int64_t *from_ms);
 
-/* The same for who writes, exactly and for little: the first that writes after a boundary of 5 s looks at all of the
+/* The same for who writes, exactly and for little: the first that writes after a boundary of 5 s
+ * looks at all of the
  * 10 s before, so what came late behind any number of other messages is found too. */
 int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *late);
 
@@ -66,7 +68,8 @@ typedef struct chat_fill {
     int64_t after;    /* out: the numbers given are after + 1 to after + n */
     int64_t n;        /* out */
     bool    more;     /* out: another step is needed */
-    bool    was_used; /* out: all messages had numbers before, so somebody may have looked and wait for more */
+    bool    was_used; /* out: all messages had numbers before, so somebody may have looked and
+                       * wait for more */
 } chat_fill;
 /* Where filling starts at such a door. */
 int64_t chat_store_fill_from(const chat_door *d);
@@ -80,13 +83,15 @@ typedef struct chat_page chat_page;
 chat_page          *chat_page_new(void);   /* empty; NULL without memory */
 void                chat_page_free(chat_page *p); /* NULL is allowed */
 unsigned            chat_page_len(const chat_page *p);
-const chat_message *chat_page_at(const chat_page *p, unsigned i); /* lives as long as the page; oldest first */
+/* Lives as long as the page; oldest first */
+const chat_message *chat_page_at(const chat_page *p, unsigned i);
 bool                chat_page_more(const chat_page *p); /* there were more than fit, on the far side */
 
 /* These empty the page and fill it with at most n (<= CHAT_PAGE_MAX) messages: the last before `before`, or
  * the first after `after`. The sender's name and picture are those of today. reader_id is for
  * chat_reaction.mine. */
-int chat_store_before(db_conn *c, sio_str room_id, sio_str reader_id, int64_t before, unsigned n, chat_page *p);
+int chat_store_before(db_conn *c, sio_str room_id, sio_str reader_id, int64_t before, unsigned n,
+                      chat_page *p);
 int chat_store_after(db_conn *c, sio_str room_id, sio_str reader_id, int64_t after, unsigned n, chat_page *p);
 
 /* A change as the log has it. */
@@ -137,7 +142,8 @@ int chat_store_unreact(db_conn *c, chat_change *ch);
 typedef struct chat_unread {
     int64_t read_seq; /* where the user's cursor is; 0 = nothing was read */
     int64_t last_seq;
-    int64_t unread;   /* messages of others behind the cursor that are not deleted, among the first CHAT_UNREAD_MAX there */
+    int64_t unread;   /* messages of others behind the cursor that are not deleted, among the first
+                       * CHAT_UNREAD_MAX there */
     bool    more;     /* there are messages behind those */
 } chat_unread;
 /* Moves the cursor forward to seq, never back; *moved tells. u->read_seq is where it is then, the rest of u

@@ -53,14 +53,18 @@ static int on_seq(void *ctx, const db_row *r)
 /* Takes the next number, and writes the entry. */
 static int log_change(db_conn *c, chat_change *ch, const char *kind)
 {
-    int err = db_query(c, "UPDATE partyline_rooms SET last_seq = last_seq + 1 WHERE room_id = ?1 RETURNING last_seq",
+    int err = db_query(c,
+                       "UPDATE partyline_rooms SET last_seq = last_seq + 1 WHERE room_id = ?1"
+                       " RETURNING last_seq",
                        db_args(db_text(ch->room_id)), on_seq, &ch->seq);
 
     if (err < 0)
         return err;
-    return db_exec(c, "INSERT INTO partyline_changes (room_id, seq, kind, message_id, user_id, emoji, created_at)"
+    return db_exec(c, "INSERT INTO partyline_changes (room_id, seq, kind, message_id, user_id, emoji,"
+                      " created_at)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                   db_args(db_text(ch->room_id), db_int(ch->seq), db_text(sio_str_z(kind)), db_text(ch->message_id),
+                   db_args(db_text(ch->room_id), db_int(ch->seq), db_text(sio_str_z(kind)),
+                           db_text(ch->message_id),
                            db_text(ch->user_id), db_text(ch->emoji), db_time(ch->at_ms)));
 }
 
@@ -109,12 +113,16 @@ static int write_delete(db_conn *c, const chat_change *ch)
                       db_args(db_text(ch->message_id)));
 
     if (err == 0)
-        err = db_exec(c, "UPDATE partyline_messages SET rev = ?2, deleted_at = ?3, emojis = 0 WHERE message_id = ?1",
+        err = db_exec(c,
+                      "UPDATE partyline_messages SET rev = ?2, deleted_at = ?3, emojis = 0"
+                      " WHERE message_id = ?1",
                       db_args(db_text(ch->message_id), db_int(ch->seq), db_time(ch->at_ms)));
     if (err == 0)
-        err = db_exec(c, "DELETE FROM partyline_reactions WHERE message_id = ?1", db_args(db_text(ch->message_id)));
+        err = db_exec(c, "DELETE FROM partyline_reactions WHERE message_id = ?1",
+                      db_args(db_text(ch->message_id)));
     if (err == 0)
-        err = db_exec(c, "DELETE FROM partyline_reaction_counts WHERE message_id = ?1", db_args(db_text(ch->message_id)));
+        err = db_exec(c, "DELETE FROM partyline_reaction_counts WHERE message_id = ?1",
+                      db_args(db_text(ch->message_id)));
     return err;
 }
 
@@ -169,7 +177,8 @@ static int write_count(db_conn *c, const chat_change *ch)
     if (ch->count == 0)
         return db_exec(c, "DELETE FROM partyline_reaction_counts WHERE message_id = ?1 AND emoji = ?2",
                        db_args(db_text(ch->message_id), db_text(ch->emoji)));
-    return db_exec(c, "INSERT INTO partyline_reaction_counts (message_id, emoji, users, first_seq) VALUES (?1, ?2, ?3, ?4)"
+    return db_exec(c, "INSERT INTO partyline_reaction_counts (message_id, emoji, users, first_seq)"
+                      " VALUES (?1, ?2, ?3, ?4)"
                       " ON CONFLICT (message_id, emoji) DO UPDATE SET users = excluded.users",
                    db_args(db_text(ch->message_id), db_text(ch->emoji), db_int(ch->count), db_int(ch->seq)));
 }

@@ -26,7 +26,8 @@ int chat_store_read(db_conn *c, sio_str room_id, sio_str user_id, int64_t seq, c
     return db_query(c,
         "INSERT INTO partyline_reads (user_id, room_id, seq) VALUES (?1, ?2, ?3)"
         " ON CONFLICT (user_id, room_id) DO UPDATE SET"
-        " seq = CASE WHEN partyline_reads.seq > excluded.seq THEN partyline_reads.seq ELSE excluded.seq END RETURNING seq",
+        " seq = CASE WHEN partyline_reads.seq > excluded.seq THEN partyline_reads.seq ELSE excluded.seq"
+        " END RETURNING seq",
         db_args(db_text(user_id), db_text(room_id), db_int(seq)), on_seq, &u->read_seq);
 }
 
@@ -43,9 +44,11 @@ static int on_unread(void *ctx, const db_row *r)
 int chat_store_unread(db_conn *c, sio_str room_id, sio_str user_id, chat_unread *u)
 {
     return db_query(c,
-        "SELECT count(*), count(CASE WHEN t.n <= ?4 AND t.sender_id <> ?3 AND t.deleted_at IS NULL THEN 1 END) FROM ("
+        "SELECT count(*), count(CASE WHEN t.n <= ?4 AND t.sender_id <> ?3"
+        " AND t.deleted_at IS NULL THEN 1 END) FROM ("
         "  SELECT p.sender_id, p.deleted_at, row_number() OVER (ORDER BY p.seq) AS n FROM ("
-        "   SELECT x.sender_id, x.deleted_at, x.seq FROM partyline_messages x WHERE x.room_id = ?1 AND x.seq > ?2"
+        "   SELECT x.sender_id, x.deleted_at, x.seq FROM partyline_messages x WHERE x.room_id = ?1"
+        " AND x.seq > ?2"
         "   ORDER BY x.seq LIMIT ?5) p) t",
         db_args(db_text(room_id), db_int(u->read_seq), db_text(user_id), db_int(CHAT_UNREAD_MAX),
                 db_int(CHAT_UNREAD_MAX + 1)), on_unread, u);
@@ -74,7 +77,8 @@ int chat_store_rooms(db_conn *c, sio_str user_id, unsigned max, chat_room_fn *ea
         "SELECT r.id, n.last_seq, COALESCE(d.seq, 0) FROM ("
         "  SELECT p.id AS party_id FROM party_events p WHERE p.host_id = ?1"
         "  UNION SELECT o.party_id FROM party_cohosts o WHERE o.user_id = ?1"
-        "  UNION SELECT a.party_id FROM party_attendees a WHERE a.user_id = ?1 AND a.status IN ('GOING', 'MAYBE')"
+        "  UNION SELECT a.party_id FROM party_attendees a WHERE a.user_id = ?1"
+        " AND a.status IN ('GOING', 'MAYBE')"
         "  UNION SELECT e.id FROM partyline_reads w JOIN chat_rooms k ON k.id = w.room_id"
         "   JOIN party_events e ON e.id = k.party_id WHERE w.user_id = ?1 AND NOT e.is_private) t"
         " JOIN chat_rooms r ON r.party_id = t.party_id JOIN partyline_rooms n ON n.room_id = r.id"

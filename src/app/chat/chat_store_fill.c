@@ -74,7 +74,8 @@ static int on_last(void *ctx, const db_row *r)
  * time. */
 static int lock_room(db_conn *c, sio_str room_id, chat_fill *f)
 {
-    return db_query(c, "INSERT INTO partyline_rooms (room_id, last_seq, last_at, filled) VALUES (?1, 0, ?2, ?3)"
+    return db_query(c, "INSERT INTO partyline_rooms (room_id, last_seq, last_at, filled)"
+                       " VALUES (?1, 0, ?2, ?3)"
                        " ON CONFLICT (room_id) DO UPDATE SET last_seq = partyline_rooms.last_seq"
                        " RETURNING last_seq, filled",
                     db_args(db_text(room_id), db_time(0), db_bool(false)), on_last, f);
@@ -120,7 +121,8 @@ int chat_store_fill(db_conn *c, sio_str room_id, chat_fill *f)
     f->more = f->n == CHAT_FILL_MAX;
     f->from_ms = 0;
     if (f->n > 0)
-        err = db_query(c, "SELECT m.created_at FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id"
+        err = db_query(c, "SELECT m.created_at FROM partyline_messages p JOIN chat_messages m"
+                          " ON m.id = p.message_id"
                           " WHERE p.room_id = ?1 AND p.seq = ?2",
                        db_args(db_text(room_id), db_int(f->after + f->n)), on_created, &f->from_ms);
     return err < 0 ? err : note_room(c, room_id, f);

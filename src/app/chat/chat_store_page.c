@@ -20,7 +20,8 @@ struct chat_page {
     unsigned    n, entries;
     unsigned    max;  /* rows that the query under way may add */
     bool        more;
-    page_row   *row[2 * CHAT_PAGE_MAX]; /* a piece of the log: messages that are new, and others that were changed */
+    page_row   *row[2 * CHAT_PAGE_MAX]; /* a piece of the log: messages that are new, and others
+                                         * that were changed */
     page_entry *entry[CHAT_PAGE_MAX];
 };
 
@@ -71,7 +72,8 @@ static const size_t row_texts[] = {
     offsetof(chat_message, id), offsetof(chat_message, room_id), offsetof(chat_message, sender_id),
     offsetof(chat_message, username), offsetof(chat_message, avatar_url), offsetof(chat_message, content),
     offsetof(chat_message, type), offsetof(chat_message, media_url), offsetof(chat_message, client_id),
-    offsetof(chat_message, reply_id), offsetof(chat_message, reply_sender_id), offsetof(chat_message, reply_username),
+    offsetof(chat_message, reply_id), offsetof(chat_message, reply_sender_id),
+    offsetof(chat_message, reply_username),
     offsetof(chat_message, reply_content), offsetof(chat_message, reply_type),
 };
 #define ROW_TEXTS (sizeof(row_texts) / sizeof(row_texts[0]))
@@ -195,7 +197,8 @@ static void page_reverse(chat_page *p)
     }
 }
 
-int chat_store_before(db_conn *c, sio_str room_id, sio_str reader_id, int64_t before, unsigned n, chat_page *p)
+int chat_store_before(db_conn *c, sio_str room_id, sio_str reader_id, int64_t before, unsigned n,
+                      chat_page *p)
 {
     int err;
 
@@ -253,7 +256,8 @@ int chat_store_log(db_conn *c, sio_str room_id, sio_str reader_id, int64_t after
                    db_args(db_text(room_id), db_int(after), db_int(upto)), on_entry, p);
     if (err == 0 && p->entries > 0)
         err = db_query(c, MESSAGES " WHERE p.room_id = ?1 AND p.seq <= ?2 AND p.message_id IN ("
-                          "SELECT g.message_id FROM partyline_changes g WHERE g.room_id = ?1 AND g.seq > ?2 AND g.seq <= ?3)"
+                          "SELECT g.message_id FROM partyline_changes g WHERE g.room_id = ?1"
+                          " AND g.seq > ?2 AND g.seq <= ?3)"
                           " ORDER BY p.seq",
                        db_args(db_text(room_id), db_int(after), db_int(upto)), on_message_row, p);
     p->max = 2 * CHAT_PAGE_MAX;

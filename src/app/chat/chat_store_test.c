@@ -4,10 +4,12 @@
 
 static void make_party(db_conn *c, const char *id, bool is_private)
 {
-    assert_int_equal(db_exec(c, "INSERT INTO party_events (id, host_id, title, is_private, created_at, updated_at)"
+    assert_int_equal(db_exec(c, "INSERT INTO party_events (id, host_id, title, is_private, created_at,"
+                                " updated_at)"
                                 " VALUES (?1, 'host', 'x', ?2, ?3, ?3)",
                              db_args(db_text(S(id)), db_bool(is_private), db_time(0))), 0);
-    assert_int_equal(db_exec(c, "INSERT INTO chat_rooms (id, party_id, created_at) VALUES ('r-' || ?1, ?1, ?2)",
+    assert_int_equal(db_exec(c,
+                             "INSERT INTO chat_rooms (id, party_id, created_at) VALUES ('r-' || ?1, ?1, ?2)",
                              db_args(db_text(S(id)), db_time(0))), 0);
 }
 
@@ -20,7 +22,8 @@ static void make_guests(db_conn *c)
     make_party(c, "open", false);
     make_party(c, "closed", true);
     sql(c, "INSERT INTO party_cohosts VALUES ('1', 'closed', 'co', 'MODERATOR')");
-    sql(c, "INSERT INTO party_attendees VALUES ('1', 'closed', 'going', 'GOING'), ('2', 'closed', 'maybe', 'MAYBE'),"
+    sql(c, "INSERT INTO party_attendees VALUES ('1', 'closed', 'going', 'GOING'), ('2', 'closed', 'maybe',"
+           " 'MAYBE'),"
            " ('3', 'closed', 'not', 'NOT_GOING'), ('4', 'open', 'stranger', 'GOING')");
 }
 
@@ -40,7 +43,8 @@ static void check_access(db_conn *c)
         if (d.allowed != cases[i].allowed)
             fail_msg("%s in %s: %d", cases[i].user, cases[i].room, d.allowed);
         assert_int_equal(d.exists, cases[i].room[0] == 'r');
-        assert_int_equal(d.moderator, d.exists && (strcmp(cases[i].user, "host") == 0 || strcmp(cases[i].user, "co") == 0));
+        assert_int_equal(d.moderator, d.exists &&
+                         (strcmp(cases[i].user, "host") == 0 || strcmp(cases[i].user, "co") == 0));
     }
 }
 
@@ -218,7 +222,8 @@ static void check_demo(db_conn *c)
     sio_str none = {NULL, 0};
 
     make_user(c, "ann");
-    assert_int_equal(chat_store_make_user(c, S("ann"), S("Ann"), S("http://a"), 9), 0); /* follows the token */
+    /* Follows the token */
+    assert_int_equal(chat_store_make_user(c, S("ann"), S("Ann"), S("http://a"), 9), 0);
     assert_int_equal(number(c, "SELECT count(*) FROM users WHERE id = 'ann' AND username = 'Ann'"
                                " AND avatar_url = 'http://a' AND updated_at = created_at"), 1);
     assert_int_equal(chat_store_make_user(c, S("a2"), S("Ann"), none, 9), 0); /* a name that is taken */

@@ -165,7 +165,8 @@ static sio_val changes_val(room_val *v, const chat_page *p)
     return sio_list(v->entry, n);
 }
 
-/* The number of members of item, below 0 without memory. A page may be missing when there is nothing in it. */
+/* The number of members of item, below 0 without memory. A page may be missing when there is
+ * nothing in it. */
 static int room_val_init(room_val *v, const sync_room *r, bool single)
 {
     sio_val *at = v->item, *error = v->error;

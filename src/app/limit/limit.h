@@ -21,12 +21,13 @@ typedef struct limit_options {
 typedef struct limits limits;
 
 /* What was refused, by what was exceeded; as SIO_STATS in sio_stats.h. */
-#define LIMIT_COUNTS(COUNTER)                                                                              \
-    COUNTER(socket, "limited_total", "by=\"connection\"", "Events and connections refused by a limit.")     \
-    COUNTER(user, "limited_total", "by=\"user\"", "Events and connections refused by a limit.")             \
-    COUNTER(event, "limited_total", "by=\"event\"", "Events and connections refused by a limit.")           \
-    COUNTER(address, "limited_total", "by=\"address\"", "Events and connections refused by a limit.")       \
-    COUNTER(connections, "limited_total", "by=\"connections\"", "Events and connections refused by a limit.") \
+#define LIMIT_COUNTS(COUNTER)                                                                           \
+    COUNTER(socket, "limited_total", "by=\"connection\"", "Events and connections refused by a limit.") \
+    COUNTER(user, "limited_total", "by=\"user\"", "Events and connections refused by a limit.")         \
+    COUNTER(event, "limited_total", "by=\"event\"", "Events and connections refused by a limit.")       \
+    COUNTER(address, "limited_total", "by=\"address\"", "Events and connections refused by a limit.")   \
+    COUNTER(connections, "limited_total", "by=\"connections\"",                                         \
+            "Events and connections refused by a limit.")                                               \
     COUNTER(floods, "floods_total", "", "Clients disconnected for sending far more than allowed.")
 
 typedef struct limit_counts {

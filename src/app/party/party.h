@@ -20,11 +20,12 @@ void party_came(sio_socket *s);
 void party_goes(sio_socket *s, const char *reason);
 void party_session_free(app_session *session);
 
-/* For shared.c, on that loop: from now on viewers are counted with those of the other servers through r, and written again;
- * NULL: no more. */
+/* For shared.c, on that loop: from now on viewers are counted with those of the other servers through r, and
+ * written again; NULL: no more. */
 void party_redis(app *a, unsigned loop, redis *r);
-/* On loop 0: removes the viewers that loop number `index` of a dead server had counted. goes_on is asked before each part, done
- * called in the end. 0, SIO_ENOMEM, or that of redis_command, and done is not called. */
+/* On loop 0: removes the viewers that loop number `index` of a dead server had counted. goes_on is
+ * asked before each part, done called in the end. 0, SIO_ENOMEM, or that of redis_command, and done
+ * is not called. */
 int  party_sweep(app *a, redis *r, sio_str code, unsigned index, bool (*goes_on)(void *arg),
                  void (*done)(void *arg, int err), void *arg);
 

@@ -103,7 +103,8 @@ static void what_is_no_status_or_id_is_refused(void **state)
     memset(id, 'x', sizeof(id));
     assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("live")), SIO_EINVAL);
     assert_int_equal(party_tell_status(sio_dest(H.a.ns), sio_lit("p1"), sio_lit("")), SIO_EINVAL);
-    assert_int_equal(party_tell_status(sio_dest(H.a.ns), (sio_str){id, sizeof(id)}, sio_lit("LIVE")), SIO_ETOOBIG);
+    assert_int_equal(party_tell_status(sio_dest(H.a.ns), (sio_str){id, sizeof(id)}, sio_lit("LIVE")),
+                     SIO_ETOOBIG);
     assert_int_equal(party_tell_media(sio_dest(H.a.ns), (sio_str){id, sizeof(id)}, sio_null), SIO_ETOOBIG);
     assert_int_equal(party_tell_status(sio_dest(H.a.ns), (sio_str){id, PARTY_ID_MAX}, sio_lit("LIVE")), 0);
 }

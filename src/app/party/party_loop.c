@@ -165,7 +165,8 @@ static void on_drop(inbox *b, inbox_item *item)
 static int share_init(party_loop *l, const party_rules *rules, unsigned index)
 {
     const app_options *opt = &l->a->opt;
-    party_share_options o = {.loop = net_loop(sio_home_net(l->a->io, index)), .code = opt->node_code, .index = index,
+    party_share_options o = {.loop = net_loop(sio_home_net(l->a->io, index)), .code = opt->node_code,
+                             .index = index,
                              .rules = *rules, .tell = on_tell, .arg = l};
 
     o.settle_ms = (opt->cluster_lease_ms ? opt->cluster_lease_ms : LEASE_MS) / 3 + 1000;

@@ -286,7 +286,8 @@ static void a_dead_server_is_swept(void **state)
         snprintf(user, sizeof(user), "u%d", k);
         party_share_join(sites[0].share, S("p"), S(user), S("s"), NULL, NULL);
     }
-    for (int k = 0; k < 510; k++) { /* numbers alone: Redis gives the set in one piece, more than a script takes */
+    /* Numbers alone: Redis gives the set in one piece, more than a script takes */
+    for (int k = 0; k < 510; k++) {
         snprintf(user, sizeof(user), "%d", k);
         party_share_join(sites[0].share, S("numbers"), S(user), S("s"), NULL, NULL);
     }

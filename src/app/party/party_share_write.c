@@ -49,8 +49,8 @@ const char party_write_script[] =
     "redis.call('PEXPIRE', KEYS[3], interval + 60000)\n"
     "return {1, n, wait, here}\n";
 
-/* KEYS: viewers, told, ours. ARGV: interval, the count that viewers have, how many must be in ours. Gives {the
- * count, what to tell, as above, or -2: too few are}. */
+/* KEYS: viewers, told, ours. ARGV: interval, the count that viewers have, how many must be in ours. Gives
+ * {the count, what to tell, as above, or -2: too few are}. */
 const char party_tell_script[] =
     "local interval = tonumber(ARGV[1])\n"
     "local n = redis.call('HLEN', KEYS[1])\n"

@@ -25,7 +25,8 @@ void presence_detach(app *a);
 void presence_came(sio_socket *s);
 void presence_goes(sio_socket *s, const char *reason);
 
-/* For shared.c, on that loop: from now on what the loop has is shared through r, and written again; NULL: no more. */
+/* For shared.c, on that loop: from now on what the loop has is shared through r, and written again;
+ * NULL: no more. */
 void presence_redis(app *a, unsigned loop, redis *r);
 /* On any loop: the user was on a server that has died, and on no other. */
 void presence_vanished(app *a, sio_str user_id);

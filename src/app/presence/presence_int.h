@@ -41,7 +41,8 @@ int  presence_loop_init(presence_loop *l, app *a, unsigned index);
 void presence_loop_fini(presence_loop *l);
 
 /* Reports to the user's loop. */
-typedef enum presence_report { PRESENCE_OPENS, PRESENCE_CLOSES, PRESENCE_CHOOSES, PRESENCE_VANISHES } presence_report;
+typedef enum presence_report { PRESENCE_OPENS, PRESENCE_CLOSES, PRESENCE_CHOOSES,
+                               PRESENCE_VANISHES } presence_report;
 void presence_send(sio_socket *s, presence_report what, enum presence_status status);
 
 /* A question on its way through the owners of its users (presence_look.c). */

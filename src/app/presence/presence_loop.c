@@ -56,7 +56,8 @@ static void on_tell(void *arg, const presence_told *t)
 
 static void on_flush(void *arg);
 
-/* A store in memory changes while messages are taken, and behind them everything is told; a shared one when Redis answers. */
+/* A store in memory changes while messages are taken, and behind them everything is told; a shared one when
+ * Redis answers. */
 static void on_change(void *arg, const presence_change *ch)
 {
     presence_loop *l = arg;
@@ -186,8 +187,10 @@ static void on_drop(inbox *b, inbox_item *item)
 
 static presence_store *store_new(presence_loop *l, app *a, unsigned index)
 {
-    presence_shared_options o = {.code = a->opt.node_code, .index = index, .grace_ms = a->opt.presence_grace_ms,
-                                 .remembered = REMEMBERED, .audit_ms = AUDIT_MS, .changed = on_change, .arg = l,
+    presence_shared_options o = {.code = a->opt.node_code, .index = index,
+                                 .grace_ms = a->opt.presence_grace_ms,
+                                 .remembered = REMEMBERED, .audit_ms = AUDIT_MS, .changed = on_change,
+                                 .arg = l,
                                  .moves = a->opt.recovery_ms > 0};
 
     if (!a->opt.redis_url)
