@@ -158,7 +158,8 @@ static sio_val show_peer(shown_peer *out, const sio_peer *p)
     out->room = calloc(p->nrooms + 1, sizeof *out->room);
     for (unsigned i = 0; out->room && i < p->nrooms; i++)
         out->room[i] = sio_v(p->rooms[i]);
-    memcpy(out->member, SIO_LIST_("id", p->id, "rooms", sio_list(out->room, out->room ? p->nrooms : 0), "data", p->shown,
+    memcpy(out->member, SIO_LIST_("id", p->id, "rooms", sio_list(out->room, out->room ? p->nrooms : 0),
+                                  "data", p->shown,
                                   "handshake", p->handshake), sizeof out->member);
     return sio_members(out->member, 8);
 }
@@ -334,7 +335,8 @@ static void on_tell(sio_socket *s, sio_in *in)
     sio_val order = sio_arg(in, 0), arg[ITEMS];
     bool all = sio_len(sio_get(order, "rooms")) == 0;
 
-    sio_emit_(choose(in, all ? sio_broadcast(s) : sio_target_socket(s)), arg, list_of(sio_get(order, "args"), arg));
+    sio_emit_(choose(in, all ? sio_broadcast(s) : sio_target_socket(s)), arg,
+              list_of(sio_get(order, "args"), arg));
     done(in);
 }
 

@@ -1,4 +1,5 @@
-/* What the Engine.IO suite servers share: one loop with an Engine.IO server, on the floors below Socket.IO. */
+/* What the Engine.IO suite servers share: one loop with an Engine.IO server, on the floors
+ * below Socket.IO. */
 #ifndef EIO_EXAMPLE_H
 #define EIO_EXAMPLE_H
 

@@ -1,7 +1,8 @@
 /* The server the official Socket.IO protocol suite is pointed at. */
 #include "example.h"
 
-/* The suite listens for one message at a time, so the answer to CONNECT and this event must not share a segment. */
+/* The suite listens for one message at a time, so the answer to CONNECT and this event must not
+ * share a segment. */
 #define APART_MS 5
 
 typedef struct greeting {

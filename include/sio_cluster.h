@@ -29,12 +29,13 @@ typedef struct sio_cluster_options {
     size_t      size;                    /* sizeof(sio_cluster_options), set by sio_cluster_options_init */
     const char *url;                     /* Redis, as in sio_redis_options */
     const char *prefix;                  /* "sio": what its keys begin with */
-    const char *secret;                  /* the same on all, not empty: they show each other that they know it */
+    const char *secret;                  /* the same on all, not empty: they show each other
+                                          * that they know it */
     const char *host;                    /* to listen on for the others, NULL = all addresses; for a private
                                           * network: what is handed over is not encrypted */
     int         port;                    /* 0 picks a free one */
-    const char *advertise;               /* where the others reach it: HOST or HOST:PORT; NULL = host, or else this
-                                          * machine's name */
+    const char *advertise;               /* where the others reach it: HOST or HOST:PORT; NULL = host, or else
+                                          * this machine's name */
     uint32_t    lease_ms;                /* 15000: a server that is not heard of for so long is dead */
 } sio_cluster_options;
 void sio_cluster_options_init(sio_cluster_options *o);

@@ -191,8 +191,9 @@ bool     sio_bool(sio_val v, bool *out);
 bool     sio_int(sio_val v, int64_t *out);    /* whole numbers within +-(2^53 - 1) */
 bool     sio_number(sio_val v, double *out);
 bool     sio_binary(sio_val v, sio_str *out); /* a view of the bytes */
-/* The UTF-8 text of a string value. Without escapes it is a view; else it is written to scratch, which must
- * have room for the raw length (sio_text_max). False when v is no string, or has escapes and scratch is NULL. */
+/* The UTF-8 text of a string value. Without escapes it is a view; else it is written to scratch, which
+ * must have room for the raw length (sio_text_max). False when v is no string, or has escapes and
+ * scratch is NULL. */
 bool     sio_text(sio_val v, char *scratch, sio_str *out);
 size_t   sio_text_max(sio_val v);
 

@@ -15,8 +15,8 @@ void budget_off(void);
 /* What was counted so far is forgotten: a scene begins. */
 void budget_begin(void);
 
-/* Ends a stretch of n operations of the scene. Each has two, the second with more: what both have in common drops out of the
- * difference. The second one prints the scene's line. */
+/* Ends a stretch of n operations of the scene. Each has two, the second with more: what both have in common
+ * drops out of the difference. The second one prints the scene's line. */
 void budget_stretch(const char *scene, unsigned n);
 
 /* Milliseconds that the clocks of this program jump ahead: they stand still otherwise. */

@@ -1,5 +1,5 @@
-/* A server on the real loop and its clients in one thread: the clients write, the server has turns, the clients throw away
- * what came. Only the turns count. */
+/* A server on the real loop and its clients in one thread: the clients write, the server has turns, the
+ * clients throw away what came. Only the turns count. */
 #include "budget.h"
 
 #include "sio/sio_int.h"

@@ -1,5 +1,5 @@
-/* What the writer's thread does for a chat message, as chat/chat_send.c asks for it: the door, then the message. Messages of
- * several rooms share a transaction. */
+/* What the writer's thread does for a chat message, as chat/chat_send.c asks for it: the door, then the
+ * message. Messages of several rooms share a transaction. */
 #include "budget.h"
 
 #include "app/chat/chat_store.h"
@@ -65,8 +65,10 @@ static void gate_done(db_job *j)
 static int say_run(db_job *base, db_conn *c)
 {
     const say *s = container_of(base, say, base);
-    chat_message m = {.room_id = sio_str_z(room[s->n % ROOMS]), .sender_id = sio_str_z(user), .type = sio_lit("TEXT"),
-                      .content = sio_lit("one hundred bytes, more or less, are what somebody says to a room of others in a chat"),
+    chat_message m = {.room_id = sio_str_z(room[s->n % ROOMS]), .sender_id = sio_str_z(user),
+                      .type = sio_lit("TEXT"),
+                      .content = sio_lit("one hundred bytes, more or less, are what somebody says to a room "
+                                         "of others in a chat"),
                       .created_ms = 1700000000000 + s->n};
     char id[CHAT_ID_LEN + 1];
     chat_door door;

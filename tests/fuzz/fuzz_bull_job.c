@@ -1,5 +1,5 @@
-/* Jobs of BullMQ as the scripts answer: fields of a hash, one on each line of the input, whatever they hold; and options of ours,
- * which must read back as they were written. */
+/* Jobs of BullMQ as the scripts answer: fields of a hash, one on each line of the input, whatever they hold;
+ * and options of ours, which must read back as they were written. */
 #include "jobs/bull_job.h"
 
 #include <stdlib.h>
@@ -11,14 +11,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_plan(const bull_plan *p)
 {
     CHECK(p->attempts >= 1 && p->backoff_ms >= -1 && p->jitter >= 0 && p->jitter <= 1);
-    CHECK(p->on_complete.count >= -1 && p->on_complete.age_s >= 0 && p->on_fail.count >= -1 && p->on_fail.age_s >= 0);
+    CHECK(p->on_complete.count >= -1 && p->on_complete.age_s >= 0 && p->on_fail.count >= -1 &&
+          p->on_fail.age_s >= 0);
     CHECK(jobs_backoff_ms(p->backoff, p->backoff_ms, p->jitter, 3, 0.5) >= -1);
 }
 
 /* What was understood is written, and is understood the same. */
 static void check_round(const bull_plan *p)
 {
-    job_options o = {.attempts = p->attempts, .backoff = p->backoff, .backoff_ms = p->backoff_ms, .jitter = p->jitter,
+    job_options o = {.attempts = p->attempts, .backoff = p->backoff, .backoff_ms = p->backoff_ms,
+                     .jitter = p->jitter,
                      .lifo = p->lifo, .on_complete = p->on_complete, .on_fail = p->on_fail};
     bull_plan back;
     buf b;

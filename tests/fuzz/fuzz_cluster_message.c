@@ -1,5 +1,5 @@
-/* Messages of the sharded and the streams adapter: what can be read can be written, and reads the same again. The first byte
- * says what the rest is. */
+/* Messages of the sharded and the streams adapter: what can be read can be written, and reads the same again.
+ * The first byte says what the rest is. */
 #include "cluster/cluster_message.h"
 
 #include <stdlib.h>
@@ -31,8 +31,10 @@ static bool same_list(const sio_str *a, unsigned na, const sio_str *b, unsigned 
 
 static void check_same(const cluster_message *a, const cluster_message *b)
 {
-    check(a->type == b->type && same(a->request, b->request) && a->clients == b->clients && a->single == b->single);
-    check(a->timeout_ms == b->timeout_ms && a->op.is_volatile == b->op.is_volatile && a->op.close == b->op.close);
+    check(a->type == b->type && same(a->request, b->request) && a->clients == b->clients &&
+          a->single == b->single);
+    check(a->timeout_ms == b->timeout_ms && a->op.is_volatile == b->op.is_volatile &&
+          a->op.close == b->op.close);
     check(same_list(a->op.room, a->op.nrooms, b->op.room, b->op.nrooms));
     check(same_list(a->op.except, a->op.nexcept, b->op.except, b->op.nexcept));
     check(same_list(a->op.target, a->op.ntargets, b->op.target, b->op.ntargets));

@@ -1,5 +1,5 @@
-/* HTTP/1.1: heads of requests and answers, chunked bodies and query strings. The first byte of the input chooses the size of the
- * pieces, the rest is fed whole and in these pieces, and both must give the same. */
+/* HTTP/1.1: heads of requests and answers, chunked bodies and query strings. The first byte of the input
+ * chooses the size of the pieces, the rest is fed whole and in these pieces, and both must give the same. */
 #include "base/utf8.h"
 #include "codec/http1.h"
 #include "sio_err.h"
@@ -73,7 +73,8 @@ static void fuzz_answer(const char *p, size_t n, size_t step)
 
     CHECK(want <= (long)n && want <= HTTP1_MAX_HEAD);
     if (want > 0)
-        CHECK(a.status >= 100 && a.status < 1000 && a.head.method.n == 0 && a.head.nheaders <= HTTP1_MAX_HEADERS);
+        CHECK(a.status >= 100 && a.status < 1000 && a.head.method.n == 0 &&
+              a.head.nheaders <= HTTP1_MAX_HEADERS);
     for (unsigned i = 0; want > 0 && i < a.head.nheaders; i++)
         CHECK(is_inside(a.head.header[i].name, whole, n) && is_inside(a.head.header[i].value, whole, n));
     for (size_t at = 0; got == 0 && at < n;) {

@@ -1,5 +1,6 @@
-/* Tokens. The first byte chooses how the rest is used: as a token as it is, as the claims, or as header and claims on
- * two lines, the last two signed with the right key so that what is behind the signature is reached too. */
+/* Tokens. The first byte chooses how the rest is used: as a token as it is, as the claims, or as header
+ * and claims on two lines, the last two signed with the right key so that what is behind the signature
+ * is reached too. */
 #include "app/auth/jwt.h"
 #include "app/auth/jwt_int.h"
 #include "base/base64.h"

@@ -1,5 +1,5 @@
-/* Answers of push services: the first byte picks the service, the second the status, the rest is the body. Whatever comes, there is
- * a verdict in words of ours; and subscriptions of Web Push, which clients write. */
+/* Answers of push services: the first byte picks the service, the second the status, the rest is the body.
+ * Whatever comes, there is a verdict in words of ours; and subscriptions of Web Push, which clients write. */
 #include "push/push_answer.h"
 #include "push/push_int.h"
 
@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const push_verdict *v)
 {
-    if (!v->reason || strlen(v->reason) >= sizeof(((push_result *)0)->reason) || v->retry_ms < -1 || v->outcome > PUSH_MISCONFIGURED)
+    if (!v->reason || strlen(v->reason) >= sizeof(((push_result *)0)->reason) || v->retry_ms < -1 ||
+        v->outcome > PUSH_MISCONFIGURED)
         abort();
 }
 
@@ -24,7 +25,8 @@ static void check_oauth(long status, sio_str body)
     check(&v);
     if (v.outcome != PUSH_DELIVERED)
         return;
-    if (token.n == 0 || life_s < 1 || token.p < body.p || token.p + token.n > body.p + body.n || memchr(token.p, '\n', token.n))
+    if (token.n == 0 || life_s < 1 || token.p < body.p || token.p + token.n > body.p + body.n ||
+        memchr(token.p, '\n', token.n))
         abort();
 }
 
@@ -45,7 +47,8 @@ static void check_expo(long status, sio_str body)
         push_answer_expo(status, body, tickets, n);
         for (size_t i = 0; i < n; i++) {
             check(&tickets[i].verdict);
-            if (strlen(tickets[i].id) > PUSH_TICKET_MAX || (*tickets[i].id && tickets[i].verdict.outcome != PUSH_DELIVERED))
+            if (strlen(tickets[i].id) > PUSH_TICKET_MAX ||
+                (*tickets[i].id && tickets[i].verdict.outcome != PUSH_DELIVERED))
                 abort();
         }
     }
@@ -59,7 +62,8 @@ static void check_subscription(sio_str text)
 
     if (!push_subscription_read(text, false, url, origin, &keys))
         return;
-    if (strncasecmp(url, "https:", 6) != 0 || strpbrk(url, " \r\n") || strncmp(origin, "https://", 8) != 0 || keys.point[0] != 4)
+    if (strncasecmp(url, "https:", 6) != 0 || strpbrk(url, " \r\n") || strncmp(origin, "https://", 8) != 0 ||
+        keys.point[0] != 4)
         abort();
 }
 

@@ -1,6 +1,7 @@
-/* The Redis client before a server that says anything: in the simulator, on one server, on a cluster and behind a sentinel.
- * Whatever comes, every question is answered once, and nothing is left when the client is freed. The first byte chooses the
- * mode, the second how what the server says is cut; 0xff separates what is said at each time that it hears something. */
+/* The Redis client before a server that says anything: in the simulator, on one server, on a cluster and
+ * behind a sentinel. Whatever comes, every question is answered once, and nothing is left when the client is
+ * freed. The first byte chooses the mode, the second how what the server says is cut; 0xff separates what is
+ * said at each time that it hears something. */
 #include "base/log.h"
 #include "loop/sim.h"
 #include "redis/redis.h"

@@ -1,6 +1,7 @@
-/* Compressed WebSocket messages. The first byte of the input chooses: offers of extensions, which must not lead beyond
- * their bytes and whose answer must be acceptable itself; one packed message, which must end at the limit; a message that
- * must come back as it was; or frames, fed whole and in pieces with the same outcome. */
+/* Compressed WebSocket messages. The first byte of the input chooses: offers of extensions, which must
+ * not lead beyond their bytes and whose answer must be acceptable itself; one packed message, which must
+ * end at the limit; a message that must come back as it was; or frames, fed whole and in pieces with the
+ * same outcome. */
 #include "codec/ws.h"
 #include "sio_err.h"
 
@@ -11,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CHECK(x) ((x) ? (void)0 : abort())
 #define LIMIT    5000
 
-static ws_deflate *machine; /* one for all inputs, as one serves all connections: nothing of the last may matter */
+static ws_deflate *machine; /* one for all inputs, as one serves all connections: nothing of the
+                             * last may matter */
 
 static ws_deflate *get(void)
 {
@@ -40,7 +42,8 @@ static void offers(const uint8_t *p, size_t n)
     free(copy);
     if (!t.server_bits)
         return;
-    CHECK(t.server_bits >= 8 && t.server_bits <= 15 && (!t.client_bits || (t.client_bits >= 8 && t.client_bits <= 15)));
+    CHECK(t.server_bits >= 8 && t.server_bits <= 15 &&
+          (!t.client_bits || (t.client_bits >= 8 && t.client_bits <= 15)));
     ws_deflate_answer(&t, answer);
     CHECK(ws_deflate_offer(&again, sio_str_z(answer)) == 0);
     CHECK(again.server_bits == t.server_bits && again.client_bits == t.client_bits &&

@@ -344,7 +344,8 @@ int main(int argc, char **argv)
     so.host = "127.0.0.1";
     so.port = 0;
     so.loops = 1;
-    if (sio_server_new(&d.io, &so) < 0 || sio_server_listen(d.io) < 0 || bull_new(&d.j, sio_home_net(d.io, 0), &bo) < 0)
+    if (sio_server_new(&d.io, &so) < 0 || sio_server_listen(d.io) < 0 ||
+        bull_new(&d.j, sio_home_net(d.io, 0), &bo) < 0)
         return 1;
     sio_post(d.io, 0, begin, &d);
     sio_server_run(d.io);
