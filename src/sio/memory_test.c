@@ -53,6 +53,50 @@ static void parts_are_small(void **state)
     print_message("%-28s %4zu bytes\n", "idle client in no room", sum);
 }
 
+/* ---- the handshake ---- */
+
+static char *shown_at_connect;
+static bool is_gone_later;
+
+static void on_connect(sio_socket *s)
+{
+    sio_val v = sio_handshake(s);
+
+    assert_int_equal(v.kind, SIO_JSON);
+    shown_at_connect = strndup(v.s.p, v.s.n);
+}
+
+static void on_look(sio_socket *s, sio_in *in)
+{
+    (void)in;
+    is_gone_later = sio_handshake(s).kind == SIO_NULL;
+}
+
+/* As JSON it is a kilobyte or two of each browser: it must not stay because somebody looked at it once. */
+static void a_handshake_goes(void **state)
+{
+    const bool *keep = *state;
+    sio_options o = rig_options(1);
+    sio_ns *ns;
+    peer p;
+    rig r;
+
+    is_gone_later = *keep;
+    o.keep_handshake = *keep;
+    rig_init(&r, &o);
+    ns = sio_of(r.io, "/", NULL);
+    sio_on_connect(ns, on_connect);
+    assert_int_equal(sio_on(ns, "look", on_look), 0);
+    rig_listen(&r);
+    rig_join(&r, &p);
+    assert_non_null(strstr(shown_at_connect, "\"headers\":{"));
+    free(shown_at_connect);
+    peer_say(&p, "42[\"look\"]");
+    assert_int_equal(is_gone_later, !*keep);
+    rig_fini(&r);
+    peer_close(&p);
+}
+
 /* ---- after a storm ---- */
 
 #ifdef GIVES_BACK
@@ -181,8 +225,8 @@ static void storms_leave_nothing(void **state)
         assert_true(peak - before > n * 500u);
         most = before + (peak - before) / 2; /* buffers of the loop, and the rest at the heap's end, stay */
         after = settles_below(most);
-        print_message("%u clients: %zu KB before, %zu at the peak, %zu after\n", n, before / 1024, peak / 1024,
-                      after / 1024);
+        print_message("%u clients: %zu KB before, %zu at the peak, %zu after\n", n, before / 1024,
+                      peak / 1024, after / 1024);
         assert_true(after <= most);
     }
     sio_server_stop(io, 0);
@@ -199,8 +243,11 @@ static void storms_leave_nothing(void **state)
 
 int main(void)
 {
+    bool keep = true, drop = false;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_small),
+        cmocka_unit_test_prestate(a_handshake_goes, &keep),
+        cmocka_unit_test_prestate(a_handshake_goes, &drop),
         cmocka_unit_test(storms_leave_nothing),
     };
 
