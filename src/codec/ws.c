@@ -13,7 +13,8 @@
 #define GO_ON       1 /* not a close code and not an error */
 #define STOP        2 /* a callback ended it: the parser may be gone */
 
-/* What only compressed messages need is kept out of the functions that all go through, and their registers. */
+/* What only compressed messages need is kept out of the functions that all go through, and
+ * their registers. */
 #define RARE __attribute__((noinline))
 
 typedef struct ws_partial {

@@ -43,9 +43,9 @@ typedef struct ws_parser {
 } ws_parser;
 
 typedef struct ws_events {
-    /* A complete message, unmasked, not compressed, valid UTF-8 if text. The bytes may be changed; they are gone afterwards.
-     * Return false to stop parsing (the connection was closed by the callee; the parser may be gone: it is
-     * not touched again). p is never NULL. */
+    /* A complete message, unmasked, not compressed, valid UTF-8 if text. The bytes may be changed; they are
+     * gone afterwards. Return false to stop parsing (the connection was closed by the callee; the parser may
+     * be gone: it is not touched again). p is never NULL. */
     bool (*on_message)(void *ctx, bool binary, char *p, size_t n);
     /* WS_PING, WS_PONG with up to 125 bytes; WS_CLOSE with the payload as received (checked: length not 1,
      * valid code, UTF-8). Same meaning of the result; after WS_CLOSE nothing more is parsed. */
@@ -56,9 +56,9 @@ void ws_parser_init(ws_parser *w);
 void ws_parser_fini(ws_parser *w); /* also legal from inside a callback that then returns false */
 /* Consumes all n bytes (unmasking in place). Returns 0, or a close code (1002, 1007, 1008, 1009) to fail the
  * connection with, or SIO_ENOMEM; after these, and after WS_CLOSE, it ignores what it is fed. The frame
- * payload is checked against the limit when its head arrives, a compressed message again while it is unpacked; memory for it grows only as its bytes come. The
- * limits stay the same from call to call. Lengths need not be in their shortest form (as with the reference
- * implementation). */
+ * payload is checked against the limit when its head arrives, a compressed message again while it is
+ * unpacked; memory for it grows only as its bytes come. The limits stay the same from call to call. Lengths
+ * need not be in their shortest form (as with the reference implementation). */
 int  ws_parser_feed(ws_parser *w, const ws_limits *limits, char *p, size_t n, const ws_events *ev, void *ctx);
 
 #define WS_MAX_HEAD 10

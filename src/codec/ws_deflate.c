@@ -1,5 +1,5 @@
-/* One message in, one message out: the streams are reset in between, so nothing of one peer's bytes can show up in what
- * another one gets. */
+/* One message in, one message out: the streams are reset in between, so nothing of one peer's bytes can show
+ * up in what another one gets. */
 #include "codec/ws_deflate.h"
 #include "sio_err.h"
 
@@ -11,7 +11,8 @@
 #define MEM_LEVEL 8
 #define AT_BLOCK_END 128  /* in z_stream.data_type: between two blocks */
 #define FIRST_OUT 4096
-/* Final blocks in one message. There is one at most unless somebody wants to make us work: each costs a reset. */
+/* Final blocks in one message. There is one at most unless somebody wants to make us work: each
+ * costs a reset. */
 #define MAX_ENDS  16
 
 struct ws_deflate {
@@ -67,8 +68,8 @@ static bool start_packing(ws_deflate *d)
     return d->has_out;
 }
 
-/* The room is what the message takes as it is: who does not fit in there is not worth sending. The tail, which is left
- * out, must have fitted, too. */
+/* The room is what the message takes as it is: who does not fit in there is not worth sending. The tail,
+ * which is left out, must have fitted, too. */
 int ws_deflate_pack(ws_deflate *d, sio_str message, buf *out)
 {
     z_stream *z = &d->out;
@@ -164,8 +165,8 @@ static int feed(unpack *u, const void *p, size_t n)
     return err;
 }
 
-/* The tail is the end of an empty block and nothing else; were it taken for content, something of the message is missing.
- * One that ends with a final block needs none. */
+/* The tail is the end of an empty block and nothing else; were it taken for content, something of the message
+ * is missing. One that ends with a final block needs none. */
 static int feed_tail(unpack *u)
 {
     size_t before = u->out->n;

@@ -1,4 +1,5 @@
-/* Compressed messages: the examples of RFC 7692 7.2.3, everything there and back, bombs, and frames through the parser. */
+/* Compressed messages: the examples of RFC 7692 7.2.3, everything there and back, bombs, and frames
+ * through the parser. */
 #include "codec/ws_frames_test.h"
 #include "sio_err.h"
 
@@ -80,7 +81,8 @@ static void what_is_no_whole_message(void **state)
     /* 7.2.3.2: the second message of a sender that kept its window, which was agreed not to be. */
     EXPECT_BAD("\xf2\x00\x11\x00\x00");
     EXPECT_BAD("\xf2\x48\xcd\xc9");                             /* cut off */
-    EXPECT_BAD("\x00\x05\x00\xfa\xff\x48");                     /* in a block that is not compressed: the tail is no text */
+    /* In a block that is not compressed: the tail is no text */
+    EXPECT_BAD("\x00\x05\x00\xfa\xff\x48");
     EXPECT_BAD("\x00\x05\x00\xfa\xff\x48\x65");                 /* also where that fits its length */
     EXPECT_BAD("\x01\x05\x00\xfa\xff\x48");
     EXPECT_BAD("\x00\x05\x00\xfa\xfe\x48\x65\x6c\x6c\x6f\x00"); /* length and its complement */
@@ -134,8 +136,8 @@ static void all_sizes(void **state)
         there_and_back((sio_str){text, n});
 }
 
-/* Repeats farther apart than the peer's window are not referred to by a message that ws_deflate_suits lets go out: an
- * inflater with that window understands it. */
+/* Repeats farther apart than the peer's window are not referred to by a message that ws_deflate_suits lets go
+ * out: an inflater with that window understands it. */
 static void small_windows(void **state)
 {
     (void)state;
@@ -304,9 +306,9 @@ static void rsv_bits_where_they_do_not_belong(void **state)
         unsigned first;
         bool     deflates;
     } cases[] = {
-        {TEXT_RSV1, false}, {FIN | 0x20 | WS_TEXT, true}, {FIN | 0x10 | WS_TEXT, true}, {FIN | 0x60 | WS_TEXT, true},
-        {FIN | WS_RSV1 | WS_PING, true}, {FIN | WS_RSV1 | WS_PONG, true}, {FIN | WS_RSV1 | WS_CLOSE, true},
-        {FIN | WS_RSV1 | 3, true}, {FIN | WS_RSV1 | WS_CONT, true},
+        {TEXT_RSV1, false}, {FIN | 0x20 | WS_TEXT, true}, {FIN | 0x10 | WS_TEXT, true},
+        {FIN | 0x60 | WS_TEXT, true}, {FIN | WS_RSV1 | WS_PING, true}, {FIN | WS_RSV1 | WS_PONG, true},
+        {FIN | WS_RSV1 | WS_CLOSE, true}, {FIN | WS_RSV1 | 3, true}, {FIN | WS_RSV1 | WS_CONT, true},
     };
     buf b;
 
@@ -359,7 +361,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(examples_of_the_rfc), TEST(what_is_no_whole_message), TEST(final_blocks),
-        TEST(all_sizes), TEST(small_windows), TEST(what_does_not_shrink_is_not_packed), TEST(bombs_end_at_the_limit),
+        TEST(all_sizes), TEST(small_windows), TEST(what_does_not_shrink_is_not_packed),
+        TEST(bombs_end_at_the_limit),
         TEST(frames_of_messages), TEST(a_callback_may_end_it), TEST(rsv_bits_where_they_do_not_belong),
         TEST(bad_content), TEST(messages_that_are_too_big),
     };

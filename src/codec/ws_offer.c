@@ -50,8 +50,8 @@ static sio_str take_token(cursor *c)
     return (sio_str){start, (size_t)(c->p - start)};
 }
 
-/* What stands between the quotes must be a token once its backslashes are taken off. None of RFC 7692's values needs
- * one: such a value is read as an empty one, which nothing takes. */
+/* What stands between the quotes must be a token once its backslashes are taken off. None of RFC 7692's
+ * values needs one: such a value is read as an empty one, which nothing takes. */
 static bool take_quoted(cursor *c, sio_str *value)
 {
     const char *start = ++c->p;
@@ -173,7 +173,8 @@ void ws_deflate_answer(const ws_deflate_terms *t, char out[WS_DEFLATE_ANSWER])
                      "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
 
     if (t->limits_server)
-        n += snprintf(out + n, (size_t)(WS_DEFLATE_ANSWER - n), "; server_max_window_bits=%u", t->server_bits);
+        n += snprintf(out + n, (size_t)(WS_DEFLATE_ANSWER - n), "; server_max_window_bits=%u",
+                      t->server_bits);
     if (t->client_bits)
         snprintf(out + n, (size_t)(WS_DEFLATE_ANSWER - n), "; client_max_window_bits=%u", t->client_bits);
 }

@@ -9,7 +9,8 @@
 #define P     "permessage-deflate"
 #define TAKEN P "; server_no_context_takeover; client_no_context_takeover"
 
-/* An offer in memory of just its size, so that a look beyond it is found. The answer, "" without one, or "malformed". */
+/* An offer in memory of just its size, so that a look beyond it is found. The answer, "" without one,
+ * or "malformed". */
 static void expect(const char *offer, const char *answer)
 {
     char got[WS_DEFLATE_ANSWER] = "", *copy = strndup(offer, strlen(offer));
@@ -92,8 +93,10 @@ static void the_first_good_one_counts(void **state)
 static void malformed(void **state)
 {
     static const char *const cases[] = {
-        "", " ", ",", P ",", "," P, P ", ," P, P ";", P "; ;", P "; a=", P "; a=;", P "; =1", P " a", P "; a b",
-        P "; a=\"", P "; a=\"\"", P "; a=\"x", P "; a=\"x y\"", P "; a=\"x\"y", P "; a=\"\\", P "; a=\"\\\"\"", P "/1",
+        "", " ", ",", P ",", "," P, P ", ," P, P ";", P "; ;", P "; a=", P "; a=;", P "; =1", P " a",
+        P "; a b",
+        P "; a=\"", P "; a=\"\"", P "; a=\"x", P "; a=\"x y\"", P "; a=\"x\"y", P "; a=\"\\",
+        P "; a=\"\\\"\"", P "/1",
         P "; server_max_window_bits=1 0", P "(", "\"" P "\"", P "; a\x01", "\xc3\xa9",
     };
 

@@ -356,7 +356,8 @@ ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits
 
     buf_init(&b, MAX_HEADERS);
     if (c && r->head)
-        err = read_offers(r->head, limits, &terms) < 0 ? SIO_EINVAL : put_headers(&b, r->head, &terms, headers);
+        err = read_offers(r->head, limits, &terms) < 0 ? SIO_EINVAL
+                                                       : put_headers(&b, r->head, &terms, headers);
     if (err < 0) {
         http_reply(r, err == SIO_EINVAL ? 400 : 500, sio_lit(""), sio_lit(""));
     } else {
@@ -404,7 +405,8 @@ static sio_str payload_of(const char *frame, uint32_t n)
     return is_data ? (sio_str){frame + head, n - head} : (sio_str){0};
 }
 
-/* Whether a peer that agreed on compression gets b->packed instead of the frame; it is made for the first one. */
+/* Whether a peer that agreed on compression gets b->packed instead of the frame; it is made for
+ * the first one. */
 static bool goes_packed(const ws_conn *c, blob *b, uint32_t from, uint32_t n)
 {
     ws_deflate *d = c->limits->deflate;

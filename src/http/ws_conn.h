@@ -28,22 +28,24 @@ struct ws_conn {
     ws_parser          parser;        /* private from here on */
     struct ws_extra   *extra;         /* only while starting or closing */
     uint8_t            state;
-    uint8_t            window;        /* compression was agreed on: ws_deflate_terms.server_bits; 0 = it was not */
+    uint8_t            window;        /* compression was agreed on: ws_deflate_terms.server_bits;
+                                       * 0 = it was not */
     bool               in_feed;
 };
 
-/* Checks an upgrade request: 0, or the status to refuse it with (400 for a bad key, a method other than
- * GET, a wrong Sec-WebSocket-Version or, where the limits are with compression, malformed Sec-WebSocket-Extensions).
- * headers: extra header lines for that answer. */
+/* Checks an upgrade request: 0, or the status to refuse it with (400 for a bad key, a method other than GET,
+ * a wrong Sec-WebSocket-Version or, where the limits are with compression, malformed
+ * Sec-WebSocket-Extensions). headers: extra header lines for that answer. */
 int  ws_upgrade_check(const http1_request *head, const ws_limits *limits, sio_str *headers);
-/* Answers 101 (with extra header lines, may be empty) and starts. Compression is agreed on when limits->deflate is set
- * and the peer offers it. Frames that came with the request are
- * delivered at the end of the turn, not before this returns. The request is gone. NULL when it failed. */
+/* Answers 101 (with extra header lines, may be empty) and starts. Compression is agreed on when
+ * limits->deflate is set and the peer offers it. Frames that came with the request are delivered at the end
+ * of the turn, not before this returns. The request is gone. NULL when it failed. */
 ws_conn *ws_accept_upgrade(http_req *r, sio_str headers, const ws_limits *limits, const ws_conn_ops *ops,
                            void *owner);
 
-/* Sends a prepared frame: bytes [from, from + n) of b, head included. A final text or binary frame of some size, which must
- * then be the only one in b, goes compressed where that was agreed on; it is compressed once for all, see blob.packed. */
+/* Sends a prepared frame: bytes [from, from + n) of b, head included. A final text or binary frame of some
+ * size, which must then be the only one in b, goes compressed where that was agreed on; it is compressed once
+ * for all, see blob.packed. */
 void ws_send_frame(ws_conn *c, blob *b, uint32_t from, uint32_t n);
 /* Frames and sends a copy, compressed as above. */
 void ws_send(ws_conn *c, enum ws_opcode op, const void *p, size_t n);

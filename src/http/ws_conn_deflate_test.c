@@ -128,7 +128,8 @@ static void expect_message(int fd, bool packed, const char *text, size_t n)
     buf_init(&out, 0);
     if (packed) {
         assert_true(got - head < n);
-        assert_int_equal(ws_deflate_unpack(t.limits.deflate, (sio_str){R.got + head, got - head}, n, &out), 0);
+        assert_int_equal(ws_deflate_unpack(t.limits.deflate, (sio_str){R.got + head, got - head}, n, &out),
+                         0);
         assert_int_equal(out.n, n);
         assert_memory_equal(out.p, text, n);
     } else {

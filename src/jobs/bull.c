@@ -1,4 +1,5 @@
-/* BullMQ's queues: life, and adding jobs. Scripts do all that must be whole (lua/); performing is bull_worker.c. */
+/* BullMQ's queues: life, and adding jobs. Scripts do all that must be whole (lua/); performing is
+ * bull_worker.c. */
 #include "base/log.h"
 #include "base/num.h"
 #include "codec/json.h"
@@ -16,7 +17,8 @@ sio_str bull_key(const bull *b, const char *queue, const char *ending, char *out
 
 sio_str bull_number(int64_t v, char *out) { return (sio_str){out, num_i64(v, out)}; }
 
-int bull_eval(bull *b, enum bull_lua which, const char *queue, const sio_str *argv, unsigned argc, redis_reply_fn *fn,
+int bull_eval(bull *b, enum bull_lua which, const char *queue, const sio_str *argv, unsigned argc,
+              redis_reply_fn *fn,
               void *arg)
 {
     sio_str all[BULL_ARGS_MAX + 1];
@@ -59,7 +61,8 @@ static void on_added(void *arg, int err, const resp_val *v)
         a.fn(a.arg, fault, fault < 0 ? sio_lit("") : v->s);
 }
 
-static int send_add(bull *b, const char *queue, const char *name, sio_str data, const job_options *o, adding *a)
+static int send_add(bull *b, const char *queue, const char *name, sio_str data, const job_options *o,
+                    adding *a)
 {
     char now[24], delay[24], priority[24];
     sio_str argv[8];
@@ -82,7 +85,8 @@ static int send_add(bull *b, const char *queue, const char *name, sio_str data, 
     return err;
 }
 
-static int add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o, jobs_added_fn *fn, void *arg)
+static int add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o,
+               jobs_added_fn *fn, void *arg)
 {
     bull *b = (bull *)j;
     adding *a;
@@ -154,14 +158,17 @@ static int start(bull *b)
 
 int bull_new(jobs **out, net *n, const bull_options *o)
 {
-    static const jobs_ops ops = {add, bull_worker_new, bull_worker_close, bull_complete, bull_fail, bull_release,
-                                 bull_progress, bull_count, bull_failed, bull_retry, bull_drop, bull_pause, is_up,
+    static const jobs_ops ops = {add, bull_worker_new, bull_worker_close, bull_complete, bull_fail,
+                                 bull_release,
+                                 bull_progress, bull_count, bull_failed, bull_retry, bull_drop, bull_pause,
+                                 is_up,
                                  free_queues};
     const char *prefix = o->prefix ? o->prefix : "bull";
     bull *b;
     int err;
 
-    if (!o->redis_url || !prefix_is_good(prefix, o->redis_url) || (o->name && strlen(o->name) > JOBS_NAME_MAX))
+    if (!o->redis_url || !prefix_is_good(prefix, o->redis_url) ||
+        (o->name && strlen(o->name) > JOBS_NAME_MAX))
         return SIO_EINVAL;
     if (!(b = calloc(1, sizeof(*b))))
         return SIO_ENOMEM;

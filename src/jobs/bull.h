@@ -1,4 +1,5 @@
-/* BullMQ's queues in Redis: what is added here a Node Worker of bullmq 5 or 6 performs, what a Node Queue adds is performed here. */
+/* BullMQ's queues in Redis: what is added here a Node Worker of bullmq 5 or 6 performs, what a Node Queue
+ * adds is performed here. */
 #ifndef JOBS_BULL_H
 #define JOBS_BULL_H
 

@@ -15,7 +15,8 @@ typedef struct asked {
 } asked;
 
 /* Takes `a` over. */
-static int go(jobs *j, enum bull_lua which, const char *queue, const sio_str *argv, unsigned argc, redis_reply_fn *fn, asked a)
+static int go(jobs *j, enum bull_lua which, const char *queue, const sio_str *argv, unsigned argc,
+              redis_reply_fn *fn, asked a)
 {
     asked *copy = malloc(sizeof(*copy));
     int err;

@@ -1,5 +1,6 @@
-/* The end of BullMQ's jobs, written down: tried again, while Redis is away, until the lock has run out and the job is another's.
- * A job that has ended still takes its place in the worker's concurrency, so that what waits here is bounded. */
+/* The end of BullMQ's jobs, written down: tried again, while Redis is away, until the lock has run out and
+ * the job is another's. A job that has ended still takes its place in the worker's concurrency, so that what
+ * waits here is bounded. */
 #include "base/log.h"
 #include "base/rand.h"
 #include "codec/json.h"
@@ -55,7 +56,8 @@ static void on_ended(void *arg, int err, const resp_val *v)
         return;
     }
     if (v->kind == RESP_INT && v->i < 0)
-        log_warn("job queues: job %.*s of queue %s was not ours any more when it ended (%d)", (int)h->jb.id.n, h->jb.id.p,
+        log_warn("job queues: job %.*s of queue %s was not ours any more when it ended (%d)", (int)h->jb.id.n,
+                 h->jb.id.p,
                  w->queue, (int)v->i);
     over(h);
 }
@@ -65,8 +67,10 @@ static int send_finish(bull_held *h, bool ok)
     bull *b = bull_of(h->w);
     job_keep keep = ok ? h->plan.on_complete : h->plan.on_fail;
     char now[24], count[24], age[24], attempts[24];
-    const sio_str argv[] = {h->jb.id, h->token, bull_number(loop_wall(b->loop), now), ok ? sio_lit("completed") : sio_lit("failed"),
-                            {h->value, h->nvalue}, bull_number(keep.count, count), bull_number(keep.age_s, age),
+    const sio_str argv[] = {h->jb.id, h->token, bull_number(loop_wall(b->loop), now),
+                            ok ? sio_lit("completed") : sio_lit("failed"),
+                            {h->value, h->nvalue}, bull_number(keep.count, count),
+                            bull_number(keep.age_s, age),
                             bull_number(h->plan.attempts, attempts), {h->entry, h->nentry}};
 
     return bull_eval(b, BULL_FINISH, h->w->queue, argv, sizeof(argv) / sizeof(argv[0]), on_ended, h);
@@ -76,7 +80,8 @@ static int send_retry(bull_held *h)
 {
     bull *b = bull_of(h->w);
     char now[24], delay[24];
-    const sio_str argv[] = {h->jb.id, h->token, bull_number(loop_wall(b->loop), now), bull_number(h->delay_ms, delay),
+    const sio_str argv[] = {h->jb.id, h->token, bull_number(loop_wall(b->loop), now),
+                            bull_number(h->delay_ms, delay),
                             h->plan.lifo ? sio_lit("1") : sio_lit("0"), {h->value, h->nvalue}, {h->entry, h->nentry}};
 
     return bull_eval(b, BULL_RETRY, h->w->queue, argv, sizeof(argv) / sizeof(argv[0]), on_ended, h);
@@ -117,7 +122,8 @@ void bull_write_ends(bull_worker *w)
             send_end(h);
             continue;
         }
-        log_warn("job queues: what became of job %.*s of queue %s could not be written down: it will be performed again",
+        log_warn("job queues: what became of job %.*s of queue %s could not be written down: it will be "
+                 "performed again",
                  (int)h->jb.id.n, h->jb.id.p, w->queue);
         over(h);
     }
@@ -149,7 +155,8 @@ void bull_complete(job *jb, sio_str result)
 
     /* What is no JSON stops every QueueEvents of Node for good. */
     if (result.n > JOBS_DATA_MAX || !json_valid(result, &text)) {
-        log_error("job queues: the result of a job of queue %s is no JSON, or too long: it is null", h->w->queue);
+        log_error("job queues: the result of a job of queue %s is no JSON, or too long: it is null",
+                  h->w->queue);
         text = sio_lit("null");
     }
     end(h, BULL_DO_COMPLETE, text);
@@ -189,7 +196,8 @@ void bull_fail(job *jb, sio_str reason, int64_t retry_ms, bool final)
 
     rand_bytes(&dice, sizeof(dice));
     if (retry_ms < 0)
-        retry_ms = jobs_backoff_ms(p->backoff, p->backoff_ms, p->jitter, jb->attempts_made + 1, dice / (double)UINT32_MAX);
+        retry_ms = jobs_backoff_ms(p->backoff, p->backoff_ms, p->jitter, jb->attempts_made + 1,
+                                   dice / (double)UINT32_MAX);
     fail(h, reason, retry_ms, final || jb->attempts_made + 1 >= p->attempts);
 }
 
@@ -199,7 +207,8 @@ void bull_progress(job *jb, sio_str progress)
     sio_str text, argv[3] = {jb->id, h->token};
 
     if (progress.n > JOBS_DATA_MAX || !json_valid(progress, &text)) {
-        log_error("job queues: the progress of a job of queue %s is no JSON, or too long: it is left out", h->w->queue);
+        log_error("job queues: the progress of a job of queue %s is no JSON, or too long: it is left out",
+                  h->w->queue);
         return;
     }
     argv[2] = text;

@@ -1,4 +1,5 @@
-/* What the files of bull share: one connection for commands, one for each worker's bell. Everything is on one loop. */
+/* What the files of bull share: one connection for commands, one for each worker's bell. Everything
+ * is on one loop. */
 #ifndef JOBS_BULL_INT_H
 #define JOBS_BULL_INT_H
 

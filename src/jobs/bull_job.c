@@ -95,7 +95,8 @@ static int put_keep(buf *out, const char *name, job_keep k)
         return buf_printf(out, ",\"%s\":{\"age\":%lld}", name, (long long)k.age_s);
     if (k.age_s <= 0)
         return buf_printf(out, ",\"%s\":{\"count\":%lld}", name, (long long)k.count);
-    return buf_printf(out, ",\"%s\":{\"count\":%lld,\"age\":%lld}", name, (long long)k.count, (long long)k.age_s);
+    return buf_printf(out, ",\"%s\":{\"count\":%lld,\"age\":%lld}", name, (long long)k.count,
+                      (long long)k.age_s);
 }
 
 static int put_backoff(buf *out, const job_options *o)
@@ -202,7 +203,8 @@ bool bull_taken_read(bull_taken *t, const resp_val *v)
     bool has_plan;
 
     *t = (bull_taken){0};
-    if (!texts(v, s, TEXTS) || v->n != TEXTS + 1 || v->item[TEXTS].kind != RESP_INT || !s[ID].n || !s[TOKEN].n)
+    if (!texts(v, s, TEXTS) || v->n != TEXTS + 1 || v->item[TEXTS].kind != RESP_INT || !s[ID].n ||
+        !s[TOKEN].n)
         return false;
     t->id = s[ID];
     t->token = s[TOKEN];
@@ -226,7 +228,8 @@ bool bull_info_read(job_info *i, const resp_val *v)
     if (!texts(v, s, TEXTS))
         return false;
     *i = (job_info){.id = s[ID], .name = s[NAME], .data = s[DATA], .failed_reason = s[REASON],
-                    .attempts_made = count_of(s[ATTEMPTS]), .created_ms = is_number(s[CREATED]) ? digits(s[CREATED]) : 0,
+                    .attempts_made = count_of(s[ATTEMPTS]),
+                    .created_ms = is_number(s[CREATED]) ? digits(s[CREATED]) : 0,
                     .finished_ms = is_number(s[FINISHED]) ? digits(s[FINISHED]) : 0};
     return true;
 }

@@ -17,8 +17,9 @@ typedef struct bull_plan {
     bool        lifo;
     job_keep    on_complete, on_fail; /* count -1: all */
 } bull_plan;
-/* Reads the field opts, as Node's Queue and its scripts write it. False when it is no JSON object; what is not understood in it
- * is as if it were not there. A backoff of a kind that only its Node program knows is a fixed one. */
+/* Reads the field opts, as Node's Queue and its scripts write it. False when it is no JSON object; what
+ * is not understood in it is as if it were not there. A backoff of a kind that only its Node program
+ * knows is a fixed one. */
 bool bull_plan_read(bull_plan *p, sio_str opts);
 
 /* Appends the field opts. Errors of buf. */

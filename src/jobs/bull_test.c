@@ -141,7 +141,8 @@ static long lock_ms_left(face *f)
 {
     char out[100] = ":0";
 
-    assert_true(redis_server_ask(((redis_server *)f->keeper)->port, "PTTL bull:q:1:lock\r\n", out, sizeof(out)));
+    assert_true(redis_server_ask(((redis_server *)f->keeper)->port, "PTTL bull:q:1:lock\r\n", out,
+                                 sizeof(out)));
     return strtol(out + 1, NULL, 10);
 }
 
@@ -243,7 +244,8 @@ static void far_delays_are_refused(void **state)
 
 static void settings_are_checked(void **state)
 {
-    const bull_options bad[] = {{.redis_url = NULL}, {.redis_url = "http://x"}, {.redis_url = "redis://h", .prefix = ""},
+    const bull_options bad[] = {{.redis_url = NULL}, {.redis_url = "http://x"},
+                                {.redis_url = "redis://h", .prefix = ""},
                                 {.redis_url = "redis+cluster://127.0.0.1:1", .prefix = "bull"}};
     const bull_options good = {.redis_url = "redis+cluster://127.0.0.1:1", .prefix = "{bull}"};
     loop *l;

@@ -80,7 +80,8 @@ static operation *operation_new(jobs *j, const char *queue, sio_str id, void *ar
     return p;
 }
 
-static int go(operation *p, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *), void (*done)(db_job *))
+static int go(operation *p, int (*how)(db *, db_job *), int (*run)(db_job *, db_conn *),
+              void (*done)(db_job *))
 {
     int err;
 
@@ -99,10 +100,12 @@ static void make_id(char id[JOBS_ID_MAX + 1])
     id[21] = '\0';
 }
 
-int dbq_add_in(db_conn *c, const char *queue, const char *name, sio_str data, const job_options *o, int64_t now_ms,
+int dbq_add_in(db_conn *c, const char *queue, const char *name, sio_str data, const job_options *o,
+               int64_t now_ms,
                char id_text[JOBS_ID_MAX + 1])
 {
-    dbq_new_job n = {.queue = sio_str_z(queue), .id = o->id, .name = sio_str_z(name), .data = data, .now_ms = now_ms, .o = o};
+    dbq_new_job n = {.queue = sio_str_z(queue), .id = o->id, .name = sio_str_z(name), .data = data,
+                     .now_ms = now_ms, .o = o};
     int err;
 
     if (o->id.n) {
@@ -139,7 +142,8 @@ static void add_done(db_job *j)
     operation_free(p);
 }
 
-static int add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o, jobs_added_fn *fn, void *arg)
+static int add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o,
+               jobs_added_fn *fn, void *arg)
 {
     operation *p = operation_new(j, queue, o->id, arg);
 
@@ -245,7 +249,8 @@ static void change_done(db_job *j)
     operation_free(p);
 }
 
-static int change(jobs *j, const char *queue, sio_str id, bool pause, int (*run)(db_job *, db_conn *), jobs_done_fn *fn, void *arg)
+static int change(jobs *j, const char *queue, sio_str id, bool pause, int (*run)(db_job *, db_conn *),
+                  jobs_done_fn *fn, void *arg)
 {
     operation *p = operation_new(j, queue, id, arg);
 
@@ -268,7 +273,10 @@ static int drop_run(db_job *j, db_conn *c)
     return dbq_store_drop(c, queue_of(operation_of(j)), sio_str_z(operation_of(j)->id));
 }
 
-static int pause_run(db_job *j, db_conn *c) { return dbq_store_pause(c, queue_of(operation_of(j)), operation_of(j)->pause); }
+static int pause_run(db_job *j, db_conn *c)
+{
+    return dbq_store_pause(c, queue_of(operation_of(j)), operation_of(j)->pause);
+}
 
 static int retry(jobs *j, const char *queue, sio_str id, jobs_done_fn *fn, void *arg)
 {
@@ -326,7 +334,8 @@ static void free_queue(jobs *j)
 
 int dbq_new(jobs **out, db *d, sio_server *io)
 {
-    static const jobs_ops ops = {add, dbq_worker_new, dbq_worker_close, dbq_complete, dbq_fail, dbq_release, dbq_progress,
+    static const jobs_ops ops = {add, dbq_worker_new, dbq_worker_close, dbq_complete, dbq_fail, dbq_release,
+                                 dbq_progress,
                                  count, failed, retry, drop, pause_queue, is_up, free_queue};
     dbq *q = calloc(1, sizeof(*q));
 

@@ -14,7 +14,8 @@ typedef struct dbq {
     sio_server *io;
     loop       *loop;
     list        workers;
-    bool        freed;               /* goes with its last worker, whose jobs of the database are still under way */
+    bool        freed;               /* goes with its last worker, whose jobs of the database are
+                                      * still under way */
     atomic_bool woken;               /* a wake is on its way */
 } dbq;
 

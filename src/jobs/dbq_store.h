@@ -46,10 +46,13 @@ typedef struct dbq_outlook {
 int dbq_store_outlook(db_conn *c, sio_str queue, int64_t now_ms, dbq_outlook *out);
 
 /* What becomes of a job in the hands of `token`: 1, or 0 when somebody else has it. */
-int dbq_store_complete(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str result, int64_t now_ms);
-int dbq_store_fail(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason, int64_t now_ms);
+int dbq_store_complete(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str result,
+                       int64_t now_ms);
+int dbq_store_fail(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason,
+                   int64_t now_ms);
 /* due_ms: not before. */
-int dbq_store_again(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason, int64_t due_ms, int64_t now_ms);
+int dbq_store_again(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason,
+                    int64_t due_ms, int64_t now_ms);
 /* Back to the front of those that wait; no attempt is counted. */
 int dbq_store_release(db_conn *c, sio_str queue, sio_str id, sio_str token, int64_t now_ms);
 int dbq_store_progress(db_conn *c, sio_str queue, sio_str id, sio_str token, sio_str progress);
@@ -57,12 +60,14 @@ int dbq_store_progress(db_conn *c, sio_str queue, sio_str id, sio_str token, sio
 int dbq_store_trim(db_conn *c, sio_str queue, enum dbq_state state, job_keep keep, int64_t now_ms);
 
 /* Renews all of a token's locks; held is called for each job that it still has. */
-int dbq_store_renew(db_conn *c, sio_str queue, sio_str token, int64_t until_ms, void (*held)(void *ctx, sio_str id), void *ctx);
+int dbq_store_renew(db_conn *c, sio_str queue, sio_str token, int64_t until_ms,
+                    void (*held)(void *ctx, sio_str id), void *ctx);
 /* Gives back, or fails, those whose lock has run out. */
 int dbq_store_stalled(db_conn *c, sio_str queue, unsigned max_stalled, int64_t now_ms);
 
 int dbq_store_counts(db_conn *c, sio_str queue, jobs_counts *out);
-int dbq_store_failed(db_conn *c, sio_str queue, unsigned from, unsigned n, void (*each)(void *ctx, const job_info *i), void *ctx);
+int dbq_store_failed(db_conn *c, sio_str queue, unsigned from, unsigned n,
+                     void (*each)(void *ctx, const job_info *i), void *ctx);
 /* SIO_ENOENT when no job of that id has failed. */
 int dbq_store_retry(db_conn *c, sio_str queue, sio_str id, int64_t now_ms);
 int dbq_store_drop(db_conn *c, sio_str queue, sio_str id);

@@ -1,7 +1,9 @@
-/* Performing jobs of the database: taking some at a time, holding their locks, writing down what became of them.
+/* Performing jobs of the database: taking some at a time, holding their locks, writing down
+ * what became of them.
  *
- * A worker looks when it is woken (jobs were added here), when the first delayed job is due, and every POLL_MS, since others may have
- * added some. It looks with a read first: an idle queue costs no transaction. */
+ * A worker looks when it is woken (jobs were added here), when the first delayed job is due, and
+ * every POLL_MS, since others may have added some. It looks with a read first: an idle queue costs
+ * no transaction. */
 #include "base/rand.h"
 #include "jobs/dbq_int.h"
 
@@ -380,7 +382,8 @@ static void take(worker *w)
     if (w->closing || w->looking || w->nheld >= w->o.concurrency)
         return;
     a = act_new(w, TAKE);
-    a->take = (dbq_take){.queue = name_of(w), .token = token_of(w), .now_ms = a->now_ms, .lock_ms = w->o.lock_ms,
+    a->take = (dbq_take){.queue = name_of(w), .token = token_of(w), .now_ms = a->now_ms,
+                         .lock_ms = w->o.lock_ms,
                          .max = room_for(w), .rate_max = w->o.rate_max, .rate_ms = w->o.rate_ms};
     w->looking = go(a) == 0;
     if (!w->looking)

@@ -1,5 +1,5 @@
-/* What a job queue must do, whoever keeps it: the same tests for all. A keeper's test defines `static jobs *face_make(face *f)` before
- * it includes this, and calls face_main.
+/* What a job queue must do, whoever keeps it: the same tests for all. A keeper's test defines `static jobs
+ * *face_make(face *f)` before it includes this, and calls face_main.
  *
  * The server's loop runs on a thread of its own; tests post to it and wait for what it noted. */
 #ifndef JOBS_FACE_TEST_H
@@ -564,9 +564,9 @@ static inline void face_refused(void **state)
 }
 
 #define FACE_TEST(fn) cmocka_unit_test_setup_teardown(fn, face_setup, face_teardown)
-#define FACE_TESTS                                                                                                 \
-    FACE_TEST(face_order), FACE_TEST(face_retries), FACE_TEST(face_failed), FACE_TEST(face_ids),                   \
-        FACE_TEST(face_keeps), FACE_TEST(face_concurrency), FACE_TEST(face_pause), FACE_TEST(face_takeover),        \
+#define FACE_TESTS                                                                                           \
+    FACE_TEST(face_order), FACE_TEST(face_retries), FACE_TEST(face_failed), FACE_TEST(face_ids),             \
+        FACE_TEST(face_keeps), FACE_TEST(face_concurrency), FACE_TEST(face_pause), FACE_TEST(face_takeover), \
         FACE_TEST(face_rate), FACE_TEST(face_refused)
 
 #endif

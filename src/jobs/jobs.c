@@ -34,15 +34,18 @@ static bool id_is_good(sio_str id)
 
 static bool options_are_good(const job_options *o)
 {
-    return id_is_good(o->id) && o->delay_ms >= 0 && o->priority <= 2097151 && o->backoff_ms >= 0 && o->jitter >= 0 &&
+    return id_is_good(o->id) && o->delay_ms >= 0 && o->priority <= 2097151 && o->backoff_ms >= 0 &&
+           o->jitter >= 0 &&
            o->jitter <= 1;
 }
 
-int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o, jobs_added_fn *fn, void *arg)
+int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o,
+             jobs_added_fn *fn, void *arg)
 {
     sio_str text;
 
-    if (!name_is_good(queue, true) || !name_is_good(name, false) || data.n > JOBS_DATA_MAX || !json_valid(data, &text) ||
+    if (!name_is_good(queue, true) || !name_is_good(name, false) || data.n > JOBS_DATA_MAX ||
+        !json_valid(data, &text) ||
         !options_are_good(o))
         return SIO_EINVAL;
     return j->ops->add(j, queue, name, text, o, fn, arg);
@@ -50,18 +53,28 @@ int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const j
 
 int jobs_worker_new(jobs_worker **out, jobs *j, const jobs_worker_options *o)
 {
-    if (!name_is_good(o->queue, true) || !o->concurrency || !o->perform || o->lock_ms < 100 || o->stalled_ms < 10)
+    if (!name_is_good(o->queue, true) || !o->concurrency || !o->perform || o->lock_ms < 100 ||
+        o->stalled_ms < 10)
         return SIO_EINVAL;
     return j->ops->worker_new(out, j, o);
 }
 
-void jobs_worker_close(jobs_worker *w, void (*done)(void *arg), void *arg) { w->jobs->ops->worker_close(w, done, arg); }
+void jobs_worker_close(jobs_worker *w, void (*done)(void *arg), void *arg)
+{
+    w->jobs->ops->worker_close(w, done, arg);
+}
 
 /* ---- the job in hand -------------------------------------------------------------------------------- */
 
-void job_complete(job *jb, sio_str result) { jb->jobs->ops->complete(jb, result.n ? result : sio_lit("null")); }
+void job_complete(job *jb, sio_str result)
+{
+    jb->jobs->ops->complete(jb, result.n ? result : sio_lit("null"));
+}
 
-void job_fail(job *jb, sio_str reason, int64_t retry_ms, bool final) { jb->jobs->ops->fail(jb, reason, retry_ms, final); }
+void job_fail(job *jb, sio_str reason, int64_t retry_ms, bool final)
+{
+    jb->jobs->ops->fail(jb, reason, retry_ms, final);
+}
 
 void job_release(job *jb) { jb->jobs->ops->release(jb); }
 
@@ -77,17 +90,20 @@ int jobs_count(jobs *j, const char *queue, void (*fn)(void *arg, int err, const 
 int jobs_failed(jobs *j, const char *queue, unsigned from, unsigned n,
                 void (*fn)(void *arg, int err, const job_info *jobs, unsigned n), void *arg)
 {
-    return name_is_good(queue, true) && n <= JOBS_PAGE_MAX ? j->ops->failed(j, queue, from, n, fn, arg) : SIO_EINVAL;
+    return name_is_good(queue, true) && n <= JOBS_PAGE_MAX ? j->ops->failed(j, queue, from, n, fn, arg)
+                                                           : SIO_EINVAL;
 }
 
 int jobs_retry(jobs *j, const char *queue, sio_str id, jobs_done_fn *fn, void *arg)
 {
-    return name_is_good(queue, true) && id.n <= JOBS_ID_MAX ? j->ops->retry(j, queue, id, fn, arg) : SIO_EINVAL;
+    return name_is_good(queue, true) && id.n <= JOBS_ID_MAX ? j->ops->retry(j, queue, id, fn, arg)
+                                                            : SIO_EINVAL;
 }
 
 int jobs_drop(jobs *j, const char *queue, sio_str id, jobs_done_fn *fn, void *arg)
 {
-    return name_is_good(queue, true) && id.n <= JOBS_ID_MAX ? j->ops->drop(j, queue, id, fn, arg) : SIO_EINVAL;
+    return name_is_good(queue, true) && id.n <= JOBS_ID_MAX ? j->ops->drop(j, queue, id, fn, arg)
+                                                            : SIO_EINVAL;
 }
 
 int jobs_pause(jobs *j, const char *queue, bool pause, jobs_done_fn *fn, void *arg)

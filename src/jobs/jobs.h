@@ -1,11 +1,12 @@
-/* Durable job queues, one face for two keepers: BullMQ's structures in Redis (bull.h), shared with Node's Queue and Worker, and
- * tables of the database (dbq.h), for a server that has nothing else.
+/* Durable job queues, one face for two keepers: BullMQ's structures in Redis (bull.h), shared with Node's
+ * Queue and Worker, and tables of the database (dbq.h), for a server that has nothing else.
  *
- * At least once: a job that was added is performed until its handler has said so, or its attempts are used up; one whose worker
- * dies is taken over by another. Handlers must not mind being called twice.
+ * At least once: a job that was added is performed until its handler has said so, or its attempts are used
+ * up; one whose worker dies is taken over by another. Handlers must not mind being called twice.
  *
- * A `jobs` belongs to one loop; its functions are for that loop, its callbacks run there, never inside a call into it but for
- * jobs_free. Names follow BullMQ. Times are milliseconds, since 1970 where they are moments. */
+ * A `jobs` belongs to one loop; its functions are for that loop, its callbacks run there, never
+ * inside a call into it but for jobs_free. Names follow BullMQ. Times are milliseconds, since 1970
+ * where they are moments. */
 #ifndef JOBS_JOBS_H
 #define JOBS_JOBS_H
 
@@ -27,8 +28,8 @@ typedef struct job_keep {
 } job_keep;
 
 typedef struct job_options {
-    sio_str     id;                  /* n 0: a number is given. A second job of an id that is still known is the first one. Not a
-                                      * whole number, no ':' */
+    sio_str     id;                  /* n 0: a number is given. A second job of an id that is still known is
+                                      * the first one. Not a whole number, no ':' */
     int64_t     delay_ms;
     uint32_t    priority;            /* 0: none, before all others; else 1 first, at most 2097151 */
     bool        lifo;
@@ -45,20 +46,22 @@ void job_options_init(job_options *o);
 
 /* err 0: the job is durable; id is a view. SIO_EUNAVAILABLE: it is not known whether it is. */
 typedef void jobs_added_fn(void *arg, int err, sio_str id);
-/* data: JSON text. Copied. fn may be NULL. 0 and fn runs once; else SIO_EINVAL (names, id, JSON, sizes), SIO_EUNAVAILABLE,
- * SIO_ELIMIT, SIO_ENOMEM and it does not. */
-int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o, jobs_added_fn *fn, void *arg);
+/* data: JSON text. Copied. fn may be NULL. 0 and fn runs once; else SIO_EINVAL (names, id, JSON, sizes),
+ * SIO_EUNAVAILABLE, SIO_ELIMIT, SIO_ENOMEM and it does not. */
+int jobs_add(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o,
+             jobs_added_fn *fn, void *arg);
 
 /* ---- performing ---- */
 
-/* A job that is being performed. Views live until it is ended. Every job given to a handler is ended once, by job_complete,
- * job_fail or job_release. */
+/* A job that is being performed. Views live until it is ended. Every job given to a handler is ended once, by
+ * job_complete, job_fail or job_release. */
 typedef struct job {
     jobs    *jobs;
     sio_str  id, name, data;         /* data: JSON, checked */
     unsigned attempts_made;          /* before this one */
     unsigned attempts;               /* in all */
-    bool     lost;                   /* somebody else has it by now: what is done is done twice; ending it changes nothing */
+    bool     lost;                   /* somebody else has it by now: what is done is done twice; ending it
+                                      * changes nothing */
     void    *user;                   /* yours */
 } job;
 
@@ -66,7 +69,8 @@ typedef struct jobs_worker jobs_worker;
 typedef struct jobs_worker_options {
     const char *queue;               /* copied */
     unsigned    concurrency;         /* jobs at a time; 1 */
-    uint32_t    lock_ms;             /* 30000: taken over when its worker is silent for so long; renewed by itself */
+    uint32_t    lock_ms;             /* 30000: taken over when its worker is silent for so long;
+                                      * renewed by itself */
     uint32_t    stalled_ms;          /* 30000: how often such jobs are looked for */
     unsigned    max_stalled;         /* 1: taken over so often, then it has failed */
     unsigned    rate_max;            /* with rate_ms: jobs in that time over all workers; 0 = any number */
@@ -77,12 +81,13 @@ typedef struct jobs_worker_options {
 void jobs_worker_options_init(jobs_worker_options *o);
 /* Starts taking jobs as soon as the keeper is there. 0, SIO_EINVAL, SIO_ENOMEM. */
 int  jobs_worker_new(jobs_worker **out, jobs *j, const jobs_worker_options *o);
-/* Takes no more. done(arg) runs once when all that are under way were ended (at once when there are none); jobs that are still
- * held then are for the caller to release. */
+/* Takes no more. done(arg) runs once when all that are under way were ended (at once when there are none);
+ * jobs that are still held then are for the caller to release. */
 void jobs_worker_close(jobs_worker *w, void (*done)(void *arg), void *arg);
 
 void job_complete(job *jb, sio_str result);  /* JSON; n 0: null */
-/* retry_ms >= 0: not before so long, whatever the backoff says; -1: by the backoff. final: no further attempts. reason: text. */
+/* retry_ms >= 0: not before so long, whatever the backoff says; -1: by the backoff. final: no further
+ * attempts. reason: text. */
 void job_fail(job *jb, sio_str reason, int64_t retry_ms, bool final);
 void job_release(job *jb);                   /* somebody else may have it at once; no attempt is counted */
 void job_progress(job *jb, sio_str progress); /* JSON */
@@ -118,14 +123,16 @@ int64_t jobs_backoff_ms(job_backoff kind, int64_t ms, double jitter, unsigned at
 
 /* ---- for keepers ---- */
 typedef struct jobs_ops {
-    int  (*add)(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o, jobs_added_fn *fn, void *arg);
+    int  (*add)(jobs *j, const char *queue, const char *name, sio_str data, const job_options *o,
+                jobs_added_fn *fn, void *arg);
     int  (*worker_new)(jobs_worker **out, jobs *j, const jobs_worker_options *o);
     void (*worker_close)(jobs_worker *w, void (*done)(void *arg), void *arg);
     void (*complete)(job *jb, sio_str result);
     void (*fail)(job *jb, sio_str reason, int64_t retry_ms, bool final);
     void (*release)(job *jb);
     void (*progress)(job *jb, sio_str progress);
-    int  (*count)(jobs *j, const char *queue, void (*fn)(void *arg, int err, const jobs_counts *c), void *arg);
+    int  (*count)(jobs *j, const char *queue, void (*fn)(void *arg, int err, const jobs_counts *c),
+                  void *arg);
     int  (*failed)(jobs *j, const char *queue, unsigned from, unsigned n,
                    void (*fn)(void *arg, int err, const job_info *jobs, unsigned n), void *arg);
     int  (*retry)(jobs *j, const char *queue, sio_str id, jobs_done_fn *fn, void *arg);

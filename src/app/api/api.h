@@ -6,7 +6,8 @@
 
 #include "app/app.h"
 
-/* Installs it; what api_act.h does needs no a->opt.api_key, the rest does. Before sio_server_run. 0, SIO_ENOMEM. */
+/* Installs it; what api_act.h does needs no a->opt.api_key, the rest does. Before sio_server_run.
+ * 0, SIO_ENOMEM. */
 int  api_attach(app *a);
 /* Behind sio_server_free: frees requests that were under way. */
 void api_fini(app *a);

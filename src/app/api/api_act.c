@@ -22,7 +22,8 @@ static void on_answer(api_call *k, void *arg)
 
 void api_act_go(app *a, const api_act *act, api_acted_fn *fn, void *arg)
 {
-    api_request q = {.method = sio_lit("POST"), .target = act->target, .body = act->body, .key = act->key, .here = act->here};
+    api_request q = {.method = sio_lit("POST"), .target = act->target, .body = act->body, .key = act->key,
+                     .here = act->here};
     acting *k = malloc(sizeof(*k));
 
     if (!k) {

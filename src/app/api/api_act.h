@@ -4,9 +4,9 @@
 
 #include "app/app.h"
 
-/* POST of `body` to `target` (behind /api/v1). key: under an Idempotency-Key, so that it is done once for all servers that share
- * the database; n 0: none, at most API_ACT_KEY_MAX bytes. here: what it emits reaches the clients of this server only. Texts
- * are copied. */
+/* POST of `body` to `target` (behind /api/v1). key: under an Idempotency-Key, so that it is done once for all
+ * servers that share the database; n 0: none, at most API_ACT_KEY_MAX bytes. here: what it emits reaches the
+ * clients of this server only. Texts are copied. */
 #define API_ACT_KEY_MAX 128
 typedef struct api_act {
     sio_str target, body, key;

@@ -43,7 +43,8 @@ typedef struct api_field {
 
 /* What requests may say, together; absent texts have p NULL. */
 typedef struct api_args {
-    sio_str room_id, room, user_id, party_id, socket_id, jti, event, title, body, before_id, ids, queue, job_id;
+    sio_str room_id, room, user_id, party_id, socket_id, jti, event, title, body, before_id, ids, queue,
+        job_id;
     sio_val payload, media, data, args, requests;
     int     type, status, role; /* -1: absent */
     int64_t before, after, limit, from; /* -1: absent */

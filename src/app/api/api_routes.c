@@ -242,7 +242,8 @@ static void disconnect_publish(api_call *k)
 
 /* ---- tokens ----------------------------------------------------------------------------------------- */
 
-static const api_field token_params[] = {{"jti", "A token's id, its claim jti.", ID(128), MUST, AT(jti)}, {0}};
+static const api_field token_params[] = {{"jti", "A token's id, its claim jti.", ID(128), MUST, AT(jti)},
+                                         {0}};
 static const api_field token_data[] = {{"jti", "As given.", ID(128), MUST}, {0}};
 
 static int revoke_fault(api_call *k, int err)
@@ -499,8 +500,10 @@ static const api_field queue_data[] = {
     {0}};
 static const api_field failed_params[] = {
     QUEUE_PARAM,
-    {"from", "How many to leave out; none when absent.", .type = API_INT, .min = 0, .max = INT32_MAX, AT(from)},
-    {"limit", "How many at most; 50 when absent.", .type = API_INT, .min = 1, .max = API_FAILED_MAX, AT(limit)},
+    {"from", "How many to leave out; none when absent.", .type = API_INT, .min = 0, .max = INT32_MAX,
+     AT(from)},
+    {"limit", "How many at most; 50 when absent.", .type = API_INT, .min = 1, .max = API_FAILED_MAX,
+     AT(limit)},
     {0}};
 static const api_field failed_data[] = {
     {"id", "The job's id.", .type = API_TEXT, MUST},
@@ -511,7 +514,8 @@ static const api_field failed_data[] = {
     {"createdAt", "When it was added.", .type = API_TIME, MUST},
     {"finishedAt", "When it failed.", .type = API_TIME, MUST},
     {0}};
-static const api_field job_params[] = {QUEUE_PARAM, {"jobId", "A failed job.", ID(128), MUST, AT(job_id)}, {0}};
+static const api_field job_params[] = {QUEUE_PARAM, {"jobId", "A failed job.", ID(128), MUST, AT(job_id)},
+                                       {0}};
 static const api_field job_data[] = {{"id", "As given.", ID(128), MUST}, {0}};
 
 /* ---- the table -------------------------------------------------------------------------------------- */
@@ -571,18 +575,23 @@ const api_route api_routes[] = {
      "thereby may no longer enter is put out.",
      member_params, NULL, delete_member_data, .status = 200, .refusals = "404 409", .db = API_WRITES,
      .run = delete_member_run, .publish = member_publish},
-    {"GET", "/queues", "getQueues", "The job queues of this server, and how many jobs are in them.", NULL, NULL,
+    {"GET", "/queues", "getQueues", "The job queues of this server, and how many jobs are in them.", NULL,
+     NULL,
      queues_data, .data_is_list = true, .status = 200, .start = queues_start},
     {"GET", "/queues/{queue}/failed", "getFailedJobs",
-     "Jobs of a queue that failed for good, the latest first. meta: next, the `from` of the next page.", failed_params,
+     "Jobs of a queue that failed for good, the latest first. meta: next, the `from` of the next page.",
+     failed_params,
      NULL, failed_data, .data_is_list = true, .status = 200, .refusals = "404", .start = failed_start},
     {"POST", "/queues/{queue}/failed/{jobId}/retry", "retryJob",
-     "A failed job anew, with all its attempts. A second time it is not among the failed ones: 404.", job_params, NULL,
+     "A failed job anew, with all its attempts. A second time it is not among the failed ones: 404.",
+     job_params, NULL,
      job_data, .status = 200, .refusals = "404", .start = retry_start},
-    {"DELETE", "/queues/{queue}/failed/{jobId}", "dropJob", "Away with a failed job.", job_params, NULL, job_data,
+    {"DELETE", "/queues/{queue}/failed/{jobId}", "dropJob", "Away with a failed job.", job_params, NULL,
+     job_data,
      .status = 200, .refusals = "404", .start = drop_start},
     {"POST", "/queues/{queue}/pause", "pauseQueue",
-     "No job is given out any more, by no server and no worker; those under way go on, and more can be added.",
+     "No job is given out any more, by no server and no worker; those under way go on, and "
+     "more can be added.",
      queue_params, NULL, queue_data, .status = 200, .refusals = "404", .start = pause_start},
     {"POST", "/queues/{queue}/resume", "resumeQueue", "The end of a pause.", queue_params, NULL, queue_data,
      .status = 200, .refusals = "404", .start = resume_start},
