@@ -83,10 +83,14 @@ int clock_gettime(clockid_t id, struct timespec *t)
 ssize_t getrandom(void *p, size_t n, unsigned flags)
 {
     static _Atomic uint64_t state = 1;
+    uint64_t now = atomic_load(&state);
 
     (void)flags;
-    for (size_t i = 0; i < n; i++)
-        ((unsigned char *)p)[i] = (unsigned char)((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
+    for (size_t i = 0; i < n; i++) {
+        now = now * 6364136223846793005u + 1442695040888963407u;
+        ((unsigned char *)p)[i] = (unsigned char)(now >> 56);
+    }
+    atomic_store(&state, now);
     return (ssize_t)n;
 }
 
