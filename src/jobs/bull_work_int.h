@@ -19,6 +19,7 @@ typedef struct bull_worker {
     unsigned    nheld;               /* in both */
     unsigned    asking;              /* commands under way that come back to this worker */
     bool        taking, listening, closing;
+    bool        rung;                /* while taking: it may have looked before there was something */
     bool        refused;             /* the next job is a scheduler's */
     bool        failing;             /* taking did not work; it was logged */
     loop_timer  look, renew, stalled, write, settle;

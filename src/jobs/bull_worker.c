@@ -103,6 +103,19 @@ static void note_refusal(bull_worker *w, bool refused)
     w->refused = refused;
 }
 
+static unsigned room_of(const bull_worker *w)
+{
+    unsigned room = w->o.concurrency > w->nheld ? w->o.concurrency - w->nheld : 0;
+
+    return room > PASS_MAX ? PASS_MAX : room;
+}
+
+/* A ring that is of no use here is for somebody else. */
+static void pass_on(bull_worker *w)
+{
+    redis_cmd(bull_of(w)->r, NULL, NULL, "ZADD", w->bell_key, "0", "0");
+}
+
 static void on_answer(bull_worker *w, const resp_val *v, unsigned room, uint64_t at)
 {
     const resp_val *jobs = &v->item[2];
@@ -111,7 +124,9 @@ static void on_answer(bull_worker *w, const resp_val *v, unsigned room, uint64_t
     for (uint32_t i = 0; i < jobs->n; i++)
         accept_job(w, &jobs->item[i], at);
     w->taking = false;
-    if (jobs->n == room && !w->refused) {
+    if (w->rung && (w->closing || !room_of(w)))
+        pass_on(w);
+    if ((jobs->n == room || w->rung) && !w->refused) {
         wait_ms(w, -1);
         bull_look(w);
         return;
@@ -148,13 +163,6 @@ static void on_taken(void *arg, int err, const resp_val *v)
     bull_settle(w);
 }
 
-static unsigned room_of(const bull_worker *w)
-{
-    unsigned room = w->o.concurrency > w->nheld ? w->o.concurrency - w->nheld : 0;
-
-    return room > PASS_MAX ? PASS_MAX : room;
-}
-
 static int send_take(bull_worker *w, taking *t)
 {
     bull *b = bull_of(w);
@@ -178,6 +186,7 @@ void bull_look(bull_worker *w)
     if (!(t = malloc(sizeof(*t))))
         abort(); /* a small fixed allocation */
     *t = (taking){w, room_of(w), loop_now(b->loop)};
+    w->rung = false;
     if (send_take(w, t) < 0) {
         free(t);
         wait_ms(w, 1000);
@@ -197,12 +206,6 @@ static void on_look(loop_timer *t)
 
 /* ---- the bell --------------------------------------------------------------------------------------- */
 
-/* A ring that is of no use here is for somebody else. */
-static void pass_on(bull_worker *w)
-{
-    redis_cmd(bull_of(w)->r, NULL, NULL, "ZADD", w->bell_key, "0", "0");
-}
-
 static void on_bell(void *arg, int err, const resp_val *v)
 {
     bull_worker *w = arg;
@@ -213,6 +216,8 @@ static void on_bell(void *arg, int err, const resp_val *v)
         return;
     if (rung && (w->closing || !room_of(w)))
         pass_on(w);
+    else if (rung && w->taking)
+        w->rung = true;
     else if (rung)
         bull_look(w);
     else if (err == 0 && v->kind != RESP_ERROR)

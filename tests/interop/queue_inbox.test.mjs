@@ -88,6 +88,13 @@ for (const [version, Queue, QueueEvents] of [[5, Queue5, QueueEvents5], [6, Queu
             await both[0].inbox.next("service:single");
         });
 
+        test("one job behind the other: none waits until somebody looks by chance", async () => {
+            const began = Date.now();
+            for (let i = 0; i < 60; i++)
+                await done("emit", { everyone: true, event: "service:next" });
+            assert.ok(Date.now() - began < 4000, `${Date.now() - began} ms`); /* the pause between two looks is 5 s */
+        });
+
         test("bad jobs fail for good, with the field at fault", async () => {
             const once = { attempts: 5, backoff: 10 };
             assert.match(await failed("notification", { userId: "u", type: "PARTY_LIVE", title: "t" }, once), /^body /);
