@@ -227,7 +227,8 @@ static void on_connect(sio_socket *s)
     log_event(LOG_INFO,
               LOG_FIELDS({"connection", sio_s(socket.s)}, {"user", id},
                          {"transport", sio_s(sio_transport_name(s))},
-                         {"address", sio_handshake_address(s)}, {"recovered", sio_s(sio_recovered(s) ? "true" : "false")}),
+                         {"address", sio_handshake_address(s)},
+                         {"recovered", sio_s(sio_recovered(s) ? "true" : "false")}),
               "User connected: %.*s", (int)id.n, id.p);
 }
 

@@ -1,24 +1,24 @@
 /* The database: one face, jobs on threads of its own.
  *
- * What crosses threads is a job, not an SQL string: a struct of the caller with a db_job inside. A job's `run` is
- * called on a database thread and may use the statement calls below as often as it likes.
+ * What crosses threads is a job, not an SQL string: a struct of the caller with a db_job inside. A job's
+ * `run` is called on a database thread and may use the statement calls below as often as it likes.
  *
- *   db_write: one writer thread takes everything that waits into ONE transaction (group commit), in which a job
- *             that fails takes only itself back, commits, then calls `committed` for each that succeeded, in order,
- *             then hands every job back through `done` on the loop it came from.
- *   db_read:  a few threads with read-only connections; every job sees one snapshot, never older than the last
- *             commit before db_read was called.
+ *   db_write: one writer thread takes everything that waits into ONE transaction (group commit), in which
+ *             a job that fails takes only itself back, commits, then calls `committed` for each that
+ *             succeeded, in order, then hands every job back through `done` on the loop it came from.
+ *   db_read:  a few threads with read-only connections; every job sees one snapshot, never older than the
+ *             last commit before db_read was called.
  *
- * PostgreSQL may go away and come back (SQLite never does). Jobs that were under way or come in wait for it for
- * at most wait_ms and are then run, perhaps once more; after that they fail with SIO_EUNAVAILABLE, and later ones
- * are refused with it at once, until it is back, which is tried for ever. A transaction whose commit was cut off
- * is looked up afterwards: a job counts as committed only when the database says so.
+ * PostgreSQL may go away and come back (SQLite never does). Jobs that were under way or come in wait for it
+ * for at most wait_ms and are then run, perhaps once more; after that they fail with SIO_EUNAVAILABLE, and
+ * later ones are refused with it at once, until it is back, which is tried for ever. A transaction whose
+ * commit was cut off is looked up afterwards: a job counts as committed only when the database says so.
  *
  * A loop is never held up: db_write and db_read take a mutex under which nobody does more than move pointers.
  *
- * Times are milliseconds since 1970-01-01 UTC. On SQLite they are stored as that integer and not as ISO text: it is
- * what timestamp(3) on PostgreSQL means exactly, it takes 8 bytes where text takes 24, it sorts without a collation,
- * and nothing has to be parsed on the way out. */
+ * Times are milliseconds since 1970-01-01 UTC. On SQLite they are stored as that integer and not as ISO text:
+ * it is what timestamp(3) on PostgreSQL means exactly, it takes 8 bytes where text takes 24, it sorts without
+ * a collation, and nothing has to be parsed on the way out. */
 #ifndef DB_DB_H
 #define DB_DB_H
 

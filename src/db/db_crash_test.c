@@ -25,7 +25,8 @@ static int insert_run(db_job *base, db_conn *c)
 
     return db_exec(c, "INSERT INTO users (id, firebase_id, email, created_at, updated_at)"
                       " VALUES (?1, ?1, ?1, ?2, ?2)",
-                   db_args(db_text((sio_str){text, (size_t)snprintf(text, sizeof(text), "%d", (int)n)}), db_time(0)));
+                   db_args(db_text((sio_str){text, (size_t)snprintf(text, sizeof(text), "%d", (int)n)}),
+                           db_time(0)));
 }
 
 static void insert_done(db_job *base)

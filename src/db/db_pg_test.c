@@ -199,7 +199,8 @@ static void test_odd_settings(void **state)
 
     snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET TimeZone TO 'Asia/Tokyo'; ALTER DATABASE %s SET "
                                "datestyle TO 'SQL, DMY';"
-                               "ALTER DATABASE %s SET default_transaction_isolation TO 'serializable';", f->path, f->path, f->path);
+                               "ALTER DATABASE %s SET default_transaction_isolation TO 'serializable';",
+                               f->path, f->path, f->path);
     psql("party", sql, out, sizeof(out));
     snprintf(sql, sizeof(sql), "ALTER DATABASE %s SET search_path TO pg_catalog;"
                                "ALTER DATABASE %s SET synchronous_commit TO off", f->path, f->path);
@@ -210,7 +211,9 @@ static void test_odd_settings(void **state)
     psql(f->path, "SELECT to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.MS') FROM public.chat_messages", out,
          sizeof(out));
     assert_string_equal(out, "2023-11-14 22:13:20.123");
-    assert_int_equal(read_int(f->d, "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'on'"), 1);
+    assert_int_equal(read_int(f->d,
+                              "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_commit'"
+                              " AND setting = 'on'"), 1);
     assert_int_equal(read_int(f->d, "SELECT count(*) FROM pg_settings WHERE name = 'TimeZone' AND setting = 'UTC'"), 1);
 }
 
@@ -220,7 +223,9 @@ static void test_plain_role(void **state)
     fixture *f = *state;
     char out[300], sql[200];
 
-    psql("party", "DO \\$\\$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \\$\\$", out, sizeof(out));
+    psql("party",
+         "DO \\$\\$ BEGIN CREATE ROLE plain LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END \\$\\$",
+         out, sizeof(out));
     db_close(f->d);
     fixture_place(f);
     snprintf(sql, sizeof(sql), "ALTER DATABASE %s OWNER TO plain", f->path);

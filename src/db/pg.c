@@ -535,7 +535,8 @@ static int old_self_end(pg_conn *c)
 {
     return pg_query(&c->base, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ?1 AND"
                               " backend_start = ?2::timestamptz",
-                    db_args(db_text(sio_str_z(c->last.pid)), db_text(sio_str_z(c->last.started))), on_nothing, NULL);
+                    db_args(db_text(sio_str_z(c->last.pid)), db_text(sio_str_z(c->last.started))), on_nothing,
+                    NULL);
 }
 
 /* A server that took over numbers its transactions by itself: its answer would be about somebody else's. */

@@ -395,7 +395,8 @@ static int sqlite_open(db_conn **out, const char *path, const db_options *o, boo
         int sys = c->native ? sqlite3_system_errno(c->native) : 0;
 
         snprintf(err, nerr, "cannot open database %s: %s%s%s", path,
-                 c->native ? sqlite3_errmsg(c->native) : "out of memory", sys ? ": " : "", sys ? strerror(sys) : "");
+                 c->native ? sqlite3_errmsg(c->native) : "out of memory", sys ? ": " : "",
+                 sys ? strerror(sys) : "");
         sqlite_close(&c->base);
         return rc;
     }

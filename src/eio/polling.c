@@ -39,7 +39,8 @@ void eio_poll_send(eio_session *s, blob *m)
     eio_poll *p = s->poll;
 
     /* The caller may be walking a room, so a peer that does not fetch is closed at the end of the turn. */
-    if (p->bytes + m->n > s->server->config->max_unsent || p->nout == MAX_WAITING || (p->nout == p->cap && !grow(p))) {
+    if (p->bytes + m->n > s->server->config->max_unsent || p->nout == MAX_WAITING ||
+        (p->nout == p->cap && !grow(p))) {
         s->flags |= EIO_F_OVERFLOW;
         mark_dirty(s);
         return;

@@ -116,7 +116,8 @@ int eio_session_handshake(const eio_session *s, bool polling, buf *out)
 
     return err ? err : buf_printf(
         out, "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,\"maxPayload\":%zu}",
-        EIO_SID_LEN, s->sid, can_upgrade ? "\"websocket\"" : "", c->ping_interval_ms, c->ping_timeout_ms, c->max_payload);
+        EIO_SID_LEN, s->sid, can_upgrade ? "\"websocket\"" : "", c->ping_interval_ms, c->ping_timeout_ms,
+        c->max_payload);
 }
 
 void eio_session_opened(eio_session *s)

@@ -15,7 +15,8 @@ typedef struct ws_conn_ops {
     void (*on_drain)(ws_conn *c);     /* as net_ops.on_drain; may be NULL */
     /* Over, exactly once; c is freed when it returns. `code` is the peer's close code (1005 for none),
      * 1006 when TCP ended without one, or the code we failed the connection with (1002, 1007, 1008, 1009;
-     * 1011 without memory), or 1013, unclean, when more than max_unsent waited for it. `clean`: a close frame came or the closing was ours. */
+     * 1011 without memory), or 1013, unclean, when more than max_unsent waited for it. `clean`: a close frame
+     * came or the closing was ours. */
     void (*on_close)(ws_conn *c, unsigned code, bool clean);
 } ws_conn_ops;
 

@@ -82,7 +82,8 @@ static int send_retry(bull_held *h)
     char now[24], delay[24];
     const sio_str argv[] = {h->jb.id, h->token, bull_number(loop_wall(b->loop), now),
                             bull_number(h->delay_ms, delay),
-                            h->plan.lifo ? sio_lit("1") : sio_lit("0"), {h->value, h->nvalue}, {h->entry, h->nentry}};
+                            h->plan.lifo ? sio_lit("1") : sio_lit("0"), {h->value, h->nvalue},
+                            {h->entry, h->nentry}};
 
     return bull_eval(b, BULL_RETRY, h->w->queue, argv, sizeof(argv) / sizeof(argv[0]), on_ended, h);
 }

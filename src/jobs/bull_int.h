@@ -10,7 +10,7 @@
 #include "redis/redis.h"
 
 #define BULL_PREFIX_MAX 64
-#define BULL_DUE_MAX    ((INT64_C(1) << 41) - 1) /* ms since 1970: 4096 times it is a score that is exact; 2039 */
+#define BULL_DUE_MAX    ((INT64_C(1) << 41) - 1) /* ms since 1970: 4096 times it is an exact score; 2039 */
 #define BULL_KEY_MAX    (BULL_PREFIX_MAX + JOBS_NAME_MAX + 16)
 
 typedef struct bull {

@@ -49,7 +49,8 @@ int dbq_store_add(db_conn *c, const dbq_new_job *n)
                 db_int(o->delay_ms ? DBQ_DELAYED : DBQ_WAITING), db_int(o->priority), db_int(ord),
                 db_int(n->now_ms + o->delay_ms), db_int(o->attempts ? o->attempts : 1), db_int(o->backoff),
                 db_int(o->backoff_ms), db_int((int64_t)(o->jitter * 1000)), db_int(o->on_complete.count),
-                db_int(o->on_complete.age_s), db_int(o->on_fail.count), db_int(o->on_fail.age_s), db_int(n->now_ms)));
+                db_int(o->on_complete.age_s), db_int(o->on_fail.count), db_int(o->on_fail.age_s),
+                db_int(n->now_ms)));
 
     return err == 0 && db_changes(c) == 0 ? SIO_EEXIST : err;
 }
@@ -92,7 +93,8 @@ static int count_taken(db_conn *c, const dbq_take *t, int64_t n)
                    " partyline_queues.window_n + ?3 END,"
                    " window_at = CASE WHEN partyline_queues.window_at + ?4 <= ?2 THEN ?2 ELSE"
                    " partyline_queues.window_at END",
-                   db_args(db_text(t->queue), db_int(t->now_ms), db_int(n), db_int(t->rate_ms), db_bool(false)));
+                   db_args(db_text(t->queue), db_int(t->now_ms), db_int(n), db_int(t->rate_ms),
+                           db_bool(false)));
 }
 
 typedef struct taking {
@@ -109,7 +111,8 @@ static int on_taken(void *ctx, const db_row *r)
                    .attempts = (unsigned)db_col_int(r, 5),
                    .attempts_made = (unsigned)db_col_int(r, 6), .backoff = (int)db_col_int(r, 7),
                    .backoff_ms = db_col_int(r, 8), .jitter = (double)db_col_int(r, 9) / 1000,
-                   .on_complete = {db_col_int(r, 10), db_col_int(r, 11)}, .on_fail = {db_col_int(r, 12), db_col_int(r, 13)}};
+                   .on_complete = {db_col_int(r, 10), db_col_int(r, 11)},
+                   .on_fail = {db_col_int(r, 12), db_col_int(r, 13)}};
 
     k->n++;
     k->row(k->ctx, &row);
@@ -124,7 +127,8 @@ int dbq_store_take(db_conn *c, const dbq_take *t, dbq_row_fn *row, void *ctx)
     unsigned max = 0;
     int err = db_exec(c,
                       "UPDATE partyline_jobs SET state = ?3 WHERE queue = ?1 AND state = ?4 AND due_at <= ?2",
-                      db_args(db_text(t->queue), db_int(t->now_ms), db_int(DBQ_WAITING), db_int(DBQ_DELAYED)));
+                      db_args(db_text(t->queue), db_int(t->now_ms), db_int(DBQ_WAITING),
+                              db_int(DBQ_DELAYED)));
 
     if (err < 0 || (err = allowance(c, t, &max)) < 0 || !max)
         return err;
@@ -249,7 +253,8 @@ int dbq_store_trim(db_conn *c, sio_str queue, enum dbq_state state, job_keep kee
                       "DELETE FROM partyline_jobs WHERE queue = ?1 AND id IN (SELECT id"
                       " FROM partyline_jobs WHERE queue = ?1"
                       " AND state = ?2 AND finished_at < ?3 LIMIT ?4)",
-                      db_args(db_text(queue), db_int(state), db_int(now_ms - keep.age_s * 1000), db_int(TRIM_MAX)));
+                      db_args(db_text(queue), db_int(state), db_int(now_ms - keep.age_s * 1000),
+                              db_int(TRIM_MAX)));
     if (err == 0 && keep.count > 0)
         err = db_exec(c,
                       "DELETE FROM partyline_jobs WHERE queue = ?1 AND id IN (SELECT id"
@@ -282,7 +287,8 @@ int dbq_store_renew(db_conn *c, sio_str queue, sio_str token, int64_t until_ms,
     return db_query(c,
                     "UPDATE partyline_jobs SET locked_until = ?3 WHERE queue = ?1 AND state = ?4"
                     " AND lock_token = ?2 RETURNING id",
-                    db_args(db_text(queue), db_text(token), db_int(until_ms), db_int(DBQ_ACTIVE)), on_held, &h);
+                    db_args(db_text(queue), db_text(token), db_int(until_ms), db_int(DBQ_ACTIVE)), on_held,
+                    &h);
 }
 
 int dbq_store_stalled(db_conn *c, sio_str queue, unsigned max_stalled, int64_t now_ms)
@@ -291,14 +297,16 @@ int dbq_store_stalled(db_conn *c, sio_str queue, unsigned max_stalled, int64_t n
                       "UPDATE partyline_jobs SET state = ?5, lock_token = NULL, finished_at = ?3,"
                       " reason = 'job stalled more than allowable limit'"
                       " WHERE queue = ?1 AND state = ?2 AND locked_until < ?3 AND stalled >= ?4",
-                      db_args(db_text(queue), db_int(DBQ_ACTIVE), db_int(now_ms), db_int(max_stalled), db_int(DBQ_FAILED)));
+                      db_args(db_text(queue), db_int(DBQ_ACTIVE), db_int(now_ms), db_int(max_stalled),
+                              db_int(DBQ_FAILED)));
 
     if (err < 0)
         return err;
     return db_exec(c,
                    "UPDATE partyline_jobs SET state = ?4, lock_token = NULL, stalled = stalled + 1, ord = ?5"
                    " WHERE queue = ?1 AND state = ?2 AND locked_until < ?3",
-                   db_args(db_text(queue), db_int(DBQ_ACTIVE), db_int(now_ms), db_int(DBQ_WAITING), db_int(-now_ms * 4096)));
+                   db_args(db_text(queue), db_int(DBQ_ACTIVE), db_int(now_ms), db_int(DBQ_WAITING),
+                           db_int(-now_ms * 4096)));
 }
 
 /* ---- looking after them ----------------------------------------------------------------------------- */

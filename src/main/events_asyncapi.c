@@ -369,7 +369,8 @@ static void put_head(json_print *j, const char *version)
     json_print_text(j, "title", "partyline");
     json_print_text(j, "version", version);
     json_print_text(j, "description",
-                    "Events between Socket.IO 4 clients and partyline. Made by `partyline events --asyncapi`.");
+                    "Events between Socket.IO 4 clients and partyline. "
+                    "Made by `partyline events --asyncapi`.");
     json_print_end(j);
     json_print_text(j, "defaultContentType", "application/json");
     json_print_object(j, "servers");

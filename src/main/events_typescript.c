@@ -67,7 +67,8 @@ static void print_enums(FILE *f)
         const char *comma = "";
 
         fprintf(f, "\n/** %s */\nexport type %s = ", r->doc, r->name);
-        for (const event_row *c = events_first(r, EVENTS_BIT(ROW_CHOICE)); c; c = events_more(c, EVENTS_BIT(ROW_CHOICE))) {
+        for (const event_row *c = events_first(r, EVENTS_BIT(ROW_CHOICE)); c;
+             c = events_more(c, EVENTS_BIT(ROW_CHOICE))) {
             fprintf(f, "%s\"%s\"", comma, c->name);
             comma = " | ";
         }

@@ -122,7 +122,8 @@ static int check_token(options *o, config_error *err)
         snprintf(err->text, sizeof(err->text), "token needs --id and --username");
         return -1;
     }
-    if (config_duration(o->expires_in ? o->expires_in : TOKEN_LIFE, &o->expires_ms) < 0 || o->expires_ms < 1000) {
+    if (config_duration(o->expires_in ? o->expires_in : TOKEN_LIFE, &o->expires_ms) < 0 ||
+        o->expires_ms < 1000) {
         snprintf(err->text, sizeof(err->text),
                  "--expires-in: \"%.80s\" is not a duration of a second or more", o->expires_in);
         return -1;

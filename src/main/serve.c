@@ -334,7 +334,9 @@ static int run(serve *s)
     snprintf(port, sizeof(port), "%d", err < 0 ? (int)s->config->port : sio_server_port(s->io));
     snprintf(shown, sizeof(shown), "%s %s", host, port);
     if (err < 0)
-        return fault(shown, err == SIO_EADDR ? "cannot listen there; perhaps another program does" : sio_strerror(err));
+        return fault(shown,
+                     err == SIO_EADDR ? "cannot listen there; perhaps another program does"
+                                      : sio_strerror(err));
     if (stop_begin(&s->stopper, stop, tls ? reload : NULL, s) < 0)
         return fault("signals", "cannot make a thread");
     s->has_stopper = true;

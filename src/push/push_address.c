@@ -73,7 +73,8 @@ bool push_address_is_public(const struct sockaddr *a, socklen_t n)
     return false;
 }
 
-/* 4 or 6, 0 for what is no address; net has room for 16 bytes. A scope (%eth0) is left out: it goes with private ones only. */
+/* 4 or 6, 0 for what is no address; net has room for 16 bytes. A scope (%eth0) is left out: it goes with
+ * private ones only. */
 static int read_text(const char *text, uint8_t *net)
 {
     char plain[64];

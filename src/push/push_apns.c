@@ -8,7 +8,8 @@
 
 #define HOST         "https://api.push.apple.com"
 #define SANDBOX_HOST "https://api.sandbox.push.apple.com"
-#define RENEW_S      2400           /* between the 20 minutes before which a new token is refused, and the 60 of its life */
+/* Between the 20 minutes before which a new token is refused, and the 60 of its life. */
+#define RENEW_S      2400
 #define LEAST_S      1200
 #define COLD_MS      300000         /* a connection that was quiet for so long may be another by now */
 #define JWT_MAX      1024

@@ -191,7 +191,8 @@ static int add_assertion(buf *out, const push_fcm *f, int64_t now_s)
     buf_init(&claims, CLAIMS_MAX);
     if ((err = buf_printf(&claims, "{\"iss\":\"%s\",\"scope\":\"" SCOPE "\",\"aud\":", f->email)) == 0 &&
         (err = json_quote(&claims, sio_str_z(f->token_uri))) == 0 &&
-        (err = buf_printf(&claims, ",\"iat\":%lld,\"exp\":%lld}", (long long)now_s, (long long)now_s + 3600)) == 0)
+        (err = buf_printf(&claims, ",\"iat\":%lld,\"exp\":%lld}", (long long)now_s,
+                          (long long)now_s + 3600)) == 0)
         err = push_jwt(out, f->key, sio_str_z(header), buf_str(&claims));
     buf_fini(&claims);
     return err;

@@ -113,7 +113,9 @@ int push_body_fcm(buf *out, const push_message *m, int64_t now_s);
 int push_body_apns(buf *out, const push_message *m);
 int push_body_expo(buf *out, const push_message *m);
 
-/* ---- services: open reads the settings (0 with *out NULL when they are off), send takes the job, close frees ----- */
+/* ---- services ---------------------------------------------------------------------------------------- */
+
+/* open reads the settings (0 with *out NULL when they are off), send takes the job, close frees. */
 
 int  push_web_open(push_web **out, const push_options *o, char *err, size_t nerr);
 void push_web_send(push *p, push_job *j);

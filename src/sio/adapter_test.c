@@ -102,7 +102,8 @@ static void up_with(bool delivers)
     memset(&T, 0, sizeof T);
     T.b.ops = (sio_adapter_ops){"bus", delivers, bus_start, bus_stop, bus_free, bus_ns_open, bus_publish,
                                 bus_gather,
-                                bus_fetch, bus_server_emit, bus_server_count, bus_room_open, bus_room_close, NULL, NULL};
+                                bus_fetch, bus_server_emit, bus_server_count, bus_room_open, bus_room_close,
+                                NULL, NULL};
     if (delivers) {
         T.b.ops.persist = bus_persist;
         T.b.ops.restore = bus_restore;

@@ -143,7 +143,8 @@ static void a_payload_may_be_the_value_itself(void **state)
     static const sio_field choice[] = {
         {"choice", SIO_FIELD_ENUM, .at = offsetof(thing, choice), .choices = colours, .whole = true}, {0}};
     static const sio_field ids[] = {
-        {"ids", SIO_FIELD_IDS, .at = offsetof(thing, ids), .min = 0, .max = 2, .item_max = 9, .whole = true}, {0}};
+        {"ids", SIO_FIELD_IDS, .at = offsetof(thing, ids), .min = 0, .max = 2, .item_max = 9, .whole = true},
+        {0}};
 
     (void)state;
     assert_null(fault("[\"red\"]", choice));

@@ -1,4 +1,5 @@
-/* BullMQ's queues of ours, to be ordered about by tests/interop/bullmq.test.mjs: bull_driver REDIS_URL [PREFIX [NAME]]
+/* BullMQ's queues of ours, to be ordered about by tests/interop/bullmq.test.mjs: bull_driver
+ * REDIS_URL [PREFIX [NAME]]
  *
  * Orders are lines of JSON, {do, ...}; what happens is told as lines of JSON, {on, ...}:
  *
@@ -10,7 +11,8 @@
  *     failed  queue                            -> failed {err, jobs: [{id, name, reason, attempts}]}
  *     retry, drop  queue id; pause queue pause -> done {err}
  *
- * A worker with echo completes each job at once with its data. "up" is told when Redis is there. The end of the input ends it. */
+ * A worker with echo completes each job at once with its data. "up" is told when Redis is there. The end of
+ * the input ends it. */
 #include "jobs/bull.h"
 #include "sio.h"
 #include "sio/home.h"
@@ -109,7 +111,8 @@ static void on_counts(void *arg, int err, const jobs_counts *c)
     printf("{\"on\":\"counts\",\"err\":%d,\"waiting\":%lld,\"active\":%lld,\"delayed\":%lld,\"prioritized\":%lld,"
            "\"completed\":%lld,\"failed\":%lld,\"paused\":%lld,\"waiting-children\":%lld",
            err, (long long)c->waiting, (long long)c->active, (long long)c->delayed, (long long)c->prioritized,
-           (long long)c->completed, (long long)c->failed, (long long)c->paused, (long long)c->waiting_children);
+           (long long)c->completed, (long long)c->failed, (long long)c->paused,
+           (long long)c->waiting_children);
     over();
 }
 

@@ -26,7 +26,8 @@ static const char *name_of(const run *r)
     char *name;
 
     if (asprintf(&name, "%s: %s (%u loop%s%s)", r->scenario->file, r->scenario->name, r->v.loops,
-                 r->v.loops == 1 ? "" : "s", r->v.chunk ? ", byte by byte" : r->v.seed ? ", shuffled" : "") < 0)
+                 r->v.loops == 1 ? "" : "s",
+                 r->v.chunk ? ", byte by byte" : r->v.seed ? ", shuffled" : "") < 0)
         abort();
     return name;
 }

@@ -234,7 +234,9 @@ static void test_user(void **state)
     assert_text(u.username, "Zo\xc3\xab");
     assert_text(u.avatar_url, "https://a/b.png");
     assert_int_equal(u.expires_ms, 0);
-    assert_string_equal(claims_verdict(&o, " {\"id\":\"u2\",\"avatarUrl\":null,\"exp\":1700000001.5,\"x\":[{}]}", NOW, &u), "");
+    assert_string_equal(claims_verdict(&o,
+                                       " {\"id\":\"u2\",\"avatarUrl\":null,\"exp\":1700000001.5,\"x\":[{}]}",
+                                       NOW, &u), "");
     assert_text(u.id, "u2");
     assert_null(u.username.p);
     assert_null(u.avatar_url.p);

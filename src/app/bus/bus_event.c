@@ -107,7 +107,8 @@ static void set_job_key(bus_event *e, sio_str name, sio_str data, sio_str id)
     static const uint64_t key[2] = {1, 2};
     int n = snprintf(e->key, sizeof(e->key), "job:%016llx%016llx%016llx",
                      (unsigned long long)siphash13(key, id.p, id.n),
-                     (unsigned long long)siphash13(key, name.p, name.n), (unsigned long long)siphash13(key, data.p, data.n));
+                     (unsigned long long)siphash13(key, name.p, name.n),
+                     (unsigned long long)siphash13(key, data.p, data.n));
 
     e->act.key = (sio_str){e->key, (size_t)n};
 }

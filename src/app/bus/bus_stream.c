@@ -220,7 +220,8 @@ static void claim(bus_stream *s)
     if (!s->claiming)
         s->claiming = redis_cmd(s->cmd, on_claimed, s, "XAUTOCLAIM", (const char *)s->name,
                                 options(s)->bus_group,
-                                options(s)->node_code, (const char *)s->retry, (const char *)s->cursor, "COUNT", "64") == 0;
+                                options(s)->node_code, (const char *)s->retry, (const char *)s->cursor,
+                                "COUNT", "64") == 0;
 }
 
 static int64_t number(const resp_val *info, const char *name)

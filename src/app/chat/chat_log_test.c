@@ -21,7 +21,8 @@ static chat_change change(db_conn *c, change_fn *fn, const char *user, const cha
 {
     chat_change ch = {.room_id = S("one"), .message_id = S(id), .user_id = S(user),
                       .content = content ? S(content) : none,
-                      .emoji = emoji ? S(emoji) : none, .at_ms = 5000, .moderator = strcmp(user, "host") == 0};
+                      .emoji = emoji ? S(emoji) : none, .at_ms = 5000,
+                      .moderator = strcmp(user, "host") == 0};
 
     assert_int_equal(fn(c, &ch), 0);
     return ch;
@@ -339,7 +340,8 @@ static void others(db_conn *c, const char *id, int64_t at)
 {
     assert_int_equal(db_exec(c, "INSERT INTO chat_messages (id, room_id, sender_id, content, type,"
                                 " created_at)"
-                                " VALUES (?1, 'one', 'bob', ?1, 'TEXT', ?2)", db_args(db_text(S(id)), db_time(at))), 0);
+                                " VALUES (?1, 'one', 'bob', ?1, 'TEXT', ?2)",
+                                db_args(db_text(S(id)), db_time(at))), 0);
 }
 
 /* Messages number `from` to `to`, so many in each millisecond. */
@@ -478,7 +480,8 @@ static void check_large_fill(db_conn *c)
     assert_int_equal(number(c, "SELECT last_seq FROM partyline_rooms WHERE room_id = 'one'"), 30000);
     assert_int_equal(number(c, "SELECT count(*) FROM (SELECT m.created_at AS a,"
                                " lag(m.created_at) OVER (ORDER BY p.seq) AS b"
-                               " FROM partyline_messages p JOIN chat_messages m ON m.id = p.message_id) t WHERE a < b"), 0);
+                               " FROM partyline_messages p JOIN chat_messages m"
+                               " ON m.id = p.message_id) t WHERE a < b"), 0);
 }
 
 static void test_large_fill(void **state)

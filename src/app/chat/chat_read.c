@@ -62,7 +62,8 @@ static int read_run(chat_op *o, db_conn *c)
 
     r->moved = false;
     if (err == 0)
-        err = chat_store_door(c, o->room.id, o->user->id, &o->door); /* once more: numbers may just have been given */
+        /* once more: numbers may just have been given */
+        err = chat_store_door(c, o->room.id, o->user->id, &o->door);
     if (err < 0)
         return err;
     r->u = (chat_unread){.last_seq = o->door.last_seq};

@@ -80,7 +80,8 @@ static int find_first_time(db_conn *c, chat_message *m, char *id_text, bool *rep
         err = db_query(c, "SELECT m.id, p.seq, m.created_at FROM partyline_messages p"
                           " JOIN chat_messages m ON m.id = p.message_id"
                           " WHERE p.room_id = ?1 AND p.sender_id = ?2 AND p.client_id = ?3",
-                       db_args(db_text(m->room_id), db_text(m->sender_id), db_text(m->client_id)), on_first_time, &f);
+                       db_args(db_text(m->room_id), db_text(m->sender_id), db_text(m->client_id)),
+                       on_first_time, &f);
     *repeated = f.repeated;
     return err;
 }

@@ -4,7 +4,8 @@
 
 #define NEWEST   50   /* looked at for missing numbers each time a room is entered */
 #define LATE_MS  10000
-#define LATE_MAX 500  /* of a busy room so many of the late ones are looked at by who enters; see chat_store_late */
+/* Of a busy room so many of the late ones are looked at by who enters; see chat_store_late. */
+#define LATE_MAX 500
 #define SWEEP_MS 5000
 
 /* What was committed later than its created_at says may lie before what has numbers already. */
@@ -106,7 +107,8 @@ static int note_room(db_conn *c, sio_str room_id, const chat_fill *f)
 {
     return db_exec(c, "UPDATE partyline_rooms SET last_seq = ?2, filled = ?4,"
                       " last_at = CASE WHEN last_at > ?3 THEN last_at ELSE ?3 END WHERE room_id = ?1",
-                   db_args(db_text(room_id), db_int(f->after + f->n), db_time(f->from_ms), db_bool(!f->more)));
+                   db_args(db_text(room_id), db_int(f->after + f->n), db_time(f->from_ms),
+                           db_bool(!f->more)));
 }
 
 int chat_store_fill(db_conn *c, sio_str room_id, chat_fill *f)

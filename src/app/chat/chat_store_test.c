@@ -187,7 +187,8 @@ static void check_fields(db_conn *c)
     chat_page *p = chat_page_new();
     const chat_message *m;
     chat_message in = {.room_id = S("one"), .sender_id = S("zoe"), .content = S(""), .type = S("IMAGE"),
-                       .media_url = S("https://img.example/\xc3\xa4.png"), .client_id = S("a'b\"c"), .created_ms = 42};
+                       .media_url = S("https://img.example/\xc3\xa4.png"), .client_id = S("a'b\"c"),
+                       .created_ms = 42};
     char id[CHAT_ID_LEN + 1];
     bool repeated;
 

@@ -69,7 +69,8 @@ static int sync_check(chat_op *o)
     int err;
 
     y->single = sio_kind_of(y->p.rooms) == SIO_UNDEFINED;
-    if (y->single != (y->p.room_id.p && y->p.after_seq >= 0) || y->single != (y->p.room_id.p || y->p.after_seq >= 0)) {
+    if (y->single != (y->p.room_id.p && y->p.after_seq >= 0) ||
+        y->single != (y->p.room_id.p || y->p.after_seq >= 0)) {
         app_refuse(o->socket, o->in, APP_BAD_REQUEST, "Either roomId and afterSeq, or rooms");
         return SIO_EFIELD;
     }
