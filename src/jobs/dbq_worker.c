@@ -21,6 +21,7 @@ typedef struct worker {
     list        held;
     unsigned    nheld, writing;      /* jobs in hand; jobs of the database under way */
     bool        looking;             /* a LOOK or TAKE is under way */
+    bool        woken;               /* meanwhile: it may have looked before there was something */
     bool        closing, settling;   /* takes no more; and goes when nothing is under way */
     loop_timer  look, renew, stalled;
     job_keep    trim_complete, trim_fail;
@@ -285,7 +286,7 @@ static void on_taken(act *a)
     while (some && !list_empty(&a->taken))
         perform(w, first_of(&a->taken));
     w->looking = false;
-    if (some)
+    if (some || w->woken)
         look(w); /* there may be more */
     else
         look_at(w, INT64_MAX);
@@ -300,6 +301,8 @@ static void on_outlook(act *a)
     w->looking = false;
     if (a->job.err == 0 && a->outlook.ready)
         take(w);
+    else if (a->job.err == 0 && w->woken)
+        look(w);
     else
         look_at(w, a->job.err < 0 ? INT64_MAX : a->outlook.next_ms);
 }
@@ -385,6 +388,7 @@ static void take(worker *w)
     a->take = (dbq_take){.queue = name_of(w), .token = token_of(w), .now_ms = a->now_ms,
                          .lock_ms = w->o.lock_ms,
                          .max = room_for(w), .rate_max = w->o.rate_max, .rate_ms = w->o.rate_ms};
+    w->woken = false;
     w->looking = go(a) == 0;
     if (!w->looking)
         look_at(w, INT64_MAX);
@@ -394,6 +398,7 @@ static void look(worker *w)
 {
     if (w->closing || w->looking || w->nheld >= w->o.concurrency)
         return;
+    w->woken = false;
     w->looking = go(act_new(w, LOOK)) == 0;
     if (!w->looking)
         look_at(w, INT64_MAX);
@@ -404,8 +409,10 @@ void dbq_workers_wake(dbq *q, sio_str queue)
     list_each(it, &q->workers) {
         worker *w = container_of(it, worker, link);
 
-        if (!queue.p || sio_str_eq(queue, name_of(w)))
-            take(w);
+        if (queue.p && !sio_str_eq(queue, name_of(w)))
+            continue;
+        w->woken = w->looking;
+        take(w);
     }
 }
 
