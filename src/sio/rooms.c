@@ -13,13 +13,13 @@ room *room_find(const ns_shard *ns, sio_str name)
 
 static room *room_new(ns_shard *ns, sio_str name)
 {
-    room *r = calloc(1, sizeof *r + name.n + 1);
+    room *r = calloc(1, offsetof(room, name) + name.n + 1);
 
     if (!r)
         return NULL;
     r->cap = 1;
     r->m = &r->one;
-    r->name_len = (uint32_t)name.n;
+    r->name_len = (uint8_t)name.n;
     memcpy(r->name, name.p, name.n);
     if (map_put(&ns->rooms, r) < 0) {
         free(r);

@@ -24,7 +24,7 @@
 
 #define SIO_ID_LEN      20
 #define SIO_MAX_BINS    255
-#define SIO_MAX_ROOM    255
+#define SIO_MAX_ROOM    255 /* room.name_len */
 #define SIO_INLINE_ARGS 8
 
 typedef struct shard     shard;
@@ -185,7 +185,7 @@ typedef struct room {
     uint32_t n, cap;
     member  *m;                 /* &one as long as cap is 1: most rooms are a user's with one socket */
     member   one;
-    uint32_t name_len;
+    uint8_t  name_len;
     char     name[];
 } room;
 
