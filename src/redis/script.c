@@ -1,7 +1,7 @@
 /* Scripts: by their SHA-1 digest, and by their text where a server does not know it yet. */
+#include "base/sha1.h"
 #include "redis/redis_int.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,18 +18,15 @@ typedef struct eval {
     sio_str         argv[];   /* word, digest or text, number of keys, arguments; their bytes are behind it */
 } eval;
 
-static bool digest(redis_script *s)
+static void digest(redis_script *s)
 {
-    unsigned char d[EVP_MAX_MD_SIZE];
-    unsigned n;
+    uint8_t d[SHA1_SIZE];
 
     if (s->sha[0])
-        return true;
-    if (!EVP_Digest(s->text, strlen(s->text), d, &n, EVP_sha1(), NULL) || n != 20)
-        return false;
-    for (unsigned i = 0; i < n; i++)
+        return;
+    sha1(s->text, strlen(s->text), d);
+    for (unsigned i = 0; i < SHA1_SIZE; i++)
         snprintf(s->sha + 2 * i, 3, "%02x", d[i]);
-    return true;
 }
 
 static eval *eval_new(const sio_str *argv, unsigned argc)
@@ -95,7 +92,8 @@ int redis_eval(redis *r, redis_script *s, redis_reply_fn *fn, void *arg, unsigne
 
     if (argc > MAX_ARGS || nkeys > argc)
         return SIO_ETOOBIG;
-    e = digest(s) ? eval_new(argv, argc) : NULL;
+    digest(s);
+    e = eval_new(argv, argc);
     if (!e)
         return SIO_ENOMEM;
     e->r = r;

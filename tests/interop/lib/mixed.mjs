@@ -50,7 +50,7 @@ export class Cluster {
                 last = await peer.order("server-count", { nsp }, 500).catch((error) => error.message);
                 return last.count === n;
             }, `${n} servers in ${nsp}, as ${peer.name} sees it`)
-                .catch((error) => assert.fail(`${error.message}; it said ${JSON.stringify(last)}`));
+                .catch((error) => assert.fail(`${error.message}; it said ${JSON.stringify(last)}; its log ends with:\n${peer.log.slice(-1500)}`));
         }
     }
 
