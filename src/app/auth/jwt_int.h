@@ -7,9 +7,9 @@
 #include <openssl/evp.h>
 
 typedef struct jwt_key {
-    jwt_alg   alg;
-    sio_str   secret; /* HS256; owned */
-    EVP_PKEY *pkey;   /* the others; owned */
+    jwt_alg      alg;
+    EVP_MAC_CTX *hmac; /* HS256; owned */
+    EVP_PKEY    *pkey; /* the others; owned */
 } jwt_key;
 
 /* The name in the header. */
