@@ -24,7 +24,7 @@ static void push(stack *s, int pusher, int number, bool first)
 
 static void taken_oldest_first(void **state)
 {
-    stack s = {0};
+    stack s = {NULL};
     int n = 0;
 
     (void)state;
@@ -44,7 +44,7 @@ static void taken_oldest_first(void **state)
 
 static void an_element_taken_may_be_pushed_again(void **state)
 {
-    stack s = {0};
+    stack s = {NULL};
     item it = {.number = 1};
 
     (void)state;
@@ -94,7 +94,7 @@ static int take_and_check(stack *s, int next_of[PUSHERS])
 
 static void many_threads_push_one_takes(void **state)
 {
-    stack s = {0};
+    stack s = {NULL};
     pusher p[PUSHERS];
     int next_of[PUSHERS] = {0}, total = 0, takes = 0, firsts = 0;
 
