@@ -433,7 +433,8 @@ int         sio_server_count(sio_ns *ns, void (*fn)(void *arg, int err, unsigned
 /* Runs fn once on this loop after ms milliseconds; call it on a loop. SIO_ENOMEM, SIO_ESTATE off a loop.
  * Never run, but freed with the server, when it stops before. */
 int         sio_after(sio_server *io, uint32_t ms, void (*fn)(void *arg), void *arg);
-/* Runs fn on loop number `loop`; any thread. */
+/* Runs fn on loop number `loop`; any thread. Never run when the server stops before; `arg` is the caller's to
+ * free then. */
 int         sio_post(sio_server *io, unsigned loop, void (*fn)(void *arg), void *arg);
 /* The number of the loop this thread runs, as sio_post takes it; SIO_ESTATE on other threads. */
 int         sio_loop(const sio_server *io);

@@ -116,6 +116,13 @@ static void pass_on(bull_worker *w)
     redis_cmd(bull_of(w)->r, NULL, NULL, "ZADD", w->bell_key, "0", "0");
 }
 
+/* The ring that came while it took. */
+static void pass_on_unused(bull_worker *w)
+{
+    if (w->rung && (w->closing || !room_of(w)))
+        pass_on(w);
+}
+
 static void on_answer(bull_worker *w, const resp_val *v, unsigned room, uint64_t at)
 {
     const resp_val *jobs = &v->item[2];
@@ -124,8 +131,7 @@ static void on_answer(bull_worker *w, const resp_val *v, unsigned room, uint64_t
     for (uint32_t i = 0; i < jobs->n; i++)
         accept_job(w, &jobs->item[i], at);
     w->taking = false;
-    if (w->rung && (w->closing || !room_of(w)))
-        pass_on(w);
+    pass_on_unused(w);
     if ((jobs->n == room || w->rung) && !w->refused) {
         wait_ms(w, -1);
         bull_look(w);
@@ -158,6 +164,7 @@ static void on_taken(void *arg, int err, const resp_val *v)
         if (err == 0 && !w->failing)
             bull_fault(0, v, "no job was taken");
         w->failing = err == 0;
+        pass_on_unused(w);
         wait_ms(w, 1000);
     }
     bull_settle(w);

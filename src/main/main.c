@@ -1,8 +1,8 @@
 /* partyline: reads the command line and runs the command. */
+#include "base/heap.h"
 #include "main/commands.h"
 #include "main/events_doc.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 static int print_events(const options *o)
@@ -45,21 +45,13 @@ static int run(const options *o)
     return EXIT_USAGE;
 }
 
-/* glibc gives the end of a heap back as soon as it is 128 KiB, and takes it again: for the threads of the
- * database two system calls and a page fault a message. */
-static void heap_setup(void)
-{
-    mallopt(M_TRIM_THRESHOLD, 4 << 20);
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-}
-
 int main(int argc, char **argv)
 {
     config_error err;
     options o;
     int code;
 
-    heap_setup();
+    heap_keep_end();
     if (options_parse(&o, argc, argv, environ, &err) < 0) {
         fprintf(stderr, "partyline: %s\n", err.text);
         code = EXIT_USAGE;

@@ -160,12 +160,54 @@ static void test_server_ends_first(void **state)
     peer_close(&p);
 }
 
+static void never(void *arg)
+{
+    (void)arg;
+    fail();
+}
+
+static void post_to_all(void *arg)
+{
+    (void)arg;
+    gone++;
+    for (unsigned i = 0; i < sio_server_loops(R.io); i++)
+        assert_int_equal(sio_post(R.io, i, never, NULL), 0);
+}
+
+static void on_held(void *arg, sio_request *r)
+{
+    (void)arg;
+    assert_int_equal(sio_request_keep(r, post_to_all, NULL), 0);
+}
+
+/* What ends with the server may post to a loop that no longer runs, whichever loop it ends on. */
+static void test_posts_at_the_end(void **state)
+{
+    sio_options o = rig_options(3);
+    peer p[6];
+
+    (void)state;
+    gone = 0;
+    rig_init(&R, &o);
+    assert_int_equal(sio_http(R.io, "/held", false, on_held, &R), 0);
+    rig_listen(&R);
+    for (unsigned i = 0; i < 6; i++) {
+        rig_dial(&R, &p[i]);
+        peer_get(&p[i], "/held");
+    }
+    rig_fini(&R);
+    assert_int_equal(gone, 6);
+    for (unsigned i = 0; i < 6; i++)
+        peer_close(&p[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_later), cmocka_unit_test(test_later_behind_a_body),
         cmocka_unit_test(test_client_goes_away),
         cmocka_unit_test(test_malformed_body), cmocka_unit_test(test_server_ends_first),
+        cmocka_unit_test(test_posts_at_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

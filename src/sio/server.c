@@ -228,6 +228,19 @@ static void free_strings(sio_server *io)
     free(io->path);
 }
 
+/* Step by step: what ends on one loop may still post to another. */
+static void shards_free(sio_server *io)
+{
+    unsigned n = io->shard ? io->nshards : 0;
+
+    for (unsigned i = 0; i < n; i++)
+        shard_close(&io->shard[i]);
+    for (unsigned i = 0; i < n; i++)
+        shard_drop_posts(&io->shard[i]);
+    for (unsigned i = 0; i < n; i++)
+        shard_fini(&io->shard[i]);
+}
+
 void sio_server_free(sio_server *io)
 {
     if (!io)
@@ -235,8 +248,7 @@ void sio_server_free(sio_server *io)
     free_adapter(io->opt.adapter); /* before the loops: its connections are on them */
     io->opt.adapter = NULL; /* what ends from here on is not told to others */
     remote_drop_all(io);
-    for (unsigned i = 0; io->shard && i < io->nshards; i++)
-        shard_fini(&io->shard[i]);
+    shards_free(io);
     ns_free_all(io);
     routes_free(io);
     free(io->shard);
@@ -381,7 +393,7 @@ int shard_init(sio_server *io, unsigned index)
     return eio_server_new(&sh->eio, sh->http, &io->eio, sh, index, io->peers, io->nshards);
 }
 
-void shard_fini(shard *sh)
+void shard_close(shard *sh)
 {
     if (sh->eio)
         eio_server_close_all(sh->eio);
@@ -391,10 +403,12 @@ void shard_fini(shard *sh)
         net_free(sh->net);
     if (sh->eio)
         eio_server_free(sh->eio);
-    if (sh->loop) {
-        shard_drop_posts(sh);
+}
+
+void shard_fini(shard *sh)
+{
+    if (sh->loop)
         loop_free(sh->loop);
-    }
     buf_fini(&sh->scratch);
     free(sh->stats);
 }

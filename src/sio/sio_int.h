@@ -116,9 +116,12 @@ typedef struct loop_maker {
 int    server_new_on(sio_server **out, const sio_options *o, const loop_maker *maker);
 /* Called on every shard while the server is made; its loop is there already. */
 int    shard_init(sio_server *io, unsigned index);
-void   shard_fini(shard *sh);
 void   shard_main(shard *sh);
-/* Frees what sio_after, sio_post and what runs on several loops left behind; no loop runs any more. */
+/* The end, when no loop runs any more, each for all shards before the next: connections and requests end,
+ * which may post to other loops; what was left behind is freed; then the loops. */
+void   shard_close(shard *sh);
+void   shard_fini(shard *sh);
+/* Frees what sio_after, sio_post and what runs on several loops left behind. */
 void   shard_drop_posts(shard *sh);
 void   remote_drop_all(sio_server *io);
 void   gather_drop_all(shard *sh);

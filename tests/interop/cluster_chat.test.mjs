@@ -208,7 +208,8 @@ describe("what goes wrong between nodes", { skip: SKIP }, () => {
         const roomId = unique("room");
         const [slow, fast] = [await Member.join(nodes[0], roomId), await Member.join(nodes[1], roomId)];
         await slow.say("there?");
-        await fast.upTo(1);
+        await fast.upTo(1); /* the room's channel may have come too late for it */
+        const before = await metric(nodes[1], "chat_fetched_total");
         way.delay = 100;
         for (let i = 0; i < 10; i++) {
             await slow.say(`slow ${i}`);
@@ -216,7 +217,7 @@ describe("what goes wrong between nodes", { skip: SKIP }, () => {
         }
         await Promise.all([slow.upTo(21), fast.upTo(21)]);
         sameForAll([slow, fast]);
-        assert.equal(await metric(nodes[1], "chat_fetched_total"), 0);
+        assert.equal(await metric(nodes[1], "chat_fetched_total"), before);
     });
 
     test("a publisher killed between commit and publish: the next entry shows the hole", { timeout: LONG_MS }, async () => {

@@ -40,7 +40,7 @@ const becomes = (server, name, value) => until(async () => await metric(server, 
 
 describe("health, readiness and metrics", () => {
     let server;
-    before(async () => { server = await partyline({ env: { LOOPS: "2" } }); });
+    before(async () => { server = await partyline({ env: { LOOPS: "2", PRESENCE_AUDIENCE: "followers" } }); });
     after(() => server?.stop());
     afterEach(closeAll);
 

@@ -34,11 +34,13 @@ const char *jwt_alg_name(jwt_alg alg)
 
 /* ---- keys ------------------------------------------------------------------------------------------ */
 
-/* HMAC with the secret in it, of which each token gets a copy: looking the algorithm up costs ten times the two blocks. */
+/* HMAC with the secret in it, of which each token gets a copy: looking the algorithm up costs ten times the
+ * two blocks. */
 static EVP_MAC_CTX *hmac_new(const char *secret, size_t n)
 {
     char sha256[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+                           OSSL_PARAM_construct_end()};
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 
@@ -65,8 +67,8 @@ static int key_init_secret(jwt_key *k, const char *secret, char *err, size_t ner
         log_warn("the secret for tokens has %zu bytes: RFC 7518 asks for 32 or more", n);
     k->hmac = hmac_new(secret, n);
     if (!k->hmac) {
-        snprintf(err, nerr, "out of memory");
-        return SIO_ENOMEM;
+        snprintf(err, nerr, "OpenSSL refuses HMAC with SHA-256 and this secret");
+        return SIO_EINVAL;
     }
     return 0;
 }
