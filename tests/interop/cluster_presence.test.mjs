@@ -357,7 +357,10 @@ describe("beside a Node server that keeps presence as the seed does", { skip }, 
         const ids = Array.from({ length: 5 }, () => unique("both"));
         for (let round = 0; round < 6; round++) {
             const there = await Promise.all(ids.map((id) => seedUser(id)));
-            await until(async () => (await members(redis, "online_users")).length === ids.length, "all at the Node server");
+            await until(async () => { /* it notes the user first, then the socket: who goes in between leaves one behind */
+                const sockets = await Promise.all(ids.map((id) => members(redis, `user_sockets:${id}`)));
+                return sockets.every((of) => of.length === 1);
+            }, "all at the Node server");
             const here = ids.map((id) => user(ours, id)); /* they come here while they go there */
             for (const socket of there)
                 socket.disconnect();
