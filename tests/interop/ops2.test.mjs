@@ -109,6 +109,7 @@ describe("health, readiness and metrics", () => {
     });
 
     test("refusals by code, tokens and requests refused", async () => {
+        const server = await partyline(); /* of its own: clients of other tests may still poll for what is gone */
         const alice = await user(server, unique("alice"));
         const before = await scrape(server);
         await ask(alice, "chat:typing", { roomId: "nowhere", isTyping: true });
@@ -128,6 +129,7 @@ describe("health, readiness and metrics", () => {
         assert.equal(grown("sockets_refused_total"), 2);
         assert.equal(grown('requests_refused_total{reason="transport"}'), 1);
         assert.equal(grown('requests_refused_total{reason="session"}'), 1);
+        await server.stop();
     });
 
     test("METRICS=false hides them, and them alone", async () => {

@@ -451,8 +451,15 @@ export function killed(c) {
 /* When Redis restarts at the wrong moment, Node's client of it never connects again (redis/node-redis issue 3346): such a server
  * is started anew, with a client in the room. */
 async function reviveNodes(c, crowd, room) {
+    const ours = c.peers.find((p) => p.kind === "c");
+    const isBack = async (i) => {
+        const mark = unique("there");
+        await ours.order("emit", { rooms: [room], args: [mark] });
+        await Promise.all([c.peers[i].order("server-count", {}, 500), crowd[i].inbox.next(mark, undefined, 500)]);
+        return true;
+    };
     for (const [i, peer] of c.peers.entries()) {
-        if (peer.kind !== "node" || await peer.order("server-count", {}, 3000).then(() => true, () => false))
+        if (peer.kind !== "node" || await until(() => isBack(i).catch(() => false), "Node to be back", 4000).catch(() => false))
             continue;
         await peer.program.crash();
         peer.control.disconnect();
