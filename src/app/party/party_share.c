@@ -57,11 +57,13 @@ static place *party_place_make(party_share *s, sio_str party)
     return p;
 }
 
+/* Not while the register is being swept, or is to be: what is still to be found in the party would be lost.
+ * The sweep strikes it. */
 static void strike(place *p)
 {
     char key[PARTY_KEY_MAX];
 
-    if (p->s->r && p->session)
+    if (p->s->r && p->session && !p->s->sweeping && !p->s->sweep_again)
         redis_cmd(p->s->r, NULL, NULL, "SREM", party_key_register(sio_str_z(p->s->code), p->s->o.index, key),
                   place_id(p));
 }

@@ -358,11 +358,27 @@ void party_share_on_resume(loop_timer *t)
 
 /* ---- our own register ------------------------------------------------------------------------------- */
 
+/* One that came and went without being written has no claim to what an earlier life of it left in Redis. */
+static bool keeps_user(place *p, sio_str user)
+{
+    const watcher *w = map_get(&p->watchers, user);
+
+    return w && (w->here || w->touched);
+}
+
+/* What is not kept is struck: who comes next enters it anew. */
+static bool keeps_party(place *p)
+{
+    if (p->watchers.n == 0)
+        p->session = 0;
+    return p->watchers.n > 0;
+}
+
 static bool keeps(void *arg, sio_str party, sio_str user)
 {
-    const place *p = party_place(arg, party);
+    place *p = party_place(arg, party);
 
-    return p && (user.p ? map_get(&p->watchers, user) != NULL : p->watchers.n > 0);
+    return p && (user.p ? keeps_user(p, user) : keeps_party(p));
 }
 
 static void on_gone(void *arg, sio_str party, sio_str user, int64_t count)
