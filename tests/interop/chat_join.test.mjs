@@ -6,7 +6,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, closeAll } from "./lib/client.mjs";
 import { partyline, sql } from "./lib/server.mjs";
-import { once } from "./lib/wait.mjs";
+import { once, until } from "./lib/wait.mjs";
 
 const [open, closed] = ["room-open", "room-closed"];
 
@@ -70,6 +70,8 @@ describe("events on the heels of chat:join", () => {
         await once(other.stdout, "data");
         const joined = ask(guest, "chat:join", { roomId: closed });
         assert.equal((await host.inbox.next("chat:user_joined")).userId, "guest");
+        await until(async () => /^partyline_db_jobs_waiting\{kind="write"\} [1-9]/m.test(await (await fetch(`${server.url}/metrics`)).text()),
+            "the numbers to wait for the other writer");
         other.stdin.end("DELETE FROM party_attendees WHERE id = 'a-guest'; COMMIT;\n");
         await once(other, "close");
         assert.deepEqual((await joined).error, { code: "forbidden", message: "Cannot access this room" });

@@ -16,19 +16,24 @@ static bool is_told(const chat_fill *f) { return f->was_used && f->n > 0 && f->n
 /* Runs possibly twice, so what the first run left is cleared. */
 int chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id)
 {
-    int64_t from = f->step.from_ms;
-    int err = chat_store_fill(c, room_id, &f->step);
+    int err;
 
-    if (err < 0) {
-        f->step.from_ms = from;
+    f->step = (chat_fill){.from_ms = f->from_ms};
+    err = chat_store_fill(c, room_id, &f->step);
+    if (err < 0)
         return err;
-    }
     chat_filler_fini(f);
     if (!is_told(&f->step))
         return 0;
     if (!(f->page = chat_page_new()))
         return SIO_ENOMEM;
     return chat_store_after(c, room_id, sio_lit(""), f->step.after, (unsigned)f->step.n, f->page);
+}
+
+bool chat_filler_more(chat_filler *f)
+{
+    f->from_ms = f->step.from_ms;
+    return f->step.more;
 }
 
 int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms)
@@ -41,9 +46,10 @@ int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door
         err = chat_store_late(c, room_id, d, now_ms, &late);
     if (err < 0 || (d->filled && !d->behind && !late))
         return err;
-    f->step = (chat_fill){.from_ms = chat_store_fill_from(d), .more = true};
-    while (err == 0 && f->step.more)
+    f->from_ms = chat_store_fill_from(d);
+    do
         err = chat_filler_step(f, c, room_id);
+    while (err == 0 && chat_filler_more(f));
     return err;
 }
 

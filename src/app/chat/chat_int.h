@@ -82,12 +82,15 @@ void chat_relay_detach(app *a);
 /* ---- messages that others wrote ---------------------------------------------------------------------- */
 
 typedef struct chat_filler {
-    chat_fill  step;
-    chat_page *page; /* what the room has to be told */
+    int64_t    from_ms; /* where the next step starts; a step that is run again starts there again */
+    chat_fill  step;    /* the last one */
+    chat_page *page;    /* what the room has to be told */
 } chat_filler;
 void chat_filler_fini(chat_filler *f);
-/* Inside a write job. One step from f->step.from_ms / all steps that `d` asks for. */
+/* Inside a write job. One step from f->from_ms / all steps that `d` asks for. */
 int  chat_filler_step(chat_filler *f, db_conn *c, sio_str room_id);
+/* Behind a step: whether there is another one, which starts where that one ended. */
+bool chat_filler_more(chat_filler *f);
 int  chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms);
 /* Inside `committed`: chat:new_message for each, when the room was in use before. */
 void chat_filler_tell(const chat_filler *f, sio_ns *ns, sio_str room_id);

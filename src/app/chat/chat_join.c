@@ -129,7 +129,7 @@ static int look(chat_join *j, db_conn *c)
 
     j->unfilled = false;
     if (err == 0 && may_stay(j) && j->door.exists && j->fills < FILLS_MAX)
-        err = chat_store_unfilled(c, j->room.id, &j->door, &j->unfilled, &j->fill.step.from_ms);
+        err = chat_store_unfilled(c, j->room.id, &j->door, &j->unfilled, &j->fill.from_ms);
     return err;
 }
 
@@ -346,7 +346,7 @@ static void fill_done(db_job *job)
         parked_run(waiting);
     } else if (job->err < 0) {
         fill_failed(j, job->err);
-    } else if (j->fill.step.more) {
+    } else if (chat_filler_more(&j->fill)) {
         fill_start(j);
     } else {
         j->fills++;

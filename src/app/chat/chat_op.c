@@ -25,7 +25,7 @@ static int find_unfilled(chat_op *o, db_conn *c, sio_str room_id)
     if (o->fills > FILLS_MAX) /* somebody writes faster than we read: what has numbers is shown */
         return 0;
     o->fill_room = room_id;
-    err = chat_store_unfilled(c, room_id, &o->door, &o->unfilled, &o->fill.step.from_ms);
+    err = chat_store_unfilled(c, room_id, &o->door, &o->unfilled, &o->fill.from_ms);
     return err;
 }
 
@@ -200,7 +200,7 @@ static void on_fill_done(db_job *job)
     } else if (job->err < 0) {
         op_refuse(o);
         op_free(o);
-    } else if (o->fill.step.more) {
+    } else if (chat_filler_more(&o->fill)) {
         fill_start(o);
     } else {
         o->fills++;

@@ -62,12 +62,12 @@ int chat_pages_fill(chat_pages *p, db_conn *c, sio_str room_id)
     int err = open_door(p, c, room_id);
 
     if (err == 0)
-        err = chat_store_unfilled(c, room_id, &p->door, &unfilled, &p->fill.step.from_ms);
+        err = chat_store_unfilled(c, room_id, &p->door, &unfilled, &p->fill.from_ms);
     if (err < 0 || !unfilled)
         return err;
     do
         err = chat_filler_step(&p->fill, c, room_id);
-    while (err == 0 && p->fill.step.more);
+    while (err == 0 && chat_filler_more(&p->fill));
     return err;
 }
 
