@@ -38,13 +38,12 @@ bool chat_filler_more(chat_filler *f)
 
 int chat_filler_all(chat_filler *f, db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms)
 {
-    bool late = false;
-    int err = 0;
+    bool unfilled;
+    int err;
 
     chat_filler_fini(f);
-    if (d->filled && !d->behind)
-        err = chat_store_late(c, room_id, d, now_ms, &late);
-    if (err < 0 || (d->filled && !d->behind && !late))
+    err = chat_store_late(c, room_id, d, now_ms, &unfilled);
+    if (err < 0 || !unfilled)
         return err;
     f->from_ms = chat_store_fill_from(d);
     do

@@ -58,10 +58,9 @@ int chat_store_door(db_conn *c, sio_str room_id, sio_str user_id, chat_door *d);
  * others may commit later than ours that began after it. */
 int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *unfilled, int64_t *from_ms);
 
-/* The same for who writes, exactly and for little: the first that writes after a boundary of 5 s
- * looks at all of the
- * 10 s before, so what came late behind any number of other messages is found too. */
-int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *late);
+/* The same for who writes, exactly and for little: the first that writes after a boundary of 5 s looks at all
+ * of the 10 s before, so what came late behind any number of other messages is found too. */
+int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *unfilled);
 
 typedef struct chat_fill {
     int64_t from_ms;  /* in: messages from this time on; out: where the next step starts */

@@ -9,9 +9,12 @@
 #define SWEEP_MS 5000
 
 /* What was committed later than its created_at says may lie before what has numbers already. */
-static int64_t late_from(const chat_door *d) { return d->last_ms > LATE_MS ? d->last_ms - LATE_MS : 0; }
+int64_t chat_store_fill_from(const chat_door *d)
+{
+    return d->filled && d->last_ms > LATE_MS ? d->last_ms - LATE_MS : 0;
+}
 
-int64_t chat_store_fill_from(const chat_door *d) { return d->filled ? late_from(d) : 0; }
+static bool is_behind(const chat_door *d) { return !d->filled || d->behind; }
 
 static int on_oldest(void *ctx, const db_row *r)
 {
@@ -37,7 +40,7 @@ int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *u
     int64_t oldest = INT64_MAX;
     int err = 0;
 
-    *unfilled = !d->filled || d->behind;
+    *unfilled = is_behind(d);
     *from_ms = chat_store_fill_from(d);
     if (!d->filled)
         return 0;
@@ -51,14 +54,15 @@ int chat_store_unfilled(db_conn *c, sio_str room_id, const chat_door *d, bool *u
     return 0;
 }
 
-int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *late)
+int chat_store_late(db_conn *c, sio_str room_id, const chat_door *d, int64_t now_ms, bool *unfilled)
 {
     int64_t oldest = INT64_MAX;
     int err = 0;
 
-    if (d->filled && now_ms / SWEEP_MS != d->last_ms / SWEEP_MS)
-        err = look_back(c, room_id, late_from(d), INT64_MAX, &oldest);
-    *late = oldest != INT64_MAX;
+    *unfilled = is_behind(d);
+    if (!*unfilled && now_ms / SWEEP_MS != d->last_ms / SWEEP_MS)
+        err = look_back(c, room_id, chat_store_fill_from(d), INT64_MAX, &oldest);
+    *unfilled = *unfilled || oldest != INT64_MAX;
     return err;
 }
 
