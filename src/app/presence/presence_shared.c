@@ -127,6 +127,7 @@ static void untie_closed(member *m)
 static void on_came(presence_shared *s, member *m, const presence_change *ch)
 {
     m->here = true;
+    m->found = false;
     m->fresh = true;
     m->said = false;
     m->status = ch->now.status;
@@ -182,6 +183,22 @@ void presence_member_adopt(presence_shared *s, member *m, enum presence_status s
     s->quiet = true;
     s->local->ops->choose(s->local, member_id(m), sio_str_z("?"), status, now);
     s->quiet = false;
+}
+
+void presence_member_found(presence_shared *s, const presence_entry *e)
+{
+    member *m = presence_member(s, e->user);
+
+    if (e->socket.n > SOCKET_ID_MAX || (m && tie_find(m, e->socket)))
+        return;
+    if (!m) {
+        m = member_of(s, e->user);
+        m->found = true;
+        m->gone = (presence_seen){PRESENCE_OFFLINE, loop_wall(s->o.loop)};
+    }
+    m->touched = true;
+    tie_of(m, e->socket)->closed = true;
+    note(s, m);
 }
 
 /* ---- the face --------------------------------------------------------------------------------------- */
@@ -249,6 +266,7 @@ static void on_free(presence_store *face)
         free(m);
     }
     map_fini(&s->members);
+    free(s->own.entries);
     s->local->ops->free(s->local);
     free(s);
 }
@@ -310,7 +328,7 @@ void presence_shared_down(presence_store *face)
     list_each(it, &s->lists[MEMBERS_DUE]) {
         member *m = container_of(it, member, link);
 
-        if (!m->here || (m->fresh && !m->said))
+        if (m->here ? m->fresh && !m->said : !m->found)
             presence_announce(s, m, m->here ? PRESENCE_OFFLINE : m->status, (sio_str){0});
         m->said = true;
         if (!m->here)

@@ -51,13 +51,12 @@ sio_str presence_register(sio_str code, unsigned index, char out[PRESENCE_REGIST
 
 /* ---- sweeping (presence_sweep.c) ---------------------------------------------------------------------- */
 
-/* Takes everything of one register out of Redis again, some hundred sockets at a time. */
+/* Takes everything of the register of a server that is gone out of Redis again, some hundred sockets at a
+ * time. */
 typedef struct presence_sweep_options {
     redis *r;
     const char *key;                                        /* the register; copied */
     const char *moves; /* as in presence_leaving: the code of its server, or NULL; copied */
-    /* Whether this socket is to stay. Asked again before it is struck from the register. NULL: none stays. */
-    bool (*keeps)(void *arg, sio_str user, sio_str socket);
     void (*gone)(void *arg, sio_str user);                  /* that was the last one, to be announced */
     bool (*goes_on)(void *arg); /* before each part; false ends it with SIO_ECANCELED. NULL: it does */
     void (*done)(void *arg, int err);                       /* in a later turn, or as the client is freed */

@@ -4,7 +4,7 @@
 
 #include "app/batch.h"
 #include "app/presence/presence_leave.h"
-#include "app/presence/presence_shared.h"
+#include "app/presence/presence_scan.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -44,6 +44,7 @@ typedef struct member {
     bool         chosen;  /* the status is the user's choice and not in Redis yet */
     bool         writing_choice; /* it is on its way there */
     bool         touched; /* Redis may have something of the user */
+    bool         found;   /* known from the register alone: that the user is gone was said before */
     bool         repair;  /* being written although nothing changed: newer times win */
     bool         changed; /* while being written: once more */
     bool         was_new; /* answer: nobody of the user was there */
@@ -62,6 +63,7 @@ typedef struct presence_shared {
     bool            quiet;   /* what the memory store says is no news */
     bool            paused;  /* Redis refused: a pause before the next try */
     bool            pumping;
+    presence_scan   own;     /* of our register */
     bool            sweeping, sweep_again;
     unsigned        session; /* counts presence_shared_up */
     loop_timer      audit, resume;
@@ -80,10 +82,12 @@ void presence_member_free(presence_shared *s, member *m);
 void presence_member_to(presence_shared *s, member *m, member_list to);
 /* The status that others have set: the memory store learns it, nobody is told. */
 void presence_member_adopt(presence_shared *s, member *m, enum presence_status status);
+/* A socket that the register has: if it is not there any more, its user is written, and it leaves. */
+void presence_member_found(presence_shared *s, const presence_entry *e);
 
 /* presence_write.c */
 void presence_pump(presence_shared *s);
-/* Cleans what Redis has of sockets that are gone. */
+/* Looks for what Redis has of sockets that are gone. */
 void presence_sweep_own(presence_shared *s);
 void presence_on_audit(loop_timer *t);
 void presence_on_resume(loop_timer *t);

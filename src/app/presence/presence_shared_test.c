@@ -152,6 +152,34 @@ static void what_was_flushed_comes_back_in_silence(void **state)
     assert_log(1, "");
 }
 
+static bool turns_are_over(void *arg) { return (*(int *)arg)-- <= 0; }
+
+/* It went unnoticed by Redis, and comes back, by the same id, as what is left of it is being taken out: a turn
+ * later each time. */
+static void what_comes_back_stays(void **state)
+{
+    (void)state;
+    for (int turns = 0; turns < 30; turns++) {
+        int left = turns;
+
+        come(0, "ann", "a1");
+        settle();
+        presence_shared_down(sites[0].store);
+        go(0, "ann", "a1");
+        presence_shared_up(sites[0].store, sites[0].h.r);
+        rig_wait(&g, turns_are_over, &left);
+        come(0, "ann", "a1");
+        rig_try(&g, 2, never, NULL);
+        settle();
+        assert_string_equal(sockets_of("ann"), "a1");
+        assert_string_equal(reply("HGET", "partyline:{n000}:sockets:0", "a1"), "ann");
+        assert_string_equal(reply("SISMEMBER", "online_users", "ann"), "1");
+        go(0, "ann", "a1");
+        settle();
+        assert_string_equal(reply("EXISTS", "user_sockets:ann", "partyline:{n000}:sockets:0"), "0");
+    }
+}
+
 /* A Node server saw nobody, then somebody came here, then it wrote what it had seen. */
 static void an_audit_finds_who_was_lost(void **state)
 {
@@ -398,6 +426,7 @@ int main(void)
         SHARED_TEST(a_recovered_socket_belongs_to_its_new_server),
         SHARED_TEST(many_devices),
         SHARED_TEST(what_was_flushed_comes_back_in_silence),
+        SHARED_TEST(what_comes_back_stays),
         SHARED_TEST(an_audit_finds_who_was_lost),
         SHARED_TEST(without_redis_it_goes_by_what_it_knows),
         SHARED_TEST(a_dead_server_is_swept),

@@ -41,7 +41,8 @@ static void fail(presence_shared *s, member *m, int err)
     for (unsigned i = 0; i < m->nties; i++)
         m->ties[i].leaving = false;
     if (!m->here) {
-        presence_announce(s, m, m->status, (sio_str){0});
+        if (!m->found)
+            presence_announce(s, m, m->status, (sio_str){0});
         presence_member_free(s, m);
         s->sweep_again = true;
         return;
@@ -328,46 +329,22 @@ void presence_on_resume(loop_timer *t)
 
 /* ---- our own register ------------------------------------------------------------------------------- */
 
-static bool keeps(void *arg, sio_str user, sio_str socket)
+static void on_register(presence_scan *scan, int err)
 {
-    const member *m = presence_member(arg, user);
+    presence_shared *s = container_of(scan, presence_shared, own);
+    bool more = err == 0 && !presence_scan_is_over(scan);
 
-    for (unsigned i = 0; m && i < m->nties; i++)
-        if (sio_str_eq(tie_id(&m->ties[i]), socket))
-            return true;
-    return false;
-}
-
-static void on_swept_one(void *arg, sio_str user)
-{
-    presence_shared *s = arg;
-
-    presence_shared_gone(&s->face, user, (presence_now){.wall = loop_wall(s->o.loop)});
-}
-
-static bool goes_on(void *arg) { return ((presence_shared *)arg)->r != NULL; }
-
-static void on_swept(void *arg, int err)
-{
-    presence_shared *s = arg;
-
-    s->sweeping = false;
+    for (unsigned i = 0; err == 0 && i < scan->n; i++)
+        presence_member_found(s, &scan->entries[i]);
+    if (more)
+        err = s->r ? presence_scan_next(scan) : SIO_ECANCELED;
+    s->sweeping = more && err == 0;
     s->sweep_again = s->sweep_again || err < 0;
 }
 
 void presence_sweep_own(presence_shared *s)
 {
-    presence_sweep_options o = {.r = s->r,
-                                .key = s->key,
-                                .keeps = keeps,
-                                .gone = on_swept_one,
-                                .goes_on = goes_on,
-                                .done = on_swept,
-                                .arg = s,
-                                .wall = loop_wall(s->o.loop),
-                                .moves = s->o.moves ? s->o.code : NULL};
-
-    s->sweep_again = s->sweeping || presence_sweep(&o) < 0;
+    s->sweep_again = s->sweeping || presence_scan_begin(&s->own, s->r, s->key, on_register) < 0;
     s->sweeping = s->sweeping || !s->sweep_again;
 }
 
