@@ -108,6 +108,84 @@ static void the_default_sink_writes_time_and_level(void **state)
     regfree(&shape);
 }
 
+/* What came out of a pipe that stderr points into, without waiting for more. */
+static size_t drain(int fd, char *out, size_t room)
+{
+    ssize_t n = read(fd, out, room - 1);
+
+    out[n > 0 ? n : 0] = 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static unsigned lines_of(const char *text)
+{
+    unsigned n = 0;
+
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+/* Fills more than a batch holds: every write is of whole lines, in their order. */
+static void fill_batches(int fd)
+{
+    char text[8192], word[32];
+    unsigned told = 0, seen = 0;
+
+    while (told < 100) {
+        log_info("line %03u %0400d", told++, 0);
+        if (drain(fd, text, sizeof(text)) == 0)
+            continue;
+        assert_int_equal(text[strlen(text) - 1], '\n');
+        assert_true(strlen(text) <= 4096);
+        for (const char *at = text; lines_of(at); at = strchr(at, '\n') + 1, seen++) {
+            snprintf(word, sizeof(word), "line %03u ", seen);
+            assert_memory_equal(at + LOG_STAMP_SIZE + 6, word, strlen(word));
+        }
+    }
+    assert_true(seen > 80 && seen < 100);
+    log_flush();
+    drain(fd, text, sizeof(text));
+    assert_int_equal(seen + lines_of(text), 100);
+}
+
+static void lines_are_collected(void **state)
+{
+    int ends[2], saved = dup(2);
+    log_batch b = {0};
+    char text[8192];
+
+    (void)state;
+    log_setup(LOG_INFO, NULL);
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    dup2(ends[1], 2);
+    log_collect(&b);
+    log_info("not collected: nobody turned it on");
+    assert_int_equal(lines_of((drain(ends[0], text, sizeof(text)), text)), 1);
+    log_batches(true);
+    log_collect(&b);
+    log_info("first");
+    log_warn("second");
+    assert_int_equal(drain(ends[0], text, sizeof(text)), 0);
+    log_error("third"); /* takes those before it along */
+    assert_int_equal(lines_of((drain(ends[0], text, sizeof(text)), text)), 3);
+    fill_batches(ends[0]);
+    log_info("fourth");
+    log_rescue();
+    assert_int_equal(lines_of((drain(ends[0], text, sizeof(text)), text)), 1);
+    log_info("fifth");
+    log_collect(NULL);
+    assert_int_equal(lines_of((drain(ends[0], text, sizeof(text)), text)), 1);
+    log_info("sixth");
+    assert_int_equal(lines_of((drain(ends[0], text, sizeof(text)), text)), 1);
+    log_batch_fini(&b);
+    log_batches(false);
+    dup2(saved, 2);
+    close(saved);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_line_is_one_line),
         cmocka_unit_test(fields_reach_the_sink),
         cmocka_unit_test(the_default_sink_writes_time_and_level),
+        cmocka_unit_test(lines_are_collected),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

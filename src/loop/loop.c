@@ -12,14 +12,17 @@ void loop_init(loop *l, const loop_ops *ops)
     l->in_turn = l->kicked = false;
     atomic_init(&l->stop, false);
     mailbox_init(&l->box);
+    l->log = (log_batch){.p = NULL};
     ops->clock(l);
     wheel_init(&l->timers, l->now);
 }
 
 void loop_free(loop *l)
 {
-    if (l)
-        l->ops->destroy(l);
+    if (!l)
+        return;
+    log_batch_fini(&l->log);
+    l->ops->destroy(l);
 }
 
 void loop_run(loop *l)
@@ -49,6 +52,7 @@ loop *loop_turn_begin(loop *l)
     loop *outer = current;
 
     current = l;
+    log_collect(&l->log);
     l->ops->clock(l);
     l->in_turn = true;
     return outer;
@@ -69,7 +73,9 @@ void loop_turn_end(loop *l, loop *outer)
 
     wheel_run(&l->timers, l->now);
     mailbox_run(&l->box, NULL);
+    log_flush(); /* before the hooks send what is told in it */
     run_hooks(l);
+    log_collect(outer ? &outer->log : NULL);
     l->in_turn = false;
     current = outer;
     l->ops->clock(l);

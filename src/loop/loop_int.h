@@ -2,6 +2,7 @@
 #ifndef LOOP_LOOP_INT_H
 #define LOOP_LOOP_INT_H
 
+#include "base/log.h"
 #include "base/stat.h"
 #include "loop/loop.h"
 
@@ -81,6 +82,7 @@ struct loop {
     bool            in_turn, kicked;
     atomic_bool     stop;
     mailbox         box;
+    log_batch       log;          /* lines of the turn */
     wheel           timers;
     stat_histogram  turn_ms;      /* behind the wheel: far from what other threads write */
 };

@@ -4,25 +4,18 @@
 #include "base/utf8.h"
 #include "codec/json.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 #define TEXT_MAX 1024 /* bytes of a text: base/log.h's lines are no longer, and values are cut there */
 #define LINE_MAX_BYTES (64 * 1024)
+#define LINE_USUAL     512
 
 static int put_head(buf *out, log_level level)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
-    struct timespec now;
-    struct tm tm;
-    char when[32];
+    char when[LOG_STAMP_SIZE];
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-    return buf_printf(out, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\"", when, now.tv_nsec / 1000000,
-                      names[level]);
+    log_stamp(when);
+    return buf_printf(out, "{\"time\":\"%s\",\"level\":\"%s\"", when, names[level]);
 }
 
 static int put_text(buf *out, const char *key, sio_str text)
@@ -41,6 +34,7 @@ void log_json_sink(log_level level, const char *line, const log_field *fields, s
     buf out;
 
     buf_init(&out, LINE_MAX_BYTES);
+    buf_reserve(&out, LINE_USUAL);
     if (put_head(&out, level) == 0 && put_text(&out, "message", sio_str_z(line)) == 0) {
         good = out.n;
         for (size_t i = 0; i < n; i++)
@@ -49,7 +43,7 @@ void log_json_sink(log_level level, const char *line, const log_field *fields, s
             else
                 out.n = good;
         if (buf_add(&out, "}\n", 2) == 0)
-            fwrite(out.p, 1, out.n, stderr);
+            log_put(level, out.p, out.n);
     }
     buf_fini(&out);
 }

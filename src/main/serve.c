@@ -7,6 +7,7 @@
 #include "main/auth.h"
 #include "main/cluster.h"
 #include "main/commands.h"
+#include "main/crash.h"
 #include "main/demo.h"
 #include "main/log_json.h"
 #include "main/ops.h"
@@ -374,6 +375,7 @@ int command_serve(const options *o)
     int code;
 
     log_setup((log_level)o->config.log_level, o->config.log_format ? log_json_sink : NULL);
+    crash_begin();
     stop_block(o->config.tls_cert_file);
     raise_descriptors();
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* while there is one thread */

@@ -38,8 +38,10 @@ static void on_second_signal(int sig)
 
     (void)sig;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - first_signal.tv_sec) * 1000 + (now.tv_nsec - first_signal.tv_nsec) / 1000000 >= SAME_REQUEST_MS)
+    if ((now.tv_sec - first_signal.tv_sec) * 1000 + (now.tv_nsec - first_signal.tv_nsec) / 1000000 >= SAME_REQUEST_MS) {
+        log_rescue();
         _exit(1);
+    }
 }
 
 static void reload(stopper *s)
