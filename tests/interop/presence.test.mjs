@@ -221,6 +221,28 @@ describe("presence for followers", () => {
         assert.deepEqual(updates(star, "fan"), [], "following is not mutual");
     });
 
+    /* Fan n follows the star and all idols but the one of that number. */
+    test("a crowd of followers that comes at once: each watches those it follows and nobody else", async () => {
+        const numbers = Array.from({ length: 40 }, (_, n) => n);
+        sql(server.db, `BEGIN;
+            CREATE TEMP TABLE n AS WITH RECURSIVE r(i) AS (SELECT 0 UNION SELECT i + 1 FROM r WHERE i < 39) SELECT i FROM r;
+            INSERT INTO users (id, firebase_id, email, created_at, updated_at)
+                SELECT kind || i, kind || i, kind || i || '@example.org', 0, 0 FROM n, (SELECT 'fan-' kind UNION SELECT 'idol-');
+            INSERT INTO user_follows (id, follower_id, following_id, created_at)
+                SELECT f.i || ' star', 'fan-' || f.i, 'star', 0 FROM n f
+                UNION SELECT f.i || ' ' || t.i, 'fan-' || f.i, 'idol-' || t.i, 0 FROM n f JOIN n t ON t.i <> f.i;
+            COMMIT;`);
+        const fans = await Promise.all(numbers.map((n) => user(server, `fan-${n}`)));
+        const [star, idol] = [await user(server, "star"), await user(server, "idol-7")];
+        for (const fan of fans)
+            await heardBy(fan, star);
+        idol.emit("presence:status", "busy");
+        for (const fan of fans.filter((_, n) => n !== 7))
+            await update(fan, "idol-7", "busy");
+        await check(fans[7], "idol-7");
+        assert.deepEqual(updates(fans[7], "idol-7"), []);
+    });
+
     test("presence:subscribe: told how they are, then of changes, until presence:unsubscribe", async () => {
         const stranger = await user(server, "stranger");
         const fan = await user(server, "fan");

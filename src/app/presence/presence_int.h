@@ -13,8 +13,10 @@ void presence_room(sio_str user_id, char out[PRESENCE_ROOM_MAX]);
 /* Sockets whose users' follows are still to be read, on one loop. */
 typedef struct presence_follows {
     list     waiting;
-    unsigned busy;   /* jobs under way */
-    bool     paused; /* the database could not: a timer goes on */
+    unsigned n;          /* of them */
+    unsigned busy;       /* jobs under way */
+    bool     collecting; /* a timer asks for those who came until then */
+    bool     paused;     /* the database could not: a timer goes on */
 } presence_follows;
 
 /* What one loop owns. */
