@@ -1,5 +1,4 @@
-/* Random bytes from the kernel, and ids made of them: fit for secrets. Any thread; nothing is cached, so a
- * fork repeats nothing. */
+/* Random bytes from the kernel, and ids made of them: fit for secrets. Any thread; a fork repeats nothing. */
 #ifndef BASE_RAND_H
 #define BASE_RAND_H
 
@@ -7,7 +6,8 @@
 #include <stdint.h>
 
 void rand_bytes(void *p, size_t n);      /* cannot fail: aborts if the kernel has no randomness */
-/* n characters of [A-Za-z0-9_-], 6 random bits each; no 0 byte. */
+/* n characters of [A-Za-z0-9_-], 6 random bits each; no 0 byte. The kernel is asked for some 20 ids at a
+ * time: one is made twice a connection. */
 void rand_id(char *out, size_t n);
 
 #endif
