@@ -8,14 +8,16 @@
 static const char base64_std[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64_url[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Value of each character + 1 in both alphabets; 0 = not base64. */
-static const uint8_t base64_value[256] = {
-    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,
-    40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,
-    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['-'] = 63, ['/'] = 64, ['_'] = 64,
-};
+#define BASE64_BOTH                                                              \
+    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,                           \
+    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,                          \
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39,                  \
+    40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52,                          \
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64
+
+/* Value of each character + 1, in both alphabets and in that of URLs; 0 = not base64. */
+static const uint8_t base64_value[256] = {BASE64_BOTH, ['+'] = 63, ['/'] = 64};
+static const uint8_t base64url_value[256] = {BASE64_BOTH};
 
 static size_t base64_put(const char *alphabet, bool pad, const uint8_t *p, size_t n, char *out)
 {
@@ -89,18 +91,34 @@ size_t base64_decode_lenient(const char *p, size_t n, char *out)
     return (size_t)(out - start);
 }
 
+static uint32_t url_digit(char c) { return base64url_value[(uint8_t)c] - 1u; }
+
+/* All of base64url: a character that is not would be 2^32 - 1. */
+static bool base64url_is_good(const char *p, size_t n)
+{
+    uint32_t seen = 0;
+
+    for (size_t i = 0; i < n; i++)
+        seen |= url_digit(p[i]);
+    return seen < 64;
+}
+
 long base64url_decode_strict(const char *p, size_t n, char *out)
 {
     size_t tail = n % 4;
+    char *start = out;
 
-    if (tail == 1)
+    if (tail == 1 || !base64url_is_good(p, n))
         return SIO_EPARSE;
-    for (size_t i = 0; i < n; i++) {
-        if (base64_value[(uint8_t)p[i]] == 0 || p[i] == '+' || p[i] == '/')
-            return SIO_EPARSE;
-    }
     /* Bits behind the last whole byte must be 0, else one signature would have several spellings. */
-    if (tail > 0 && (base64_value[(uint8_t)p[n - 1]] - 1) & (tail == 2 ? 15 : 3))
+    if (tail > 0 && url_digit(p[n - 1]) & (tail == 2 ? 15 : 3))
         return SIO_EPARSE;
-    return (long)base64_decode_lenient(p, n, out);
+    for (; n >= 4; n -= 4, p += 4) {
+        uint32_t w = url_digit(p[0]) << 18 | url_digit(p[1]) << 12 | url_digit(p[2]) << 6 | url_digit(p[3]);
+
+        *out++ = (char)(w >> 16);
+        *out++ = (char)(w >> 8);
+        *out++ = (char)w;
+    }
+    return (long)(out - start) + (long)base64_decode_lenient(p, n, out);
 }

@@ -6,9 +6,11 @@
 
 #include <openssl/evp.h>
 
+typedef struct jwt_hmac jwt_hmac;
+
 typedef struct jwt_key {
     jwt_alg      alg;
-    EVP_MAC_CTX *hmac; /* HS256; owned */
+    jwt_hmac    *hmac; /* HS256; owned */
     EVP_PKEY    *pkey; /* the others; owned */
 } jwt_key;
 

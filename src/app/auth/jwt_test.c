@@ -584,10 +584,39 @@ static void test_unfit_keys(void **state)
     unlink(path);
 }
 
+/* Our HMAC against OpenSSL's: secrets around a block of the hash, texts of all lengths. */
+static void test_secrets(void **state)
+{
+    static const size_t lengths[] = {1, 31, 32, 63, 64, 65, 128, 200};
+    char secret[201], claims[160];
+    jwt_options o;
+
+    (void)state;
+    jwt_options_init(&o);
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+        memset(secret, 'a' + (int)i, lengths[i]);
+        secret[lengths[i]] = 0;
+        o.secret = secret;
+        for (int n = 1; n < 128; n++) {
+            jwt_user user;
+            buf token;
+
+            snprintf(claims, sizeof(claims), "{\"sub\":\"%0*d\"}", n, 1);
+            start_token(&token, "{\"alg\":\"HS256\",\"typ\":\"JWT\"}", claims);
+            sign_hmac(&token, secret, lengths[i]);
+            assert_string_equal(verdict(&o, str_of(&token), 0, &user), "");
+            token.p[token.n - 2] ^= 1;
+            assert_string_not_equal(verdict(&o, str_of(&token), 0, &user), "");
+            buf_fini(&token);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_user),
         cmocka_unit_test(test_bad_claims),
         cmocka_unit_test(test_claim_limits),
