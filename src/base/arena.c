@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define ARENA_ALIGN 16
@@ -11,12 +12,32 @@ struct arena_chunk {
     arena_chunk *next;
     size_t       cap;  /* bytes in data */
     size_t       used;
+    bool         lent; /* not ours to free */
     alignas(ARENA_ALIGN) char data[];
 };
 
 void arena_init(arena *a, size_t max)
 {
     *a = (arena){.max = max};
+}
+
+static void arena_chunk_free(arena_chunk *c)
+{
+    if (!c->lent)
+        free(c);
+}
+
+void arena_lend(arena *a, void *mem, size_t n)
+{
+    arena_chunk *c = mem;
+
+    if (n < sizeof(*c))
+        return;
+    c->next = NULL;
+    c->cap = n - sizeof(*c);
+    c->used = 0;
+    c->lent = true;
+    a->head = c;
 }
 
 /* A chunk with room for n bytes in front of all others. */
@@ -35,6 +56,7 @@ static arena_chunk *arena_grow(arena *a, size_t n)
     c->next = a->head;
     c->cap = cap;
     c->used = 0;
+    c->lent = false;
     a->head = c;
     return c;
 }
@@ -83,7 +105,7 @@ void arena_reset(arena *a)
         if (!keep && c->cap <= ARENA_LAST)
             keep = c;
         else
-            free(c);
+            arena_chunk_free(c);
     }
     if (keep) {
         keep->next = NULL;
@@ -99,7 +121,7 @@ void arena_fini(arena *a)
 
     for (arena_chunk *c = a->head; c; c = next) {
         next = c->next;
-        free(c);
+        arena_chunk_free(c);
     }
     a->head = NULL;
     a->used = 0;

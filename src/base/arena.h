@@ -17,6 +17,9 @@ typedef struct arena {
 } arena;
 
 void    arena_init(arena *a, size_t max);        /* no memory until the first allocation */
+/* The first bytes come from mem, 16-byte aligned, which stays the caller's and outlives the arena's use: for
+ * what mostly needs little. Right after arena_init. */
+void    arena_lend(arena *a, void *mem, size_t n);
 /* 16-byte aligned, undefined bytes, valid until arena_reset or arena_fini; never the same address twice,
  * also for n = 0. NULL over max or without memory. */
 void   *arena_alloc(arena *a, size_t n);

@@ -71,6 +71,30 @@ static void is_reusable_after_a_reset(void **state)
     assert_null(a.head);
 }
 
+static void begins_in_lent_memory(void **state)
+{
+    _Alignas(16) char mem[256];
+    char *p[10];
+    arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    arena_lend(&a, mem, sizeof(mem));
+    for (int i = 0; i < 10; i++) {
+        p[i] = arena_alloc(&a, 100);
+        assert_int_equal(p[i] > mem && p[i] + 100 <= mem + sizeof(mem), i < 2);
+        memset(p[i], i, 100);
+    }
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(p[i][99], i);
+    arena_reset(&a);
+    assert_non_null(arena_alloc(&a, 50000));
+    arena_fini(&a);
+    arena_lend(&a, mem, 8); /* too little for anything */
+    assert_non_null(arena_alloc(&a, 1));
+    arena_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +102,7 @@ int main(void)
         cmocka_unit_test(stops_at_its_maximum),
         cmocka_unit_test(duplicates_with_a_zero_byte),
         cmocka_unit_test(is_reusable_after_a_reset),
+        cmocka_unit_test(begins_in_lent_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

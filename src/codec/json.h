@@ -21,6 +21,14 @@ typedef enum json_kind {
 long      json_scan(const char *p, size_t n);
 /* The whole text is one value with optional white space around it. On success *value is the trimmed slice. */
 bool      json_valid(sio_str text, sio_str *value);
+/* json_valid of a text that begins with "[": notes on the way where the first items are. False for all other
+ * texts. */
+#define JSON_ITEMS 9
+typedef struct json_items {
+    unsigned n;                /* all there are, which may be more than were noted */
+    sio_str  item[JSON_ITEMS];
+} json_items;
+bool      json_valid_items(sio_str text, sio_str *value, json_items *items);
 /* The text without the white space around it. */
 sio_str   json_trim(sio_str text);
 

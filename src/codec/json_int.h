@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define JSON_ONES 0x0101010101010101ull
 #define JSON_HIGH 0x8080808080808080ull
@@ -32,10 +35,45 @@ static inline uint64_t json_special(uint64_t w)
            JSON_HIGH;
 }
 
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that is a quote, a backslash or a control character. */
+static inline unsigned json_special16(__m128i w)
+{
+    __m128i quote = _mm_cmpeq_epi8(w, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(w, _mm_set1_epi8('\\'));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(w, _mm_set1_epi8(0x1f)), w);
+
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control));
+}
+
+/* As json_plain_run, as far as steps of 16 bytes go; *hit when it ends at what is looked for. */
+static inline const char *json_plain_run16(const char *p, const char *end, uint64_t *seen, bool *hit)
+{
+    for (; end - p >= 16; p += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned special = json_special16(w), wide = (unsigned)_mm_movemask_epi8(w);
+
+        *hit = special != 0;
+        if (*hit)
+            wide &= (special & -special) - 1;
+        *seen |= wide ? JSON_HIGH : 0;
+        if (*hit)
+            return p + __builtin_ctz(special);
+    }
+    return p;
+}
+#endif
+
 /* First quote, backslash or control character at or after p. *seen collects the bytes passed over, so that
  * *seen & JSON_HIGH tells whether there was anything but ASCII. */
 static inline const char *json_plain_run(const char *p, const char *end, uint64_t *seen)
 {
+#ifdef __SSE2__
+    bool found = false;
+
+    p = json_plain_run16(p, end, seen, &found);
+    if (found)
+        return p;
+#endif
     for (; end - p >= 8; p += 8) {
         uint64_t w, hit;
 

@@ -11,7 +11,7 @@ typedef enum json_step { STEP_BAD, STEP_VALUE, STEP_AFTER } json_step;
 typedef struct json_scanner {
     const char *p, *end;
     uint64_t    objects; /* bit 0: the innermost container is an object */
-    unsigned    depth;
+    unsigned    depth, max;
 } json_scanner;
 
 _Static_assert(JSON_MAX_DEPTH <= 64, "one bit of json_scanner.objects a level");
@@ -134,7 +134,7 @@ static json_step json_step_key(json_scanner *s)
 
 static json_step json_step_open(json_scanner *s, bool object)
 {
-    if (s->depth == JSON_MAX_DEPTH)
+    if (s->depth == s->max)
         return STEP_BAD;
     s->p = json_skip_space(s->p + 1, s->end);
     if (s->p < s->end && *s->p == (object ? '}' : ']')) {
@@ -177,9 +177,10 @@ static json_step json_step_after(json_scanner *s)
     return STEP_AFTER;
 }
 
-long json_scan(const char *p, size_t n)
+/* json_scan with a nesting of its own. */
+static long json_scan_to(const char *p, size_t n, unsigned depth)
 {
-    json_scanner s = {.p = p};
+    json_scanner s = {.p = p, .max = depth};
     json_step step = STEP_VALUE;
 
     if (n == 0)
@@ -191,6 +192,11 @@ long json_scan(const char *p, size_t n)
             return SIO_EPARSE;
     } while (step == STEP_VALUE || s.depth > 0);
     return (long)(s.p - p);
+}
+
+long json_scan(const char *p, size_t n)
+{
+    return json_scan_to(p, n, JSON_MAX_DEPTH);
 }
 
 bool json_valid(sio_str text, sio_str *value)
@@ -206,4 +212,41 @@ bool json_valid(sio_str text, sio_str *value)
     start = json_skip_space(text.p, end);
     *value = (sio_str){start, (size_t)(text.p + n - start)};
     return true;
+}
+
+/* Behind the item at p and what follows it; NULL when that is no comma or closing bracket. */
+static const char *json_scan_item(const char *p, const char *end, sio_str *item)
+{
+    long n = json_scan_to(p, (size_t)(end - p), JSON_MAX_DEPTH - 1);
+
+    if (n < 0)
+        return NULL;
+    *item = (sio_str){p, (size_t)n};
+    p = json_skip_space(p + n, end);
+    return p < end && (*p == ',' || *p == ']') ? p + 1 : NULL;
+}
+
+bool json_valid_items(sio_str text, sio_str *value, json_items *items)
+{
+    const char *p = text.p, *end = text.p + text.n;
+    sio_str item;
+
+    items->n = 0;
+    if (text.n < 2 || *p != '[')
+        return false;
+    p = json_skip_space(p + 1, end);
+    if (p < end && *p == ']') {
+        p++;
+    } else {
+        do {
+            p = json_scan_item(json_skip_space(p, end), end, &item);
+            if (!p)
+                return false;
+            if (items->n < JSON_ITEMS)
+                items->item[items->n] = item;
+            items->n++;
+        } while (p[-1] == ',');
+    }
+    *value = (sio_str){text.p, (size_t)(p - text.p)};
+    return json_skip_space(p, end) == end;
 }

@@ -146,6 +146,56 @@ static void walks_arrays_and_objects(void **state)
     assert_int_equal(json_len(sio_lit("[]")) + json_len(sio_lit("{ }")) + json_len(sio_lit("\"x\"")), 0);
 }
 
+static void notes_items_while_it_validates(void **state)
+{
+    static const char *const bad[] = {"", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]x", "[1}", "{}",
+                                      " []", "[\"a]", "1"};
+    sio_str many = sio_lit("[ 1 ,\"a,]\\\"\", [2,3] , {\"x\":[4]},null,6,7,8,9,10,[11]] "), value, item;
+    char deep[2 * JSON_MAX_DEPTH + 2];
+    json_items items;
+    size_t at = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (json_valid_items(sio_str_z(bad[i]), &value, &items))
+            fail_msg("accepted: %s", bad[i]);
+    assert_true(json_valid_items(sio_lit("[ ]\n"), &value, &items));
+    assert_int_equal(items.n, 0);
+    assert_int_equal(value.n, 3);
+    assert_true(json_valid_items(many, &value, &items));
+    assert_int_equal(items.n, 11);
+    assert_int_equal(value.n, many.n - 1);
+    for (unsigned i = 0; i < JSON_ITEMS; i++) {
+        assert_true(json_next(value, &at, NULL, &item));
+        assert_true(items.item[i].p == item.p && items.item[i].n == item.n);
+    }
+    for (size_t depth = JSON_MAX_DEPTH; depth <= JSON_MAX_DEPTH + 1; depth++) {
+        memset(deep, '[', depth);
+        memset(deep + depth, ']', depth);
+        assert_int_equal(json_valid_items((sio_str){deep, 2 * depth}, &value, &items),
+                         depth == JSON_MAX_DEPTH);
+    }
+}
+
+/* Whatever the place and the length: strings are looked at in pieces of 16 and 8 bytes, and what is left. */
+static void every_byte_of_a_string_is_looked_at(void **state)
+{
+    static const char *const wrong[] = {"\x1f", "\"", "\xff"};
+    char text[64];
+
+    (void)state;
+    for (size_t n = 1; n < 50; n++) {
+        memset(text, 'a', sizeof(text));
+        text[0] = text[n + 1] = '"';
+        assert_int_equal(json_scan(text, n + 2), n + 2);
+        for (size_t i = 0; i < n * 3; i++) {
+            text[1 + i / 3] = *wrong[i % 3];
+            assert_int_not_equal(json_scan(text, n + 2), n + 2);
+            text[1 + i / 3] = 'a';
+        }
+    }
+}
+
 static void gets_members_by_their_unescaped_name(void **state)
 {
     sio_str object = sio_lit("{\"a\":1,\"b\":2,\"a\":3,\"\\u0063\\n\":4,\"\":5}"), item = {0};
@@ -292,6 +342,8 @@ int main(void)
         cmocka_unit_test(every_proper_prefix_is_refused),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(walks_arrays_and_objects),
+        cmocka_unit_test(notes_items_while_it_validates),
+        cmocka_unit_test(every_byte_of_a_string_is_looked_at),
         cmocka_unit_test(gets_members_by_their_unescaped_name),
         cmocka_unit_test(unescapes_and_compares),
         cmocka_unit_test(reads_whole_numbers),

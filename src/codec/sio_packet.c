@@ -69,6 +69,8 @@ bool sio_packet_is_reserved(sio_str event)
         SIO_STR("disconnecting"), SIO_STR("newListener"), SIO_STR("removeListener"),
     };
 
+    if (event.n < 7 || event.n > 14)
+        return false; /* shorter or longer than all of them */
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         if (sio_str_eq(event, reserved[i]))
             return true;
@@ -93,20 +95,18 @@ static bool packet_name_ok(sio_str raw)
     return !sio_packet_is_reserved((sio_str){text, json_unescape(raw, text)});
 }
 
-static bool packet_data_ok(sio_packet_type type, sio_str data)
+static bool packet_data_ok(const sio_packet *packet)
 {
-    json_kind kind = json_kind_of(data);
-    sio_str name;
-    size_t at = 0;
+    json_kind kind = json_kind_of(packet->data);
 
-    switch (type) {
+    switch (packet->type) {
     case SIO_PACKET_CONNECT:
         return kind == JSON_OBJECT;
     case SIO_PACKET_DISCONNECT:
         return false;
     case SIO_PACKET_EVENT:
     case SIO_PACKET_BINARY_EVENT:
-        return kind == JSON_ARRAY && json_next(data, &at, NULL, &name) && packet_name_ok(name);
+        return packet->items.n > 0 && packet_name_ok(packet->items.item[0]);
     case SIO_PACKET_ACK:
     case SIO_PACKET_BINARY_ACK:
         return kind == JSON_ARRAY;
@@ -120,35 +120,46 @@ static bool packet_data_ok(sio_packet_type type, sio_str data)
 static int packet_read_data(packet_cursor *c, sio_packet *packet)
 {
     sio_str text = {c->p, (size_t)(c->end - c->p)};
+    bool ok;
 
     if (text.n == 0)
         return 0;
-    if (json_trim(text).p != text.p || !json_valid(text, &packet->data))
-        return SIO_EPARSE;
-    return packet_data_ok(packet->type, packet->data) ? 0 : SIO_EPARSE;
+    if (*text.p == '[')
+        ok = json_valid_items(text, &packet->data, &packet->items);
+    else
+        ok = json_trim(text).p == text.p && json_valid(text, &packet->data);
+    return ok && packet_data_ok(packet) ? 0 : SIO_EPARSE;
+}
+
+/* Everything in front of the JSON. */
+static int packet_read_head(packet_cursor *c, unsigned max_attachments, sio_packet *out)
+{
+    out->type = (sio_packet_type)(*c->p++ - '0');
+    out->attachments = 0;
+    out->id = 0;
+    out->data = (sio_str){NULL, 0};
+    out->items.n = 0; /* only what is counted is ever looked at */
+    if (out->type == SIO_PACKET_BINARY_EVENT || out->type == SIO_PACKET_BINARY_ACK) {
+        if (packet_read_attachments(c, max_attachments, &out->attachments) < 0)
+            return SIO_EPARSE;
+    }
+    out->nsp = packet_read_nsp(c);
+    out->has_id = packet_is_digit(c);
+    if (out->has_id)
+        out->id = packet_read_id(c);
+    return 0;
 }
 
 int sio_packet_parse(sio_str text, unsigned max_attachments, sio_packet *out)
 {
-    sio_packet packet = {0};
     packet_cursor c;
 
     if (text.n == 0 || *text.p < '0' || *text.p > '6')
         return SIO_EPARSE;
     c = (packet_cursor){text.p, text.p + text.n};
-    packet.type = (sio_packet_type)(*c.p++ - '0');
-    if (packet.type == SIO_PACKET_BINARY_EVENT || packet.type == SIO_PACKET_BINARY_ACK) {
-        if (packet_read_attachments(&c, max_attachments, &packet.attachments) < 0)
-            return SIO_EPARSE;
-    }
-    packet.nsp = packet_read_nsp(&c);
-    packet.has_id = packet_is_digit(&c);
-    if (packet.has_id)
-        packet.id = packet_read_id(&c);
-    if (packet_read_data(&c, &packet) < 0)
+    if (packet_read_head(&c, max_attachments, out) < 0)
         return SIO_EPARSE;
-    *out = packet;
-    return 0;
+    return packet_read_data(&c, out);
 }
 
 typedef struct packet_frame {

@@ -4,7 +4,7 @@
 #define CODEC_SIO_PACKET_H
 
 #include "base/buf.h"
-#include "sio_val.h"
+#include "codec/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,13 +21,15 @@ typedef struct sio_packet {
     unsigned        attachments;
     sio_str         nsp;     /* with its leading slash, "/" when absent */
     sio_str         data;    /* trimmed JSON, validated and of the kind its type demands; n = 0 when absent */
+    json_items      items;   /* of data; n = 0 also when nobody has looked */
 } sio_packet;
 
 /* ---- default parser ---------------------------------------------------------------------------- */
 
 /* Parses the text of one packet (without Engine.IO's leading 4). Slices point into text. More than
- * max_attachments is an error. Returns 0 or SIO_EPARSE. The empty text is an error. An EVENT or ACK may
- * have no data at all; if an EVENT has data, its first item is a number or a string that is not reserved. */
+ * max_attachments is an error. Returns 0, or SIO_EPARSE with *out undefined. The empty text is an error. An
+ * EVENT or ACK may have no data at all; if an EVENT has data, its first item is a number or a string that is
+ * not reserved. */
 int  sio_packet_parse(sio_str text, unsigned max_attachments, sio_packet *out);
 /* Checks the placeholders in data (validated JSON or n = 0) against the number of attachments: 0 or
  * SIO_EPARSE. To be called when the last attachment of a type 5 or 6 has come. */

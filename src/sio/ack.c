@@ -400,7 +400,7 @@ void ack_receive(sio_socket *s, const sio_packet *p, const sio_bins *bins)
         return; /* unknown, repeated or late: ignored */
     ack_unlink(a);
     in_init(&in, s, p->data, bins);
-    in_index(&in);
+    in_index_packet(&in, p);
     if (a->fn) {
         a->fn(a->arg, 0, &in);
     } else {

@@ -15,10 +15,34 @@ static int64_t code_points(sio_str s)
     return n;
 }
 
+#define ONES 0x0101010101010101ull
+
+/* Whether one of 8 bytes is below 0x20, 0x7f or 0xed; now and then yes without reason. */
+static bool is_odd(uint64_t w)
+{
+    uint64_t del = w ^ ONES * 0x7f, ed = w ^ ONES * 0xed;
+
+    return (((w - ONES * 0x20) & ~w) | ((del - ONES) & ~del) | ((ed - ONES) & ~ed)) & ONES * 0x80;
+}
+
+/* How many bytes in front need no closer look. */
+static size_t plain_start(sio_str s)
+{
+    uint64_t w;
+    size_t i = 0;
+
+    for (; s.n - i >= 8; i += 8) {
+        memcpy(&w, s.p + i, 8);
+        if (is_odd(w))
+            break;
+    }
+    return i;
+}
+
 /* No control characters, and no first bytes of a lone surrogate, which is no Unicode. */
 static bool is_id(sio_str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = plain_start(s); i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
 
         if (c < 0x20 || c == 0x7f || (c == 0xed && i + 1 < s.n && (unsigned char)s.p[i + 1] >= 0xa0))
@@ -63,21 +87,38 @@ static bool bind_enum(sio_in *in, const sio_field *f, sio_val v, char *out)
     return false;
 }
 
+#define FEW_IDS 8
+
+/* Room for n ids, the first of which are there; NULL when so many are not allowed. */
+static sio_str *ids_room(sio_in *in, const sio_field *f, size_t n, const sio_str *first, size_t nfirst)
+{
+    sio_str *room = in_range((int64_t)n, f) ? sio_alloc(in, (n + 1) * sizeof *room) : NULL;
+
+    if (room && nfirst)
+        memcpy(room, first, nfirst * sizeof *room);
+    return room;
+}
+
+/* Only a list that is longer than most is counted first. */
 static bool bind_ids(sio_in *in, const sio_field *f, sio_val v, char *out)
 {
-    sio_strs list = {NULL, sio_kind_of(v) == SIO_ARRAY ? sio_len(v) : 0};
+    sio_str few[FEW_IDS], *item = few;
     sio_iter it = {0};
-    sio_str *item;
+    size_t n = 0;
     sio_val id;
 
-    if (sio_kind_of(v) != SIO_ARRAY || !in_range((int64_t)list.n, f) ||
-        !(list.p = item = sio_alloc(in, (list.n + 1) * sizeof *item)))
+    if (sio_kind_of(v) != SIO_ARRAY)
         return false;
-    for (; sio_next(v, &it, NULL, &id); item++) {
-        if (!sio_str_of(in, id, item) || item->n == 0 || (int64_t)item->n > f->item_max || !is_id(*item))
+    for (; sio_next(v, &it, NULL, &id); n++) {
+        if (n == FEW_IDS && !(item = ids_room(in, f, sio_len(v), few, n)))
+            return false;
+        if (!sio_str_of(in, id, &item[n]) || item[n].n == 0 || (int64_t)item[n].n > f->item_max ||
+            !is_id(item[n]))
             return false;
     }
-    memcpy(out, &list, sizeof list);
+    if (item == few && !(item = ids_room(in, f, n, few, n)))
+        return false;
+    memcpy(out, &(sio_strs){item, n}, sizeof(sio_strs));
     return true;
 }
 

@@ -120,6 +120,47 @@ static void lists(void **state)
     bad("[{\"list\":\"ab\"}]", "list");
 }
 
+static void long_lists(void **state)
+{
+    static const sio_field table[] = {
+        FIELD(ids, .type = SIO_FIELD_IDS, .min = 1, .max = 40, .item_max = 4), {0}};
+    char args[400];
+
+    (void)state;
+    for (int n = 1; n <= 41; n++) {
+        char *p = args + sprintf(args, "[{\"ids\":[");
+
+        for (int i = 0; i < n; i++)
+            p += sprintf(p, "%s\"%s%d\"", i ? "," : "", i % 2 ? "\\u0061" : "b", i);
+        strcpy(p, "]}]");
+        assert_int_equal(fault(args, table) == NULL, n <= 40);
+        for (int i = 0; i < n && n <= 40; i++) {
+            char want[8];
+
+            sprintf(want, "%c%d", i % 2 ? 'a' : 'b', i);
+            assert_text(got.ids.p[i], want);
+        }
+        assert_true(n > 40 || got.ids.n == (size_t)n);
+    }
+}
+
+/* Ids are looked at in pieces of 8 bytes, and what is left. */
+static void every_byte_of_an_id_is_looked_at(void **state)
+{
+    static const sio_field table[] = {FIELD(id, .type = SIO_FIELD_ID, .min = 1, .max = 100), {0}};
+    static const char *const cases[] = {"\x7f", "\\u0001", "\\ud800", "\xed\x9f\xbf", "\xc3\xad", "~"};
+    char args[100];
+
+    (void)state;
+    for (int before = 0; before < 20; before++)
+        for (int behind = 0; behind < 20; behind++)
+            for (int i = 0; i < 6; i++) {
+                sprintf(args, "[{\"id\":\"%.*s%s%.*s\"}]", before, "aaaaaaaaaaaaaaaaaaaa", cases[i], behind,
+                        "bbbbbbbbbbbbbbbbbbbb");
+                assert_int_equal(fault(args, table) == NULL, i >= 3);
+            }
+}
+
 static void absent_and_null_leave_members_alone(void **state)
 {
     static const sio_field needs_any[] = {{"any", SIO_FIELD_ANY, .at = offsetof(thing, any)}, {0}};
@@ -172,6 +213,8 @@ int main(void)
         cmocka_unit_test(texts_are_counted_in_bytes_or_characters),
         cmocka_unit_test(numbers_flags_and_choices),
         cmocka_unit_test(lists),
+        cmocka_unit_test(long_lists),
+        cmocka_unit_test(every_byte_of_an_id_is_looked_at),
         cmocka_unit_test(absent_and_null_leave_members_alone),
         cmocka_unit_test(a_payload_may_be_the_value_itself),
     };

@@ -2,13 +2,16 @@
 #include "codec/json.h"
 #include "sio/sio_int.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
+
+#define IN_MEM 1024 /* bytes for what a handler allocates with sio_alloc, before malloc is asked */
 
 /* ---- life of a sio_in ---- */
 
 void in_init_for(sio_in *in, const sio_server *io, sio_str json, const sio_bins *bins)
 {
-    *in = (sio_in){0};
+    memset(in, 0, offsetof(sio_in, arg)); /* of arg only argc are ever looked at */
     if (bins)
         in->bins = *bins;
     in->args = (sio_val){.kind = SIO_JSON, .s = json, .bins = bins ? &in->bins : NULL};
@@ -38,6 +41,24 @@ void in_index(sio_in *in)
             in->arg[in->argc] = item;
         in->argc++;
     }
+}
+
+/* The same for what the parser has found already. */
+static void in_take(sio_in *in, const json_items *items)
+{
+    unsigned noted = items->n < JSON_ITEMS ? items->n : JSON_ITEMS;
+
+    in->argc = items->n > in->skip ? items->n - in->skip : 0;
+    for (unsigned i = in->skip; i < noted && i < in->skip + SIO_INLINE_ARGS; i++)
+        in->arg[i - in->skip] = items->item[i];
+}
+
+void in_index_packet(sio_in *in, const sio_packet *p)
+{
+    if (p->items.n)
+        in_take(in, &p->items);
+    else
+        in_index(in);
 }
 
 void in_fini(sio_in *in)
@@ -171,20 +192,32 @@ static void run_handlers(sio_socket *s, sio_in *in)
         fn(s, in);
 }
 
-void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins)
+/* False when there is none: an EVENT without data is legal and reaches nobody. */
+static bool find_name(const sio_packet *p, sio_str *name)
 {
-    sio_in in;
-    sio_str name;
     size_t at = 0;
 
-    if (!p->data.n || !json_next(p->data, &at, NULL, &name))
-        return; /* an EVENT without data is legal and reaches nobody */
+    if (!p->items.n)
+        return p->data.n && json_next(p->data, &at, NULL, name);
+    *name = p->items.item[0];
+    return true;
+}
+
+void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins)
+{
+    alignas(16) char mem[IN_MEM];
+    sio_in in;
+    sio_str name;
+
+    if (!find_name(p, &name))
+        return;
     stat_add(&s->ns->shard->stats->events_in, 1);
     in_init(&in, s, p->data, bins);
+    arena_lend(&in.arena, mem, sizeof mem);
     in.skip = 1;
     in.wants_ack = p->has_id;
     in.ack_id = p->id;
-    in_index(&in);
+    in_index_packet(&in, p);
     if (in_name(&in, name))
         run_handlers(s, &in);
     in_fini(&in);

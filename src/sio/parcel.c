@@ -86,22 +86,23 @@ static sio_packet_type wire_type(sio_packet_type type, unsigned nbins)
     return nbins && type == SIO_PACKET_ACK ? SIO_PACKET_BINARY_ACK : type;
 }
 
-static int finish_text(parcel *p, const packet_out *out, const buf *json, const sio_str *bins, unsigned nbins)
+/* What stands in front depends on what is in the JSON, so it is written behind it, in the same buffer. */
+static int finish_text(parcel *p, const packet_out *out, buf *json, const sio_str *bins, unsigned nbins)
 {
-    buf head;
-    int err;
+    size_t n = json->n, nhead;
+    int err = sio_packet_put_head(json, wire_type(out->type, nbins), nbins, out->nsp, out->has_id, out->id);
 
-    buf_init(&head, 1024);
-    err = sio_packet_put_head(&head, wire_type(out->type, nbins), nbins, out->nsp, out->has_id, out->id);
-    if (err == 0 && !(p->head = message_of(false, buf_str(&head), buf_str(json))))
-        err = SIO_ENOMEM;
-    if (err == 0 && out->type == SIO_PACKET_EVENT) {
+    if (err < 0)
+        return err;
+    nhead = json->n - n;
+    if (!(p->head = message_of(false, (sio_str){json->p + n, nhead}, (sio_str){json->p, n})))
+        return SIO_ENOMEM;
+    if (out->type == SIO_PACKET_EVENT) {
         sio_str payload = eio_message_payload(p->head);
 
-        p->json = (sio_str){payload.p + head.n, payload.n - head.n};
+        p->json = (sio_str){payload.p + nhead, payload.n - nhead};
     }
-    buf_fini(&head);
-    return err ? err : put_attachments(p, bins, nbins);
+    return put_attachments(p, bins, nbins);
 }
 
 static int finish_msgpack(parcel *p, const packet_out *out, const buf *json, const sio_bins *bins)

@@ -98,6 +98,24 @@ static int membership_find(const sio_socket *s, const room *r)
     return -1;
 }
 
+#define FEW_ROOMS 4 /* are looked through by name sooner than a name is hashed */
+
+int room_place(const sio_socket *s, sio_str name)
+{
+    const room *r;
+
+    if (s->nrooms > FEW_ROOMS) {
+        r = room_find(s->ns, name);
+        return r ? membership_find(s, r) : -1;
+    }
+    for (int k = 0; k < s->nrooms; k++) {
+        r = s->rooms[k].room;
+        if (r->name_len == name.n && memcmp(r->name, name.p, name.n) == 0)
+            return k;
+    }
+    return -1;
+}
+
 /* ---- joining and leaving ---- */
 
 int room_join(sio_socket *s, sio_str name)
@@ -141,8 +159,7 @@ static void leave_at(sio_socket *s, int k)
 
 void room_leave(sio_socket *s, sio_str name)
 {
-    room *r = room_find(s->ns, name);
-    int k = r ? membership_find(s, r) : -1;
+    int k = room_place(s, name);
 
     if (k >= 0)
         leave_at(s, k);

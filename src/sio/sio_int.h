@@ -341,6 +341,8 @@ int   room_join(sio_socket *s, sio_str name);
 void  room_leave(sio_socket *s, sio_str name);
 void  room_leave_all(sio_socket *s);
 room *room_find(const ns_shard *ns, sio_str name);
+/* Which of the socket's memberships is that of the room; -1 when it is not in it. */
+int   room_place(const sio_socket *s, sio_str name);
 
 /* Who is meant: views, or copies owned by an op. */
 typedef struct selection {
@@ -457,18 +459,19 @@ struct sio_in {
     sio_val     args;           /* the JSON array behind this event */
     unsigned    skip;           /* items before the first argument: 1 for events (the name), 0 for acks */
     unsigned    argc;
-    sio_str     arg[SIO_INLINE_ARGS];
     bool        single;         /* args is the one argument itself (auth) */
     bool        wants_ack, acked, kept;
     uint64_t    ack_id;
     sio_bins    bins;
     arena       arena;
+    sio_str     arg[SIO_INLINE_ARGS];
 };
 void in_init(sio_in *in, sio_socket *s, sio_str json, const sio_bins *bins);
 void in_init_for(sio_in *in, const sio_server *io, sio_str json, const sio_bins *bins); /* without a socket */
 /* The event's name, by its raw JSON. */
 bool in_name(sio_in *in, sio_str raw);
 void in_index(sio_in *in);      /* finds the arguments */
+void in_index_packet(sio_in *in, const sio_packet *p); /* the same, when in->args are the packet's data */
 void in_fini(sio_in *in);
 /* An EVENT for a connected socket. */
 void event_dispatch(sio_socket *s, const sio_packet *p, const sio_bins *bins);

@@ -279,14 +279,9 @@ static bool is_own_room(const sio_socket *s, sio_str room)
 
 bool sio_in_room_(const sio_socket *s, sio_str name)
 {
-    const room *r = room_find(s->ns, name);
-
     if (is_own_room(s, name))
         return s->state == SOCKET_CONNECTED;
-    for (unsigned k = 0; r && k < s->nrooms; k++)
-        if (s->rooms[k].room == r)
-            return true;
-    return false;
+    return room_place(s, name) >= 0;
 }
 
 sio_str sio_room_at(const sio_socket *s, size_t i)

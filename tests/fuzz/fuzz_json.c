@@ -79,6 +79,24 @@ static size_t check_value(sio_str v, unsigned depth)
     return tokens;
 }
 
+/* The one who notes items on the way says the same as validator and reader. */
+static void check_items(sio_str text)
+{
+    sio_str value, other, item;
+    json_items items;
+    size_t at = 0;
+    unsigned n = 0;
+    bool ok = json_valid(text, &value) && value.p == text.p && json_kind_of(value) == JSON_ARRAY;
+
+    check(json_valid_items(text, &other, &items) == ok);
+    if (!ok)
+        return;
+    check(other.p == value.p && other.n == value.n);
+    for (; json_next(value, &at, NULL, &item); n++)
+        check(n >= JSON_ITEMS || (items.item[n].p == item.p && items.item[n].n == item.n));
+    check(n == items.n);
+}
+
 static size_t count_tokens(sio_str text)
 {
     json_walk w;
@@ -159,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(check_value(value, 0) == count_tokens(value));
         check_written(value);
     }
+    check_items(text);
     read_blindly(text);
     buf_init(&quoted, FUZZ_MAX);
     if (json_quote(&quoted, text) == 0)

@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
-#define SECOND 1000000000LL
+#define SECOND 1000000000u
 #define ROW    8
 
 /* Where a bucket stands after one token more is taken, or the wait with *after untouched. */
 static int64_t take(int64_t full_ns, limit_rate rate, int64_t now_ns, int64_t *after)
 {
-    int64_t token = SECOND / (rate.per_s > LIMIT_RATE_MAX ? LIMIT_RATE_MAX : rate.per_s);
+    int64_t token = SECOND / (rate.per_s > LIMIT_RATE_MAX ? LIMIT_RATE_MAX : rate.per_s); /* 32 bits: fast */
     int64_t burst = rate.burst == 0 ? 1 : rate.burst > LIMIT_RATE_MAX ? LIMIT_RATE_MAX : rate.burst;
     int64_t next = (full_ns > now_ns ? full_ns : now_ns) + token;
     int64_t late = next - now_ns - burst * token;

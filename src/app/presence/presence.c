@@ -3,12 +3,15 @@
 #include "app/presence/presence_int.h"
 #include "base/rand.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 void presence_room(sio_str user_id, char out[PRESENCE_ROOM_MAX])
 {
-    snprintf(out, PRESENCE_ROOM_MAX, "presence:%.*s", (int)user_id.n, user_id.p);
+    size_t n = user_id.n < PRESENCE_ROOM_MAX - 10 ? user_id.n : PRESENCE_ROOM_MAX - 10;
+
+    memcpy(out, "presence:", 9);
+    memcpy(out + 9, user_id.p, n);
+    out[9 + n] = '\0';
 }
 
 presence_loop *presence_owner(app *a, sio_str user_id)
