@@ -32,10 +32,13 @@ static void end_if_done(sender *s)
         loop_stop(s->l);
 }
 
-static void tell(int64_t n, const char *outcome, int64_t retry_ms, int status, const char *reason)
+static void tell(int64_t n, const char *outcome, const push_result *r)
 {
-    printf("{\"n\":%lld,\"outcome\":\"%s\",\"retryMs\":%lld,\"status\":%d,\"reason\":\"%s\"}\n", (long long)n, outcome,
-           (long long)retry_ms, status, reason);
+    printf("{\"n\":%lld,\"outcome\":\"%s\",\"retryMs\":%lld,\"status\":%d,\"reason\":\"%s\"", (long long)n, outcome,
+           (long long)r->retry_ms, r->status, r->reason);
+    if (r->gone_ms)
+        printf(",\"goneMs\":%lld", (long long)r->gone_ms);
+    puts("}");
     fflush(stdout);
 }
 
@@ -44,7 +47,7 @@ static void on_result(void *arg, const push_result *r)
     static const char *const names[] = {"delivered", "gone", "later", "refused", "misconfigured"};
     sent *t = arg;
 
-    tell(t->n, names[r->outcome], r->retry_ms, r->status, r->reason);
+    tell(t->n, names[r->outcome], r);
     t->s->under_way--;
     end_if_done(t->s);
     free(t);
@@ -95,7 +98,7 @@ static void send_line(sender *s, arena *texts, sio_str line)
         s->under_way++;
         return;
     }
-    tell(t->n, sio_errcode(err), -1, 0, "");
+    tell(t->n, sio_errcode(err), &(push_result){.retry_ms = -1});
     free(t);
 }
 

@@ -99,6 +99,7 @@ void push_done(push_job *j, const push_verdict *v, const push_call *c)
     r->outcome = v->outcome;
     r->status = c ? (int)c->status : 0;
     r->retry_ms = -1;
+    r->gone_ms = v->outcome == PUSH_GONE ? v->gone_ms : 0;
     if (v->outcome == PUSH_LATER)
         r->retry_ms = c && c->retry_ms >= 0 ? c->retry_ms : v->retry_ms;
     snprintf(r->reason, sizeof(r->reason), "%s", v->reason);

@@ -71,6 +71,8 @@ typedef enum push_outcome {
 typedef struct push_result {
     push_outcome outcome;
     int64_t      retry_ms;
+    int64_t      gone_ms;            /* of PUSH_GONE: since when (ms of 1970), as the service says; 0: not said.
+                                      * Who registered the token later has it back */
     int          status;             /* of HTTP; 0: there was no answer */
     char         reason[160];        /* for logs: no tokens, no contents */
 } push_result;

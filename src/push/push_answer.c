@@ -238,15 +238,22 @@ push_verdict push_answer_apns(long status, sio_str body)
     push_verdict v = push_answer_status(status);
     const known *word;
     sio_str answer, raw;
+    bool is_json;
 
     if (status == 200 || status >= 500 || status < 200)
         return v;
-    if (json_valid(body, &answer) && get_text(answer, "reason", &raw) &&
+    is_json = json_valid(body, &answer);
+    if (is_json && get_text(answer, "reason", &raw) &&
         (word = find(apns_words, sizeof(apns_words) / sizeof(apns_words[0]), raw)))
-        return verdict_of(word);
-    if (status == 410)
-        return verdict(PUSH_GONE, "the device is gone");
-    return status < 300 ? verdict(PUSH_LATER, "no proper answer") : v;
+        v = verdict_of(word);
+    else if (status == 410)
+        v = verdict(PUSH_GONE, "the device is gone");
+    else if (status < 300)
+        v = verdict(PUSH_LATER, "no proper answer");
+    if (status == 410 && is_json && json_get(answer, sio_lit("timestamp"), &raw) &&
+        (!json_int(raw, &v.gone_ms) || v.gone_ms < 0))
+        v.gone_ms = 0;
+    return v;
 }
 
 /* ---- Expo ------------------------------------------------------------------------------------------- */

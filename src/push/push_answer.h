@@ -15,6 +15,7 @@ typedef struct push_verdict {
     bool         mix_up;     /* PUSH_GONE could be our fault (a key of another project, the wrong
                               * environment): believe it only when the service has taken a message with
                               * these settings */
+    int64_t      gone_ms;    /* of PUSH_GONE, as in push_result */
     bool         as_one;     /* Expo: the whole request is refused, some of its messages may be good */
 } push_verdict;
 

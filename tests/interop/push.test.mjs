@@ -6,7 +6,7 @@ import { heard, join, say, unique, user } from "./lib/chat.mjs";
 import { ask, closeAll } from "./lib/client.mjs";
 import { Phone } from "./lib/phone.mjs";
 import { Postgres } from "./lib/postgres.mjs";
-import { fcmError, pushServices } from "./lib/push_mock.mjs";
+import { apnsError, fcmError, pushServices } from "./lib/push_mock.mjs";
 import { Redis, hasRedis } from "./lib/redis.mjs";
 import { SECRET, freePort, partyline, run, sql, tempDir } from "./lib/server.mjs";
 import { userToken } from "./lib/token.mjs";
@@ -199,6 +199,23 @@ describe("push", () => {
         assert.deepEqual(await ask(other, "push:unregister", { token: `${token}-2` }), { ok: true, removed: true });
     });
 
+    test("a token that was registered after APNs found it dead stays; one that was not is forgotten", async () => {
+        const { roomId, ann, bob } = await room();
+        const token = unique("").replace(/\D/g, "").padStart(64, "a");
+        await register(bob, token, "IOS");
+        const asked = () => services.apns.got.filter((m) => m.token === token).length;
+        const there = () => sql(server.db, `SELECT count(*) AS n FROM device_tokens WHERE token = '${token}'`)[0].n;
+        bob.disconnect();
+        services.apns.will(token, apnsError(410, "Unregistered", { timestamp: Date.now() - 3600000 }),
+            apnsError(410, "Unregistered", { timestamp: Date.now() + 3600000 }));
+        for (const [n, left] of [[1, 1], [2, 0]]) {
+            await say(ann, roomId, `try ${n}`);
+            await until(() => asked() === n, `attempt ${n}`, 20000);
+            await settled(server);
+            assert.equal(there(), left);
+        }
+    });
+
     test("browsers get the server's key, and their subscriptions work as objects", async () => {
         const { roomId, ann, bob } = await room();
         assert.deepEqual(await ask(bob, "push:key"), { ok: true, key: services.web.key });
@@ -351,8 +368,10 @@ describe("push, when our settings are wrong", () => {
         await until(async () => (await outcomes(server)).misconfigured === 2, "both to be refused");
         assert.equal(server.log.match(/PUSH_\* are wrong/g).length, 1);
         assert.equal(sql(server.db, `SELECT count(*) AS n FROM device_tokens WHERE token LIKE '${token}%'`)[0].n, 2);
-        const waiting = sql(server.db, "SELECT attempts_made, due_at - created_at AS ms FROM partyline_jobs WHERE queue = 'push' AND state = 1");
-        assert.equal(waiting.length, 2);
+        const waiting = await until(() => {
+            const jobs = sql(server.db, "SELECT attempts_made, due_at - created_at AS ms FROM partyline_jobs WHERE queue = 'push' AND state = 1");
+            return jobs.length === 2 && jobs;
+        }, "both to wait");
         for (const job of waiting)
             assert.ok(job.attempts_made === 1 && job.ms >= 60000, JSON.stringify(job));
         await server.stop();

@@ -302,11 +302,17 @@ describe("APNs", () => {
 
     test("every answer", async () => {
         const answers = [
-            [apnsError(410, "Unregistered", { timestamp: 1 }), "gone"], [apnsError(410, "ExpiredToken"), "gone"], [apnsError(400, "BadDeviceToken"), "gone"],
+            [apnsError(410, "Unregistered", { timestamp: 1629312000000 }), "gone"], [apnsError(410, "ExpiredToken", { timestamp: "?" }), "gone"],
+            [{ status: 410 }, "gone"], [apnsError(400, "BadDeviceToken", { timestamp: 1 }), "gone"],
             [apnsError(400, "DeviceTokenNotForTopic"), "gone"], [apnsError(403, "InvalidProviderToken"), "misconfigured"],
             [apnsError(403, "BadEnvironmentKeyIdInToken"), "misconfigured"], [apnsError(403, "Forbidden"), "misconfigured"],
-            [apnsError(400, "MissingTopic"), "misconfigured"], [apnsError(400, "TopicDisallowed"), "misconfigured"],
-            [apnsError(413, "PayloadTooLarge"), "refused"], [apnsError(400, "BadCollapseId"), "refused"], [apnsError(429, "TooManyRequests"), "later"],
+            ...["MissingTopic", "BadTopic", "TopicDisallowed", "InvalidPushType"].map((word) => [apnsError(400, word), "misconfigured"]),
+            ...["MissingProviderToken", "UnrelatedKeyIdInToken", "BadCertificate", "BadCertificateEnvironment"].map((word) =>
+                [apnsError(403, word), "misconfigured"]),
+            [apnsError(404, "BadPath"), "misconfigured"], [apnsError(405, "MethodNotAllowed"), "misconfigured"],
+            [apnsError(413, "PayloadTooLarge"), "refused"], ...["BadCollapseId", "BadExpirationDate", "BadMessageId", "BadPriority", "DuplicateHeaders",
+                "MissingDeviceToken", "PayloadEmpty"].map((word) => [apnsError(400, word), "refused"]),
+            [apnsError(400, "IdleTimeout"), "later"], [apnsError(429, "TooManyRequests"), "later"],
             [apnsError(429, "TooManyProviderTokenUpdates"), "later", 1200000], [apnsError(500, "InternalServerError"), "later"],
             [{ ...apnsError(503, "ServiceUnavailable"), headers: { "retry-after": "5" } }, "later", 5000], [apnsError(503, "Shutdown"), "later"],
             [{ status: 400, body: "]" }, "refused"], [{ status: 418, body: "z".repeat(100000) }, "refused"], ["drop", "later"],
@@ -318,6 +324,9 @@ describe("APNs", () => {
             assert.equal(result.outcome, wanted, `${JSON.stringify(answer).slice(0, 80)}: ${result.reason}`);
             if (retryMs !== undefined)
                 assert.equal(result.retryMs, retryMs);
+            assert.equal(result.goneMs, answer.body?.timestamp === 1629312000000 ? 1629312000000 : undefined);
+            if (answer.body?.reason && answer.status !== 500 && answer.status !== 503)
+                assert.equal(result.reason, answer.body.reason);
         }
     });
 

@@ -19,7 +19,7 @@ typedef struct sending {
     bool seen;   /* the user has read it */
     pusher_token token;
     int badge;
-    int64_t at_ms, now_ms, seq;
+    int64_t at_ms, now_ms, gone_ms, seq; /* gone_ms: whoever registered the token since then has it back */
     char user_id[PUSHER_USER_MAX + 1], token_id[PUSHER_ROOM_MAX + 1], room[PUSHER_ROOM_MAX + 1];
     char note[PUSHER_ROOM_MAX + 1], message[PUSHER_ROOM_MAX + 64], type[32], title[1024], body[1024],
         id[PUSHER_ID_SIZE];
@@ -75,7 +75,7 @@ static int forget_run(db_job *j, db_conn *c)
 {
     sending *s = sending_of(j);
 
-    return pusher_store_forget(c, sio_str_z(s->token_id), sio_str_z(s->user_id));
+    return pusher_store_forget(c, sio_str_z(s->token_id), sio_str_z(s->user_id), s->gone_ms);
 }
 
 static void forget_done(db_job *j)
@@ -111,6 +111,7 @@ static void on_result(void *arg, const push_result *r)
         return;
     case PUSH_GONE:
         app_count(a, push_gone);
+        s->gone_ms = r->gone_ms && r->gone_ms < s->now_ms ? r->gone_ms : s->now_ms;
         start(s, db_write, forget_run, forget_done);
         return;
     case PUSH_LATER:

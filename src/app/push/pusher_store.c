@@ -203,10 +203,10 @@ int pusher_store_token(db_conn *c, sio_str token_id, pusher_token *out)
                     db_args(db_text(token_id)), on_token, out);
 }
 
-int pusher_store_forget(db_conn *c, sio_str token_id, sio_str user_id)
+int pusher_store_forget(db_conn *c, sio_str token_id, sio_str user_id, int64_t upto_ms)
 {
-    return db_exec(c, "DELETE FROM device_tokens WHERE id = ?1 AND user_id = ?2",
-                   db_args(db_text(token_id), db_text(user_id)));
+    return db_exec(c, "DELETE FROM device_tokens WHERE id = ?1 AND user_id = ?2 AND created_at <= ?3",
+                   db_args(db_text(token_id), db_text(user_id), db_time(upto_ms)));
 }
 
 int pusher_store_register(db_conn *c, sio_str user_id, sio_str token, const char *platform, unsigned max,

@@ -49,8 +49,8 @@ typedef struct pusher_token {
     char user_id[PUSHER_USER_MAX + 1], platform[16], token[PUSHER_TOKEN_MAX + 1];
 } pusher_token;
 int pusher_store_token(db_conn *c, sio_str token_id, pusher_token *out);
-/* Takes it away, unless it is another's by now. */
-int pusher_store_forget(db_conn *c, sio_str token_id, sio_str user_id);
+/* Takes it away, unless it is another's by now, or was registered (again) later than upto_ms. */
+int pusher_store_forget(db_conn *c, sio_str token_id, sio_str user_id, int64_t upto_ms);
 
 /* A device of the user's; one that was another's moves. Of more than max the oldest go. SIO_ENOENT: there is
  * no such user. */

@@ -142,8 +142,11 @@ static void check_devices(db_conn *c)
     assert_string_equal(t.user_id, "co");
     assert_int_equal(pusher_store_tokens(c, S("ann"), 10, note_token, same), 0);
     assert_string_equal(same, "");
-    assert_int_equal(pusher_store_forget(c, S(id), S("ann")), 0); /* is no longer ann's */
+    assert_int_equal(pusher_store_forget(c, S(id), S("ann"), 1000), 0); /* is no longer ann's */
+    assert_int_equal(pusher_store_forget(c, S(id), S("co"), 1), 0); /* was dead before it was co's */
     assert_int_equal(number(c, "SELECT count(*) FROM device_tokens WHERE token = 't-ann'"), 1);
+    assert_int_equal(pusher_store_forget(c, S(id), S("co"), 2), 0);
+    assert_int_equal(number(c, "SELECT count(*) FROM device_tokens WHERE token = 't-ann'"), 0);
     for (int i = 0; i < 5; i++) {
         snprintf(same, sizeof(same), "more-%d", i);
         device(c, "co", same, 3, 10 + i);
