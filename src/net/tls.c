@@ -19,6 +19,7 @@
  * of a record from before, so clear text never reaches what was not looked at yet when that starts one
  * record further on. */
 #define GAP       (SSL3_RT_MAX_ENCRYPTED_LENGTH + SSL3_RT_HEADER_LENGTH)
+#define WARN_MS   60000
 _Static_assert(NET_IN_SIZE - GAP >= 32 * 1024, "reads must not become small");
 _Static_assert(NET_OUT_SIZE >= RECORD, "a record is put together there");
 
@@ -41,6 +42,18 @@ static const char *reason_of(const tls_conn *c)
     return text ? text : "unknown reason";
 }
 
+/* A server that cannot be spoken to is tried again for ever: one warning a minute says so. */
+static log_level level_of_trouble(const tls_conn *c)
+{
+    uint64_t now = loop_now(c->s->net->loop);
+    uint_fast64_t last = atomic_load_explicit(&c->ctx->warned, memory_order_relaxed);
+
+    if (c->ctx->quiet || (last && now + 1 < last + WARN_MS))
+        return LOG_DEBUG;
+    atomic_store_explicit(&c->ctx->warned, now + 1, memory_order_relaxed);
+    return LOG_WARN;
+}
+
 /* The first reason counts. The stream ends with this turn. */
 static void broken(tls_conn *c, const char *why)
 {
@@ -50,7 +63,7 @@ static void broken(tls_conn *c, const char *why)
         return;
     c->over = TLS_BROKEN;
     net_peer(c->s, peer, sizeof(peer));
-    log_write(c->ctx->quiet ? LOG_DEBUG : LOG_WARN, "TLS with %s %s: %s",
+    log_write(level_of_trouble(c), "TLS with %s %s: %s",
               *peer ? peer : "a peer that is gone", c->ready ? "broke" : "failed", why);
     net_stream_mark(c->s);
 }

@@ -156,6 +156,7 @@ static void an_expired_certificate_is_refused(void **state)
     use(&old);
     refused("certificate has expired");
     t.closes = 0;
+    make_client((tls_client_options){0}); /* who has not been warned of yet */
     use(&early);
     refused("certificate is not yet valid");
     cert_free(&old);
@@ -260,6 +261,13 @@ static void a_handshake_has_a_deadline(void **state)
     sim_settle(t.s);
     assert_int_equal(t.closes, 2);
     assert_int_equal(t.err, SIO_EIO);
+    assert_said(LOG_DEBUG, "without close_notify"); /* one warning a minute is enough */
+    peer_free(p);
+    sim_advance(t.s, 60000);
+    p = peer_new(server, true);
+    sim_settle(t.s);
+    sim_hangup(t.s, p->fd);
+    sim_settle(t.s);
     assert_said(LOG_WARN, "without close_notify");
     peer_free(p);
 }

@@ -14,7 +14,8 @@ typedef struct tls_ctx {
     atomic_uint refs;
     SSL_CTX    *ssl;
     BIO_METHOD *bio;
-    bool        quiet; /* trouble is the peer's affair: DEBUG */
+    bool        quiet;            /* trouble is the peer's affair: DEBUG */
+    atomic_uint_fast64_t warned; /* loop_now of the last warning, plus 1; 0: there was none */
 } tls_ctx;
 
 /* What TLS has seen of the end. */

@@ -132,12 +132,20 @@ static void take_all(bus_stream *s, const resp_val *list)
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
-/* The group is gone with the stream when Redis was flushed. */
+static bool begins(sio_str s, const char *word)
+{
+    size_t n = strlen(word);
+
+    return s.n > n && memcmp(s.p, word, n) == 0;
+}
+
+/* The group is gone with the stream when Redis was flushed, also while we waited in it (UNBLOCKED), unless the
+ * stream was moved to another node of a cluster. */
 static bool is_error(bus_stream *s, const resp_val *v)
 {
     if (!v || v->kind != RESP_ERROR)
         return v == NULL;
-    if (v->s.n > 7 && memcmp(v->s.p, "NOGROUP", 7) == 0)
+    if (begins(v->s, "NOGROUP") || begins(v->s, "UNBLOCKED"))
         s->has_group = false;
     else
         log_warn("the stream %s cannot be read: %.*s", s->name, (int)v->s.n, v->s.p);
@@ -151,8 +159,11 @@ static void on_read(void *arg, int err, const resp_val *v)
     s->reading = false;
     if (err == SIO_ECANCELED)
         return;
-    if (is_error(s, v))
-        return; /* the tick goes on */
+    if (is_error(s, v)) {
+        if (v && !s->has_group)
+            go_on(s); /* else the tick does */
+        return;
+    }
     if (v->kind == RESP_ARRAY && v->n == 1 && v->item[0].kind == RESP_ARRAY && v->item[0].n == 2)
         take_all(s, &v->item[0].item[1]);
     go_on(s);
@@ -175,7 +186,7 @@ static void on_group(void *arg, int err, const resp_val *v)
     s->making_group = false;
     if (err < 0)
         return;
-    if (v->kind != RESP_ERROR || (v->s.n > 9 && memcmp(v->s.p, "BUSYGROUP", 9) == 0)) {
+    if (v->kind != RESP_ERROR || begins(v->s, "BUSYGROUP")) {
         s->has_group = true;
         go_on(s);
     } else {

@@ -33,6 +33,15 @@ export class Redis {
         return redis;
     }
 
+    /* A sentinel, with that file. */
+    static async sentinel(file) {
+        const redis = new Redis();
+        redis.port = await freePort();
+        redis.program = [file, "--sentinel", "--port", String(redis.port), "--bind", "127.0.0.1"];
+        await redis.resume();
+        return redis;
+    }
+
     get url() {
         return `redis://127.0.0.1:${this.port}`;
     }
@@ -43,7 +52,7 @@ export class Redis {
 
     /* Starts it, the first time or again: on the same port, and with nothing in it. */
     async resume() {
-        this.child = spawn("redis-server", ["--port", String(this.port), "--bind", "127.0.0.1", "--unixsocket", this.socket,
+        this.child = spawn("redis-server", this.program ?? ["--port", String(this.port), "--bind", "127.0.0.1", "--unixsocket", this.socket,
             "--save", "", "--appendonly", "no", "--dir", this.dir, ...this.args], { stdio: ["ignore", "pipe", "pipe"] });
         running.add(this.child);
         this.log = "";
@@ -59,7 +68,7 @@ export class Redis {
         await until(() => {
             if (this.ended)
                 throw new Error(`redis-server ended:\n${this.log}`);
-            return /Ready to accept connections/.test(this.log);
+            return /Ready to accept connections|Sentinel ID is/.test(this.log);
         }, "redis-server");
     }
 
