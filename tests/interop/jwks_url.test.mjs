@@ -8,7 +8,7 @@ import https from "node:https";
 import path from "node:path";
 import { afterEach, describe, test } from "node:test";
 import { client, closeAll, connected, refused } from "./lib/client.mjs";
-import { PARTYLINE, Program, SECRET, partyline, run, tempDir } from "./lib/server.mjs";
+import { freePort, PARTYLINE, Program, SECRET, partyline, run, tempDir } from "./lib/server.mjs";
 import { webKey } from "./lib/token.mjs";
 import { once, until } from "./lib/wait.mjs";
 
@@ -32,7 +32,7 @@ async function provider(body, { tls, headers } = {}) {
     };
     const server = tls ? https.createServer(tls, on) : http.createServer(on);
     p.stop = () => { server.closeAllConnections(); server.close(); };
-    server.listen(0, "127.0.0.1");
+    server.listen(await freePort(), "127.0.0.1"); /* some of them stop, and nobody else is to be found there */
     await once(server, "listening");
     p.url = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}/keys?key=hidden`;
     providers.push(p);

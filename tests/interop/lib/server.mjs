@@ -2,6 +2,7 @@
 
 import { execFile, execFileSync, spawn } from "node:child_process";
 import assert from "node:assert/strict";
+import dgram from "node:dgram";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -36,15 +37,31 @@ export function tempDir() {
     return dirs.at(-1);
 }
 
-/* A port nobody listens on right now. */
+/* Ports that the kernel gives to nobody by itself: it would give them to a client as its own end while a server is away that
+ * is to come back on its port, even to the client that tries to reach it, which is then connected to itself. */
+const FIRST_PORT = 11000, LAST_PORT = 32767;
+
+/* Whether that could be bound, which `socket` then is. */
+const binds = (socket, bind) => new Promise((resolve) => {
+    socket.once("error", () => resolve(false));
+    bind(() => resolve(true));
+});
+
+/* A port nobody listens on. It stays with this process to its end, for servers that stop and come back: other tests see by
+ * its UDP twin that it is taken. */
 export async function freePort() {
-    const probe = net.createServer();
-    probe.listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    const { port } = probe.address();
-    probe.close();
-    await once(probe, "close");
-    return port;
+    for (;;) {
+        const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT + 1));
+        const claim = dgram.createSocket("udp4"), probe = net.createServer();
+        if (!await binds(claim, (done) => claim.bind({ port, address: "127.0.0.1", exclusive: true }, done)))
+            continue;
+        claim.unref();
+        if (!await binds(probe, (done) => probe.listen(port, "127.0.0.1", done)))
+            continue;
+        probe.close();
+        await once(probe, "close");
+        return port;
+    }
 }
 
 const accepts = (port) => new Promise((resolve) => {
