@@ -59,6 +59,8 @@ export class Redis {
         for (const stream of [this.child.stdout, this.child.stderr])
             stream.on("data", (bytes) => { this.log += bytes; });
         const { child } = this;
+        for (const handle of [child, child.stdout, child.stderr]) /* what a failed test left behind does not keep the test's process */
+            handle.unref();
         this.exit = new Promise((resolve) => child.once("close", (code, signal) => {
             running.delete(child);
             resolve({ code, signal });
@@ -78,8 +80,9 @@ export class Redis {
             this.client = createClient({ url: this.url, socket: { reconnectStrategy: false } });
             this.client.on("error", () => {});
             await this.client.connect();
+            this.client.unref();
         }
-        return this.client.sendCommand(args.map((a) => Buffer.isBuffer(a) ? a : String(a)));
+        return within(this.client.sendCommand(args.map((a) => Buffer.isBuffer(a) ? a : String(a))), `${args[0]} by Redis`);
     }
 
     /* What redis-cli prints for a command; lines. Without output from a Redis that does not answer. */

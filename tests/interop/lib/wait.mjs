@@ -2,13 +2,30 @@
 
 export const DEADLINE_MS = Number(process.env.INTEROP_DEADLINE_MS || 10000);
 
+const TICK_MS = 50;
+
+/* Calls `late` after ms in which this process could hear of events: while it waited for a program (execFileSync), or for a
+ * processor, what it waits for may have come without anybody to look. Gives what stops it. */
+function deadline(ms, late) {
+    let left = ms;
+    const wait = () => setTimeout(() => {
+        left -= TICK_MS;
+        if (left > 0)
+            timer = wait();
+        else
+            late();
+    }, Math.min(TICK_MS, left));
+    let timer = wait();
+    return () => clearTimeout(timer);
+}
+
 /* Resolves like `promise`, or rejects with `what` in the message after ms. */
 export function within(promise, what, ms = DEADLINE_MS) {
-    let timer;
+    let stop;
     const late = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`timed out after ${ms} ms waiting for ${what}`)), ms);
+        stop = deadline(ms, () => reject(new Error(`timed out after ${ms} ms waiting for ${what}`)));
     });
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+    return Promise.race([promise, late]).finally(stop);
 }
 
 /* The next `event` of an emitter, with its arguments as an array. */
@@ -18,14 +35,19 @@ export function once(emitter, event, what = event, ms = DEADLINE_MS) {
 
 /* Tries `fn` again until it gives something truthy: for what has no event of its own (a port that opens, a file). */
 export async function until(fn, what, ms = DEADLINE_MS) {
-    const end = Date.now() + ms;
-    for (;;) {
-        const value = await fn();
-        if (value)
-            return value;
-        if (Date.now() > end)
-            throw new Error(`timed out after ${ms} ms waiting for ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, 15));
+    let late = false;
+    const stop = deadline(ms, () => { late = true; });
+    try {
+        for (;;) {
+            const value = await fn();
+            if (value)
+                return value;
+            if (late)
+                throw new Error(`timed out after ${ms} ms waiting for ${what}`);
+            await new Promise((resolve) => setTimeout(resolve, 15));
+        }
+    } finally {
+        stop();
     }
 }
 
