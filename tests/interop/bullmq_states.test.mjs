@@ -12,6 +12,8 @@ import { ROOT } from "./lib/server.mjs";
 const vectors = JSON.parse(readFileSync(path.join(ROOT, "tests/vectors/bullmq.json"), "utf8"));
 const lua = (name) => readFileSync(path.join(ROOT, `src/jobs/lua/${name}.lua`), "utf8");
 const Q = "bull:states";
+/* Locks and the gate of the check live longer than any replay: that their time is over `stalled` says itself, below. */
+const LASTING_MS = "600000";
 
 /* ---- reading the capture ---- */
 
@@ -102,7 +104,7 @@ const OURS = {
         const out = b.find("LREM", `${Q}:active`, "1");
         return out && !b.has(/stalled-check/) ? [["release", out[3], lockOf(b, out[3])]] : null;
     },
-    stalled: (b) => (b.has(/^EXISTS P\.stalled-check$/m) ? [["stalled", b.now, "100", "1"]] : null),
+    stalled: (b) => (b.has(/^EXISTS P\.stalled-check$/m) ? [["stalled", b.now, LASTING_MS, "1"]] : null),
     progress(b) {
         const set = b.inner.find((w) => w[0] === "HSET" && w[2] === "progress");
         return set ? [["progress", idOf(set[1]), null, set[3]]] : null;
@@ -110,7 +112,7 @@ const OURS = {
     renew(b) {
         const set = b.find("SET");
         return set && b.find("GET") && /:lock$/.test(set[1]) && b.find("SREM")
-            ? [["renew", set[4], idOf(set[1]).replace(/:lock$/, ""), set[2]]] : null;
+            ? [["renew", LASTING_MS, idOf(set[1]).replace(/:lock$/, ""), set[2]]] : null;
     },
     /* With version 5 ours is the same; what version 6 does would be lost by the other. */
     pause: (b, version) => (version === "v5" && b.has(/^HSET P\.meta paused 1$/m) && !b.has(/P\.delayed/) ? [["pause", "1"]] : null),
@@ -118,9 +120,9 @@ const OURS = {
 };
 
 function take(b) {
-    const lock = b.inner.findLast((w) => w[0] === "SET" && /:lock$/.test(w[1]));
+    const lock = b.inner.findLast((w) => w[0] === "SET" && /:lock$/.test(w[1]))?.[2] ?? "none";
     const pb = b.inner.findLast((w) => w[0] === "HMSET" && w[4] === "pb");
-    return [["take", b.now, lock ? lock[2] : "none", lock ? lock[4] : "30000", pb ? pb[5] : "", "0", "0", "1", "1000000"]];
+    return [["take", b.now, lock, LASTING_MS, pb ? pb[5] : "", "0", "0", "1", "1000000"]];
 }
 
 /* What our finish is told to keep: nothing was added to the set, or all (the capture never keeps a number). */
@@ -194,7 +196,7 @@ class Replay {
         }
         for (const command of block.inner.length ? block.inner : [block.head])
             if (block.inner.length || /^(hset|hdel|set|del)$/i.test(command[0]))
-                await this.redis.ask(...command);
+                await this.redis.ask(...command.map((word, i) => (command[i - 1] === "PX" ? LASTING_MS : word)));
     }
 
     async compare(step) {
