@@ -19,10 +19,17 @@ const PROXIED = { TRUSTED_PROXIES: "127.0.0.0/8, ::1" };
 /* Leaving a room one is not in is no error, and no work. */
 const touch = (socket) => ask(socket, "chat:leave", { roomId: "nowhere" });
 
-/* Sends n events at once; how many were accepted, and the refusals. */
+/* Sends n events at once; how many were accepted, the refusals, and the seconds that it took. */
 async function burst(socket, n) {
+    const began = Date.now();
     const answers = await Promise.all(Array.from({ length: n }, () => touch(socket)));
-    return { passed: answers.filter((a) => a.ok).length, refusals: answers.filter((a) => !a.ok).map((a) => a.error) };
+    return { passed: answers.filter((a) => a.ok).length, refusals: answers.filter((a) => !a.ok).map((a) => a.error),
+        seconds: (Date.now() - began) / 1000 };
+}
+
+/* A bucket of n that is filled up at `rate` a second let through what it should: on a busy machine time passes meanwhile. */
+function isBurst(passed, n, rate, seconds) {
+    assert.ok(passed >= n && passed <= n + 1 + rate * seconds, `${passed} passed in ${seconds} s`);
 }
 
 function isLimited(error) {
@@ -40,8 +47,8 @@ describe("limits", () => {
     test("events of a connection: a burst passes, the next is refused and may come after retryAfterMs", async () => {
         const server = await serve({ RATE_SOCKET: "2", RATE_SOCKET_BURST: "10" });
         const [a, b] = [await user(server, "a"), await user(server, "b")];
-        const { passed, refusals } = await burst(a, 11);
-        assert.equal(passed, 10);
+        const { passed, refusals, seconds } = await burst(a, 40);
+        isBurst(passed, 10, 2, seconds);
         isLimited(refusals[0]);
         assert.ok(refusals[0].retryAfterMs <= 500);
         const event = await a.inbox.next("error");
@@ -57,7 +64,7 @@ describe("limits", () => {
     test("events that no handler has are counted, too", async () => {
         const server = await serve({ RATE_SOCKET: "1", RATE_SOCKET_BURST: "3" });
         const a = await user(server, "a");
-        for (let i = 0; i < 4; i++)
+        for (let i = 0; i < 20; i++)
             a.emit("unheard:of", {});
         isLimited(await a.inbox.next("error", (e) => e.event === "unheard:of"));
     });
@@ -66,7 +73,7 @@ describe("limits", () => {
         const server = await serve({ RATE_SOCKET: "1", RATE_SOCKET_BURST: "3" });
         const ws = plainUnopened(server.url, userToken(SECRET, "p"));
         await once(ws, "open");
-        for (let i = 0; i < 4; i++)
+        for (let i = 0; i < 20; i++)
             ws.emitEvent("chat:leave", { roomId: "nowhere" });
         isLimited(await ws.inbox.next("error"));
     });
@@ -78,7 +85,7 @@ describe("limits", () => {
             devices.push(await user(server, "many"));
         const results = await Promise.all(devices.map((d) => burst(d, 10)));
         const passed = results.reduce((sum, r) => sum + r.passed, 0);
-        assert.ok(passed >= 20 && passed <= 21, `${passed} passed`); /* a second may go by meanwhile */
+        isBurst(passed, 20, 1, Math.max(...results.map((r) => r.seconds)));
         isLimited(results.flatMap((r) => r.refusals)[0]);
         assert.equal((await burst(await user(server, "other"), 10)).passed, 10);
     });
@@ -89,26 +96,31 @@ describe("limits", () => {
         const [a, b] = [await user(server, "a"), await user(server, "b")];
         await join(a, room);
         await join(b, room);
-        await say(a, room, "one");
-        await say(a, room, "two");
-        const answer = await ask(a, "chat:message", { roomId: room, content: "three" });
-        isLimited(answer.error);
+        const said = Array.from({ length: 20 }, (_, i) => `${i}`);
+        const answers = await Promise.all(said.map((content) => ask(a, "chat:message", { roomId: room, content })));
+        const passed = said.filter((_, i) => answers[i].ok);
+        assert.deepEqual(passed.slice(0, 2), ["0", "1"]);
+        isLimited(answers.find((answer) => !answer.ok).error);
         await say(b, room, "mine");
         assert.equal((await burst(a, 20)).passed, 20);
         await b.inbox.next("chat:new_message", (m) => m.content === "mine");
-        assert.deepEqual(b.inbox.all("chat:new_message").map((m) => m.content), ["one", "two"]);
+        assert.deepEqual(b.inbox.all("chat:new_message").map((m) => m.content), passed);
     });
 
     test("an address shares its limit; who it is says a trusted proxy only", async () => {
         const server = await serve({ RATE_ADDRESS: "1", RATE_ADDRESS_BURST: "12", ...PROXIED });
+        const begun = Date.now();
         const a = await user(server, "a", from("198.51.100.1"));
         const b = await user(server, "b", from("6.6.6.6, 198.51.100.1")); /* what stands left of it is hearsay */
         const c = await user(server, "c", from("198.51.100.2"));
-        const passed = (await burst(a, 10)).passed + (await burst(b, 10)).passed;
-        assert.ok(passed >= 10 && passed <= 11, `${passed} passed`); /* the two connections count as well */
+        const bursts = [await burst(a, 10), await burst(b, 10)];
+        isBurst(bursts[0].passed + bursts[1].passed, 10, 1, (Date.now() - begun) / 1000); /* the two connections count as well */
         assert.equal((await burst(c, 10)).passed, 10);
-        const error = await refused(client(server.url, { auth: { token: userToken(SECRET, "d") }, transports: ["websocket"],
-            ...from("198.51.100.1") }));
+        const error = await until(async () => {
+            await burst(a, 10); /* a second that went by meanwhile has let in one more */
+            const d = client(server.url, { auth: { token: userToken(SECRET, "d") }, transports: ["websocket"], ...from("198.51.100.1") });
+            return refused(d).catch(() => d.disconnect() && null);
+        }, "a refusal");
         assert.equal(error.message, "Too many requests from this address");
         isLimited(error.data);
     });
@@ -166,11 +178,14 @@ describe("limits", () => {
         const server = await serve({ RATE_SOCKET: "1", RATE_SOCKET_BURST: "5", RATE_FLOOD: "20" });
         const [a, b] = [await user(server, "flood"), await user(server, "calm")];
         const gone = once(a, "disconnect");
-        for (let i = 0; i < 40; i++)
+        const began = Date.now();
+        for (let i = 0; i < 200; i++)
             a.emit("chat:leave", { roomId: "nowhere" });
         assert.equal((await gone)[0], "io server disconnect");
         assert.equal((await a.inbox.next("error", (e) => e.message.includes("disconnected"))).code, "rate_limited");
-        assert.equal(a.inbox.all("error").length, 20);
+        const forgiven = 2 * (Date.now() - began) / 1000; /* a tenth of 20 a second */
+        const told = a.inbox.all("error").length;
+        assert.ok(told >= 20 && told <= 20 + forgiven, `${told} refusals, ${forgiven} of them forgiven`);
         assert.equal((await touch(b)).ok, true);
         assert.match(server.log, /flood sends far more than allowed/);
         const metrics = await (await fetch(`${server.url}/metrics`)).text();
@@ -183,7 +198,7 @@ describe("limits", () => {
         const server = await serve(off);
         const a = await user(server, "a");
         assert.equal((await burst(a, 150)).passed, 150);
-        assert.ok((await burst(a, 300)).refusals.length > 0);
+        assert.ok((await burst(a, 1000)).refusals.length > 0);
         assert.ok(a.connected);
     });
 

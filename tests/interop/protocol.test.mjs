@@ -140,7 +140,7 @@ describe("one client", () => {
     });
 
     test("retries send again until the budget is spent, in order", async () => {
-        const socket = await open("/", { retries: 2, ackTimeout: 100 });
+        const socket = await open("/", { retries: 2, ackTimeout: 500 });
         const first = new Promise((resolve) => socket.emit("unknown", 1, resolve));
         const second = new Promise((resolve) => socket.emit("echo", 2, (error, value) => resolve(value)));
         assert.ok(await within(first, "the failure") instanceof Error);

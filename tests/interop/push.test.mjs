@@ -94,8 +94,7 @@ describe("push", () => {
         const { roomId, ann, bob, token } = await room();
         await ask(bob, "chat:read", { roomId, seq: 1 });
         bob.disconnect();
-        for (const text of ["one", "two", "three"])
-            await say(ann, roomId, text);
+        await Promise.all(["one", "two", "three"].map((text) => say(ann, roomId, text)));
         const push = await pushed(token);
         assert.match(push.notification.body, /three$/);
         assert.equal(badgeOf(push), 3);
