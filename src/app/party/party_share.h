@@ -9,7 +9,7 @@
  * Devices are counted here, by a party_hall; a user's first and last one is written. In a small party each
  * who comes or goes is announced by the server that wrote it, with the count of that moment; in a large one
  * the count is told at most once in an interval by one of all servers. Announcements of two servers may
- * overtake each other: when two write one shortly behind the other, the count is told once more afterwards.
+ * overtake each other: when two tell one shortly behind the other, the count is told once more afterwards.
  *
  * While Redis is away it goes by what is here; then everything is written again. One loop; the client is that
  * of the same. */
@@ -60,7 +60,7 @@ typedef struct party_sweep_options {
     bool      (*keeps)(void *arg, sio_str party, sio_str user);
     /* To be announced, in a small party. */
     void      (*gone)(void *arg, sio_str party, sio_str user, int64_t count);
-    void      (*recount)(void *arg, sio_str party);          /* some have gone from a large one */
+    void      (*recount)(void *arg, sio_str party);          /* the count is to be told (once more) */
     /* Before each part; false ends it with SIO_ECANCELED. NULL: it goes on. */
     bool      (*goes_on)(void *arg);
     void      (*done)(void *arg, int err);                   /* in a later turn, or as the client is freed */

@@ -46,6 +46,7 @@ typedef struct place {
     map          watchers;    /* by user */
     loop_timer   ask;         /* then it is asked what to tell */
     bool         asking;      /* the answer is awaited */
+    bool         ask_again;   /* then it is asked once more */
     unsigned     session;     /* of the share: when it was put into the register */
     int64_t      count;       /* as viewers here have it, as far as is known */
     unsigned     kept;        /* watchers that Redis has: there cannot be less */
@@ -90,7 +91,7 @@ void party_share_answer(watcher *w, int64_t count, bool all);
 int64_t party_share_local(const place *p);
 
 /* party_share_write.c */
-extern const char party_write_script[], party_tell_script[];
+extern const char party_write_script[], party_tell_script[], party_drop_script[];
 void party_share_pump(party_share *s);
 void party_share_on_resume(loop_timer *t);
 void party_share_on_ask(loop_timer *t);

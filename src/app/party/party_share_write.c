@@ -14,14 +14,23 @@
     "local t = redis.call('TIME')\n" \
     "t = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
+/* Told last, by anybody, so many ms ago. What two tell one shortly behind the other may overtake each other, so
+ * that the last one is crossed by the one before: then it counts as told wrong, -1, until somebody has told it
+ * once more. */
+#define SCRIPT_SINCE \
+    "local told = redis.call('HMGET', told_key, 'n', 'counted', 'announced', 'by')\n" \
+    "local since = t - math.max(tonumber(told[2] or 0), tonumber(told[3] or 0))\n" \
+    "local recent = since >= 0 and since < interval\n" \
+    "local crossed = told[1] == '-1' or (recent and told[4] ~= code)\n"
+
 /* KEYS: viewers, ours, told. ARGV: user, code, limit, interval, what: join, leave, or put, which nobody is
  * told of. Gives {1 when the count has changed, the count, what to tell: -1 nothing but who came or went in a
- * small party, 0 the count, else ask after so many ms; how many are
- * in ours}. */
+ * small party, 0 the count, else ask after so many ms; how many are in ours; ask after so many ms whatever
+ * was told, or 0}. */
 const char party_write_script[] =
     "local user, code, limit, interval, what = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), "
     "ARGV[5]\n"
-    "local changed = false\n"
+    "local changed, told_key = false, KEYS[3]\n"
     "if what == 'leave' then\n"
     "  if redis.call('SREM', KEYS[2], user) == 1 and redis.call('HINCRBY', KEYS[1], user, -1) <= 0 then\n"
     "    redis.call('HDEL', KEYS[1], user)\n"
@@ -32,37 +41,49 @@ const char party_write_script[] =
     "end\n"
     "local n = redis.call('HLEN', KEYS[1])\n"
     "local here = redis.call('SCARD', KEYS[2])\n"
-    "if not changed or what == 'put' then return {0, n, -1, here} end\n" SCRIPT_TIME
-    "local told = redis.call('HMGET', KEYS[3], 'counted', 'announced', 'by')\n"
+    "if not changed or what == 'put' then return {0, n, -1, here, 0} end\n" SCRIPT_TIME SCRIPT_SINCE
     "local wait = -1\n"
-    "if n <= limit then\n"
-    "  local since = t - tonumber(told[2] or 0)\n"
-    "  local crossed = told[3] and told[3] ~= code and since >= 0 and since < interval\n"
-    "  redis.call('HSET', KEYS[3], 'n', crossed and -1 or n, 'announced', t, 'by', code)\n"
-    "  if crossed then wait = interval end\n"
-    "else\n"
-    "  local since = t - tonumber(told[1] or 0)\n"
-    "  if since >= 0 and since < interval then return {1, n, interval - since, here} end\n"
-    "  redis.call('HSET', KEYS[3], 'n', n, 'counted', t)\n"
+    "if n > limit then\n"
+    "  local counted = t - tonumber(told[2] or 0)\n"
+    "  if counted >= 0 and counted < interval then return {1, n, interval - counted, here, 0} end\n"
     "  wait = 0\n"
     "end\n"
-    "redis.call('PEXPIRE', KEYS[3], interval + 60000)\n"
-    "return {1, n, wait, here}\n";
+    "redis.call('HSET', told_key, 'n', crossed and -1 or n, wait == 0 and 'counted' or 'announced', t,"
+    " 'by', code)\n"
+    "redis.call('PEXPIRE', told_key, interval + 60000)\n"
+    "return {1, n, wait, here, crossed and interval or 0}\n";
 
-/* KEYS: viewers, told, ours. ARGV: interval, the count that viewers have, how many must be in ours. Gives
- * {the count, what to tell, as above, or -2: too few are}. */
+/* KEYS: viewers, told, ours. ARGV: interval, the count that viewers have, how many must be in ours, code.
+ * Gives {the count, what to tell, as above, or -2: too few are}. */
 const char party_tell_script[] =
-    "local interval = tonumber(ARGV[1])\n"
-    "local n = redis.call('HLEN', KEYS[1])\n"
-    "local told = redis.call('HMGET', KEYS[2], 'n', 'counted')\n"
+    "local interval, code, told_key = tonumber(ARGV[1]), ARGV[4], KEYS[2]\n"
+    "local n = redis.call('HLEN', KEYS[1])\n" SCRIPT_TIME SCRIPT_SINCE
     "if redis.call('SCARD', KEYS[3]) < tonumber(ARGV[3]) then return {n, -2} end\n"
     "if tonumber(told[1] or ARGV[2]) == n then return {n, -1} end\n"
-    SCRIPT_TIME
-    "local since = t - tonumber(told[2] or 0)\n"
-    "if since >= 0 and since < interval then return {n, interval - since} end\n"
-    "redis.call('HSET', KEYS[2], 'n', n, 'counted', t)\n"
-    "redis.call('PEXPIRE', KEYS[2], interval + 60000)\n"
+    "if recent then return {n, interval - since} end\n"
+    "redis.call('HSET', told_key, 'n', n, 'counted', t, 'by', code)\n"
+    "redis.call('PEXPIRE', told_key, interval + 60000)\n"
     "return {n, 0}\n";
+
+/* KEYS: viewers, the set, told. ARGV: limit, interval, users. Gives {the count, those who watch nowhere any
+ * more, 1 when the count is to be told once more}. They are told of in a small party, by whom is not known
+ * here. */
+const char party_drop_script[] =
+    "local interval, code, told_key = tonumber(ARGV[2]), '', KEYS[3]\n"
+    "local gone = {}\n"
+    "for i = 3, #ARGV do\n"
+    "  if redis.call('SREM', KEYS[2], ARGV[i]) == 1 and redis.call('HINCRBY', KEYS[1], ARGV[i], -1) <= 0 "
+    "then\n"
+    "    redis.call('HDEL', KEYS[1], ARGV[i])\n"
+    "    gone[#gone + 1] = ARGV[i]\n"
+    "  end\n"
+    "end\n"
+    "local n = redis.call('HLEN', KEYS[1])\n"
+    "if #gone == 0 or n > tonumber(ARGV[1]) then return {n, gone, #gone > 0 and 1 or 0} end\n"
+    SCRIPT_TIME SCRIPT_SINCE
+    "redis.call('HSET', told_key, 'n', crossed and -1 or n, 'announced', t, 'by', code)\n"
+    "redis.call('PEXPIRE', told_key, interval + 60000)\n"
+    "return {n, gone, crossed and 1 or 0}\n";
 
 static void number(char out[24], int64_t n) { snprintf(out, 24, "%lld", (long long)n); }
 
@@ -107,6 +128,9 @@ static void on_asked(void *arg, int err, const resp_val *v)
     bool good = err == 0 && ints(v, 2);
 
     p->asking = false;
+    if (p->ask_again) /* what it was asked for may be behind the answer */
+        party_share_ask_in(p, 0);
+    p->ask_again = false;
     if (good && v->item[1].i == -2) {
         heal(p->s);
         party_share_ask_in(p, p->s->o.settle_ms);
@@ -121,7 +145,7 @@ static int ask(place *p)
 {
     char viewers[PARTY_KEY_MAX], told[PARTY_KEY_MAX], ours[PARTY_KEY_MAX], interval[24], count[24], least[24];
     party_share *s = p->s;
-    sio_str argv[6] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
+    sio_str argv[7] = {party_key_viewers(place_id(p), viewers), party_key_told(place_id(p), told)};
 
     number(interval, s->o.rules.interval_ms);
     number(count, p->count);
@@ -130,7 +154,8 @@ static int ask(place *p)
     argv[3] = sio_str_z(interval);
     argv[4] = sio_str_z(count);
     argv[5] = sio_str_z(least);
-    return redis_eval(s->r, &s->tell, on_asked, p, 3, argv, 6);
+    argv[6] = sio_str_z(s->code);
+    return redis_eval(s->r, &s->tell, on_asked, p, 3, argv, 7);
 }
 
 void party_share_on_ask(loop_timer *t)
@@ -139,6 +164,7 @@ void party_share_on_ask(loop_timer *t)
     int64_t local = party_share_local(p);
     uint64_t now = loop_now(p->s->o.loop);
 
+    p->ask_again = p->asking;
     if (p->asking)
         return;
     if (p->s->r && now < p->s->settled) {
@@ -247,7 +273,7 @@ static void on_written(void *arg, int err, const resp_val *v)
     place *p = w->p;
     party_share *s = p->s;
 
-    if (err < 0 || !ints(v, 4)) {
+    if (err < 0 || !ints(v, 5)) {
         log_debug("viewers of %.*s are not in Redis: %s", (int)p->id_len, p->id,
                   sio_strerror(err < 0 ? err : SIO_EINVAL));
         fail(w, err < 0 ? err : SIO_EINVAL);
@@ -265,6 +291,8 @@ static void on_written(void *arg, int err, const resp_val *v)
         if (v->item[0].i == 1 && v->item[1].i <= s->o.rules.announce_limit)
             party_share_tell(p, w, !w->came, v->item[1].i);
         follow(p, v->item[1].i, v->item[2].i);
+        if (v->item[4].i > 0)
+            party_share_ask_in(p, v->item[4].i);
     }
     settle(w, v->item[1].i);
     party_share_pump(s);

@@ -2,7 +2,7 @@
  * struck from the register. A script takes users out of the set and lowers their numbers in one step, so that
  * nothing is lowered twice whenever somebody stops half-way. */
 #include "app/batch.h"
-#include "app/party/party_share.h"
+#include "app/party/party_share_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,22 +11,6 @@
 #define USERS     "200"
 #define USERS_MAX 500 /* of one script */
 #define ID_MAX    128
-
-/* KEYS: viewers, the set, told. ARGV: limit, users. Gives {count, those who watch nowhere any more}. */
-static const char drop_script[] =
-    "local gone = {}\n"
-    "for i = 2, #ARGV do\n"
-    "  if redis.call('SREM', KEYS[2], ARGV[i]) == 1 and redis.call('HINCRBY', KEYS[1], ARGV[i], -1) <= 0 "
-    "then\n"
-    "    redis.call('HDEL', KEYS[1], ARGV[i])\n"
-    "    gone[#gone + 1] = ARGV[i]\n"
-    "  end\n"
-    "end\n"
-    "local n = redis.call('HLEN', KEYS[1])\n"
-    "if #gone > 0 and n <= tonumber(ARGV[1]) and redis.call('EXISTS', KEYS[3]) == 1 then\n"
-    "  redis.call('HSET', KEYS[3], 'n', n)\n"
-    "end\n"
-    "return {n, gone}\n";
 
 /* Texts of one answer, kept while they are worked through. */
 typedef struct texts {
@@ -138,12 +122,12 @@ static void end_party(sweep *s)
 
 /* ---- users ------------------------------------------------------------------------------------------ */
 
-static void tell(sweep *s, int64_t count, const resp_val *gone)
+static void tell(sweep *s, int64_t count, const resp_val *gone, bool recount)
 {
     for (uint32_t i = 0; i < gone->n && count <= s->o.rules.announce_limit; i++)
         if (gone->item[i].kind == RESP_BULK)
             s->o.gone(s->o.arg, party_of(s), gone->item[i].s, count);
-    if (gone->n > 0 && count > s->o.rules.announce_limit)
+    if (recount)
         s->o.recount(s->o.arg, party_of(s));
 }
 
@@ -152,13 +136,14 @@ static void on_dropped(void *arg, int err, const resp_val *v)
     sweep *s = arg;
 
     if (err == 0 &&
-        (v->kind != RESP_ARRAY || v->n != 2 || v->item[0].kind != RESP_INT || v->item[1].kind != RESP_ARRAY))
+        (v->kind != RESP_ARRAY || v->n != 3 || v->item[0].kind != RESP_INT || v->item[1].kind != RESP_ARRAY ||
+         v->item[2].kind != RESP_INT))
         err = SIO_EINVAL;
     if (err < 0) {
         finish(s, err);
         return;
     }
-    tell(s, v->item[0].i, &v->item[1]);
+    tell(s, v->item[0].i, &v->item[1], v->item[2].i == 1);
     if (s->more)
         snprintf(s->users_cursor, sizeof(s->users_cursor), "0");
     if (is_end(s->users_cursor) && !s->more)
@@ -170,23 +155,26 @@ static void on_dropped(void *arg, int err, const resp_val *v)
 static void drop(sweep *s)
 {
     char viewers[PARTY_KEY_MAX], theirs[PARTY_KEY_MAX], told[PARTY_KEY_MAX], limit[24];
+    char interval[24];
     sio_str party = party_of(s);
-    sio_str argv[4 + USERS_MAX] = {party_key_viewers(party, viewers),
+    sio_str argv[5 + USERS_MAX] = {party_key_viewers(party, viewers),
                                    party_key_here(party, sio_str_z(s->code), theirs),
                                    party_key_told(party, told)};
-    unsigned argc = 4;
+    unsigned argc = 5;
 
     snprintf(limit, sizeof(limit), "%lld", (long long)s->o.rules.announce_limit);
+    snprintf(interval, sizeof(interval), "%lld", (long long)s->o.rules.interval_ms);
     argv[3] = sio_str_z(limit);
+    argv[4] = sio_str_z(interval);
     s->more = false;
     for (unsigned i = 0; i < s->users.n && !s->more; i++) {
         if (s->o.keeps && s->o.keeps(s->o.arg, party, s->users.item[i]))
             continue;
-        s->more = argc == 4 + USERS_MAX;
+        s->more = argc == 5 + USERS_MAX;
         if (!s->more)
             argv[argc++] = s->users.item[i];
     }
-    if (argc > 4)
+    if (argc > 5)
         go(s, redis_eval(s->o.r, &s->drop, on_dropped, s, 3, argv, argc));
     else if (is_end(s->users_cursor))
         end_party(s);
@@ -254,7 +242,7 @@ int party_sweep_viewers(const party_sweep_options *o)
     if (!s)
         return SIO_ENOMEM;
     s->o = *o;
-    s->drop.text = drop_script;
+    s->drop.text = party_drop_script;
     snprintf(s->code, sizeof(s->code), "%.*s", (int)o->code.n, o->code.p);
     s->o.code = sio_str_z(s->code);
     s->key[party_key_register(s->o.code, o->index, s->key).n] = '\0';
