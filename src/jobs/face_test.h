@@ -259,13 +259,14 @@ static inline void face_close_on_loop(face *f, void *arg)
     jobs_worker_close(f->w[*(unsigned *)arg], face_closed, f);
 }
 
-static inline void face_close(face *f)
+static inline void face_close_slot(face *f, unsigned slot)
 {
-    unsigned slot = 0;
-
+    face_forget(f);
     face_do(f, face_close_on_loop, &slot);
     face_wait(f, " closed");
 }
+
+static inline void face_close(face *f) { face_close_slot(f, 0); }
 
 static inline void face_on_counts(void *arg, int err, const jobs_counts *c)
 {
@@ -318,16 +319,17 @@ static inline void face_order(void **state)
     o.lifo = true;
     face_add(f, "q", "c", &o);
     o.lifo = false;
-    o.delay_ms = 60;
-    face_add(f, "q", "d", &o);
+    o.delay_ms = 600000;
+    face_add(f, "q", "much later", &o);
     face_wait(f, " added:0 added:0 added:0 added:0 added:0 added:0");
     face_counts(f, "q", (jobs_counts){.waiting = 3, .prioritized = 2, .delayed = 1});
     face_forget(f);
     face_work(f, "q");
-    face_wait(f, " c#0 a#0 b#0");
-    face_wait(f, " p2#0 p5#0");
+    face_wait(f, " c#0 a#0 b#0 p2#0 p5#0");
+    o.delay_ms = 60;
+    face_add(f, "q", "d", &o);
     face_wait(f, " d#0");
-    face_counts(f, "q", (jobs_counts){.completed = 6});
+    face_counts(f, "q", (jobs_counts){.completed = 6, .delayed = 1});
     face_close(f);
 }
 
@@ -527,23 +529,42 @@ static inline void face_takeover(void **state)
     face_close(other);
 }
 
+static inline int64_t face_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Two in a while: of a long one the end is not seen, of a short one it is. */
 static inline void face_rate(void **state)
 {
     face *f = *state;
-    face_working w = face_worker(f, "q");
+    face_working w = face_worker(f, "q"), brief = face_worker(f, "brief");
+    int64_t began;
 
-    w.o.concurrency = 10;
-    w.o.rate_max = 2;
-    w.o.rate_ms = 300;
-    for (int i = 0; i < 4; i++)
+    w.o.concurrency = brief.o.concurrency = 10;
+    w.o.rate_max = brief.o.rate_max = 2;
+    w.o.rate_ms = 600000;
+    brief.o.rate_ms = 100;
+    brief.slot = 1;
+    for (int i = 0; i < 4; i++) {
         face_add(f, "q", "hold", NULL);
+        face_add(f, "brief", "hold", NULL);
+    }
     face_do(f, face_work_on_loop, &w);
     face_wait(f, " hold#0 hold#0");
     face_counts(f, "q", (jobs_counts){.active = 2, .waiting = 2});
-    face_wait(f, " hold#0 hold#0");
-    face_counts(f, "q", (jobs_counts){.active = 4});
+    began = face_ms();
+    face_do(f, face_work_on_loop, &brief);
+    face_counts(f, "brief", (jobs_counts){.active = 4});
+    assert_true(face_ms() - began >= 100);
+    face_counts(f, "q", (jobs_counts){.active = 2, .waiting = 2});
     face_do(f, face_complete_held, NULL);
-    face_counts(f, "q", (jobs_counts){.completed = 4});
+    face_counts(f, "brief", (jobs_counts){.completed = 4});
+    face_counts(f, "q", (jobs_counts){.completed = 2, .waiting = 2});
+    face_close_slot(f, 1);
     face_close(f);
 }
 
