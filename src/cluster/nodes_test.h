@@ -112,8 +112,8 @@ static inline bool node_has(node_rig *r, int64_t n) { return r->n >= n; }
 /* The number was among the events. */
 static inline bool node_heard(node_rig *r, int64_t number)
 {
-    for (unsigned i = 0; i < r->n; i++)
-        if (r->seen[i] == number)
+    for (unsigned i = r->n; i > 0; i--) /* it is mostly one of the last */
+        if (r->seen[i - 1] == number)
             return true;
     return false;
 }

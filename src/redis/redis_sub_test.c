@@ -160,7 +160,7 @@ static void signs_of_life_while_subscribed(void **state)
     (void)state;
     o = heard_options(&h, server.url);
     o.ping_ms = 20;
-    o.reply_ms = 1000;
+    o.reply_ms = 2000;
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
     rig_subscribe(h.r, REDIS_CHANNEL, "a", &e);
     rig_wait(&g, is_up, &h);

@@ -253,7 +253,7 @@ static void idle_and_dead(void **state)
 
     (void)state;
     o = heard_options(&h, server.url);
-    o.reply_ms = 150;
+    o.reply_ms = 2000;
     o.ping_ms = 50;
     assert_int_equal(redis_new(&h.r, g.n, &o), 0);
     rig_wait(&g, is_up, &h);

@@ -406,7 +406,7 @@ static void random_days(void **state)
             continue;
         settle();
         for (int tries = 0; !agrees(&t); tries++) {
-            if (tries == 40) {
+            if (tries == RIG_PATIENCE_MS / AUDIT_MS) {
                 explain(&t);
                 fail_msg("Redis does not agree after %d steps", step);
             }
