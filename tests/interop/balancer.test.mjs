@@ -6,6 +6,7 @@ import http from "node:http";
 import { after, afterEach, before, describe, test } from "node:test";
 import { TRANSPORTS, closeAll } from "./lib/client.mjs";
 import { heard, join, say, unique, user } from "./lib/chat.mjs";
+import { wholeHistory } from "./lib/model.mjs";
 import { Postgres } from "./lib/postgres.mjs";
 import { hasProxy, startProxy } from "./lib/proxies.mjs";
 import { Redis, hasRedis } from "./lib/redis.mjs";
@@ -23,7 +24,7 @@ const startNode = (port = 0) => partyline({
     port,
     env: {
         DATABASE_URL: pg.url(pg.name), REDIS_URL: redis.url, CLUSTER_SECRET: "a secret of all three nodes", CLUSTER_HOST: "127.0.0.1",
-        CLUSTER_LEASE: "2s", PING_INTERVAL: "1000", PING_TIMEOUT: "5000", TRUSTED_PROXIES: "127.0.0.1", LOOPS: "2",
+        CLUSTER_LEASE: "2s", PRESENCE_GRACE: "500", PING_INTERVAL: "1000", PING_TIMEOUT: "5000", TRUSTED_PROXIES: "127.0.0.1", LOOPS: "2",
     },
 });
 
@@ -152,12 +153,23 @@ describe("balancers without stickiness", { skip: redisMissing }, () => {
 
                 await everybodyHearsEverybody(sockets, roomId, "before");
                 sockets.forEach((s) => { s.back = new Promise((resolve) => s.on("connect", resolve)); });
+                const acked = []; /* what is said while it dies */
+                sockets.forEach((s, i) => {
+                    for (let n = 0; n < 5; n++)
+                        s.emit("chat:message", { roomId, content: `dying ${i} ${n}`, clientId: `${s.userId} ${n}` }, (a) => a.ok && acked.push(a.id));
+                });
+                await until(() => acked.length, "the first acknowledgement");
                 await nodes[1].crash();
                 await until(() => sockets.some((s) => s.lost), "somebody to notice", WAIT_MS);
                 await within(Promise.all(sockets.filter((s) => s.lost).map((s) => s.back)), "those to be back", WAIT_MS);
                 await until(() => sockets.every((s) => s.connected), "all to be connected", WAIT_MS);
                 await Promise.all(sockets.map((s) => join(s, roomId)));
                 await everybodyHearsEverybody(sockets, roomId, "after");
+                const kept = new Set((await wholeHistory(sockets[0], roomId)).map((m) => m.id));
+                assert.deepEqual(acked.filter((id) => !kept.has(id)), [], "acknowledged and lost");
+                const there = sockets.map((s) => s.userId).sort();
+                await until(async () => JSON.stringify((await redis.ask("SMEMBERS", "online_users")).sort()) === JSON.stringify(there),
+                    "online_users to be those who are there");
                 nodes[1] = await startNode(port);
                 await until(() => ready(nodes[1]), "the node to be ready again");
             });

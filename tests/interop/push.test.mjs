@@ -548,7 +548,7 @@ describe("push by a worker of BullMQ", { skip: !hasRedis() && "no redis-server" 
     });
 
     test("while Redis is away pushes wait in the database, also when the server stops and starts", async () => {
-        const { Worker } = await import("bullmq5");
+        const { Worker } = await import("bullmq6");
         const { roomId, ann, bob, token } = await withGuest(server, "later");
         bob.disconnect();
         await redis.stop();
