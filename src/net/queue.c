@@ -84,8 +84,25 @@ static void drop_first_chunk(net_stream *s)
     chunk_give(s->net, first);
 }
 
+/* All has left, and it was one chunk: so it is nearly always. */
+static void empty_chunk(net_stream *s)
+{
+    net_chunk *c = s->tail;
+
+    s->tail = NULL;
+    s->unsent = 0;
+    s->chunks = 0;
+    for (unsigned i = c->at; i < c->n; i++)
+        blob_drop(c->e[i].b);
+    chunk_give(s->net, c);
+}
+
 void net_queue_consume(net_stream *s, size_t n)
 {
+    if (s->tail && s->tail->next == s->tail && n == s->unsent) {
+        empty_chunk(s);
+        return;
+    }
     s->unsent -= (uint32_t)n;
     while (s->tail) {
         net_chunk *c = s->tail->next;
@@ -182,18 +199,12 @@ const char *net_queue_front(const net_stream *s, size_t max, size_t *n)
     }
 }
 
-/* One system call for as much as possible. *tried is what the kernel was offered. */
-static ssize_t send_front(net_stream *s, size_t *tried)
+/* More than one entry. */
+static __attribute__((noinline)) ssize_t send_several(net_stream *s, size_t *tried)
 {
-    const net_chunk *first = s->tail->next;
-    const net_entry *e = &first->e[first->at];
     loop *l = s->net->loop;
     struct front f;
 
-    if (e->n == s->unsent) {
-        *tried = e->n;
-        return loop_write(l, s->io.fd, e->b->p + e->from, e->n);
-    }
     look(s, &f);
     if (!f.has_large) {
         *tried = put_together(s, s->net->out);
@@ -201,6 +212,18 @@ static ssize_t send_front(net_stream *s, size_t *tried)
     }
     *tried = f.bytes;
     return loop_writev(l, s->io.fd, f.v, f.n);
+}
+
+/* One system call for as much as possible. *tried is what the kernel was offered. */
+static ssize_t send_front(net_stream *s, size_t *tried)
+{
+    const net_chunk *first = s->tail->next;
+    const net_entry *e = &first->e[first->at];
+
+    if (e->n != s->unsent)
+        return send_several(s, tried);
+    *tried = e->n;
+    return loop_write(s->net->loop, s->io.fd, e->b->p + e->from, e->n);
 }
 
 int net_queue_flush(net_stream *s)

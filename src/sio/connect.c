@@ -124,6 +124,14 @@ void connect_request(client *c, sio_str name, sio_str auth, const sio_bins *bins
     connect_start(c, ns, auth, bins);
 }
 
+static void keep_auth(sio_socket *s, sio_str auth)
+{
+    socket_extra *x = socket_extra_get(s);
+
+    if (x)
+        x->auth = strndup(auth.p, auth.n);
+}
+
 sio_socket *connect_new(client *c, sio_ns *ns, sio_str auth)
 {
     sio_socket *s = socket_new(&ns->shard[c->shard->index], c);
@@ -135,7 +143,7 @@ sio_socket *connect_new(client *c, sio_ns *ns, sio_str auth)
     if (!(s->connecting = calloc(1, sizeof *s->connecting)))
         abort(); /* a small fixed allocation */
     if (c->shard->io->opt.keep_handshake)
-        s->auth = strndup(auth.p, auth.n);
+        keep_auth(s, auth);
     if (!c->ops->name)
         recovery_give_pid(s);
     return s;

@@ -95,7 +95,7 @@ static void emit_one(sio_socket *s, void *ctx)
     op *o = ctx;
     const ns_table *t = s->ns->ns->table;
 
-    if (is_skipped(s, o->flags))
+    if ((o->flags & (OP_VOLATILE | OP_DROPPABLE)) && is_skipped(s, o->flags))
         return;
     if (t->on_any_outgoing)
         event_outgoing(s, &o->parcel);

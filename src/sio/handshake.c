@@ -72,8 +72,16 @@ void handshake_drop(handshake *h)
 
 void handshake_hide(sio_socket *s)
 {
-    free(s->shown);
-    s->shown = NULL;
+    socket_extra *x = s->extra;
+
+    if (!x)
+        return;
+    free(x->shown);
+    x->shown = NULL;
+    if (!x->auth && !x->pid[0]) {
+        free(x);
+        s->extra = NULL;
+    }
 }
 
 /* ---- reading ---- */
@@ -125,7 +133,7 @@ sio_str sio_handshake_address(const sio_socket *s)
 
 sio_val sio_auth(const sio_socket *s)
 {
-    return sio_json(s->auth ? sio_str_z(s->auth) : sio_lit("{}"));
+    return sio_json(s->extra && s->extra->auth ? sio_str_z(s->extra->auth) : sio_lit("{}"));
 }
 
 /* ---- the whole of it, as JSON ---- */
@@ -187,16 +195,16 @@ sio_val sio_handshake(sio_socket *s)
     const handshake *h = handshake_of(s);
     buf out;
 
-    if (s->shown)
-        return sio_json(sio_str_z(s->shown));
-    if (!h)
+    if (s->extra && s->extra->shown)
+        return sio_json(sio_str_z(s->extra->shown));
+    if (!h || !socket_extra_get(s))
         return sio_null;
     buf_init(&out, 16 * HTTP1_MAX_HEAD + sio_auth(s).s.n);
     put_handshake(&out, h, sio_handshake_header(s, "origin").p != NULL);
     buf_puts(&out, ",\"auth\":");
     buf_add_str(&out, sio_auth(s).s);
     buf_putc(&out, '}');
-    s->shown = strndup(out.p, out.n);
+    s->extra->shown = strndup(out.p, out.n);
     buf_fini(&out);
-    return s->shown ? sio_json(sio_str_z(s->shown)) : sio_null;
+    return s->extra->shown ? sio_json(sio_str_z(s->extra->shown)) : sio_null;
 }

@@ -35,7 +35,7 @@ typedef struct part {
 static const part parts[] = {
     {"TCP stream", sizeof(net_stream), 72},        {"WebSocket connection", sizeof(ws_conn), 88},
     {"Engine.IO session", sizeof(eio_session), 104}, {"client", sizeof(client), 72},
-    {"socket, without data", sizeof(sio_socket), 112}, {"room, without name", offsetof(room, name), 33},
+    {"socket, without data", sizeof(sio_socket), 96}, {"room, without name", offsetof(room, name), 33},
     {"membership, socket's side", sizeof(membership), 16}, {"membership, room's side", sizeof(member), 16},
 };
 

@@ -38,10 +38,12 @@ unsigned recovery_home(const char *pid)
 
 void recovery_give_pid(sio_socket *s)
 {
-    if (!s->ns->ns->io->opt.recovery_ms || !(s->pid = calloc(1, SIO_ID_LEN + 1)))
+    socket_extra *x = s->ns->ns->io->opt.recovery_ms ? socket_extra_get(s) : NULL;
+
+    if (!x)
         return;
-    rand_id(s->pid, SIO_ID_LEN);
-    s->pid[0] = alphabet[s->ns->shard->index];
+    rand_id(x->pid, SIO_ID_LEN);
+    x->pid[0] = alphabet[s->ns->shard->index];
 }
 
 /* ---- offsets: a letter for the origin ('.' = a thread outside the loops), then the number ---- */
@@ -278,11 +280,11 @@ bool recovery_save(sio_socket *s, const char *reason)
     size_t size = s->ns->ns->table->opt.data_size;
     saved *v;
 
-    if (s->ns->ns->io->recovers_there && s->pid && is_recoverable(reason))
+    if (s->ns->ns->io->recovers_there && socket_pid(s) && is_recoverable(reason))
         restored_keep(s);
-    if (!r || !s->pid || !is_recoverable(reason) || !(v = calloc(1, sizeof *v)))
+    if (!r || !socket_pid(s) || !is_recoverable(reason) || !(v = calloc(1, sizeof *v)))
         return false;
-    memcpy(v->pid, s->pid, SIO_ID_LEN);
+    memcpy(v->pid, socket_pid(s), SIO_ID_LEN);
     memcpy(v->id, s->id, SIO_ID_LEN);
     v->recovery = r;
     loop_timer_init(&v->expiry, on_expired);
@@ -304,6 +306,6 @@ bool recovery_save(sio_socket *s, const char *reason)
 
 void recovery_forget(sio_socket *s)
 {
-    if (s->ns->recovery && s->pid)
-        recovery_route(s->ns, s->pid, RECOVERY_NOWHERE);
+    if (s->ns->recovery && socket_pid(s))
+        recovery_route(s->ns, socket_pid(s), RECOVERY_NOWHERE);
 }

@@ -220,7 +220,8 @@ void recovery_join_rooms(sio_socket *s, const saved *v)
 static void adopt(sio_socket *s, const saved *v)
 {
     memcpy(s->id, v->id, SIO_ID_LEN);
-    memcpy(s->pid, v->pid, SIO_ID_LEN);
+    if (socket_extra_get(s))
+        memcpy(s->extra->pid, v->pid, SIO_ID_LEN);
     memcpy(s->data, v->data, s->ns->ns->table->opt.data_size);
     s->recovered = true;
     recovery_join_rooms(s, v);

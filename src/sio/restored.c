@@ -61,7 +61,7 @@ void restored_keep(sio_socket *s)
         return; /* the client starts a new session */
     *k = (keep){.task = {.fn = on_keep, .drop = on_keep_drop}, .ns = s->ns->ns, .nrooms = s->nrooms,
                 .data = socket_data_shown(s)};
-    memcpy(k->pid, s->pid, SIO_ID_LEN);
+    memcpy(k->pid, socket_pid(s), SIO_ID_LEN);
     memcpy(k->id, s->id, SIO_ID_LEN);
     p = (char *)(k->room + k->nrooms);
     for (unsigned i = 0; i < k->nrooms; i++) {
@@ -157,7 +157,8 @@ static bool adopt(sio_socket *s, const sio_restored *r)
     if (opt->data_load && opt->data_load(s->data, sio_json(sio_str_z(r->data))) < 0)
         return false;
     memcpy(s->id, r->q.found->id, SIO_ID_LEN);
-    memcpy(s->pid, r->q.found->pid, SIO_ID_LEN);
+    if (socket_extra_get(s))
+        memcpy(s->extra->pid, r->q.found->pid, SIO_ID_LEN);
     s->recovered = true;
     recovery_join_rooms(s, r->q.found);
     return true;

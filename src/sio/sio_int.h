@@ -291,7 +291,14 @@ typedef struct membership {
     uint32_t at;                /* index in room->m */
 } membership;
 
-/* 112 bytes, and the application's data. */
+/* What few sockets have, in a block of its own. */
+typedef struct socket_extra {
+    char *auth;                 /* JSON of the CONNECT payload, with keep_handshake only */
+    char *shown;                /* the handshake as JSON, once asked for, and as long as it is there */
+    char  pid[SIO_ID_LEN + 1];  /* recovery: the private id, or "" */
+} socket_extra;
+
+/* 96 bytes, and the application's data. */
 struct sio_socket {
     ns_shard   *ns;
     client     *client;         /* NULL once gone */
@@ -305,13 +312,18 @@ struct sio_socket {
     membership *rooms;
     list       *acks;           /* answers we wait for: the oldest in a ring, NULL without */
     struct connecting *connecting; /* while guards run */
-    char       *pid;            /* recovery: the private id, or NULL */
-    char       *auth;           /* JSON of the CONNECT payload, with keep_handshake only */
-    char       *shown;          /* the handshake as JSON, once asked for, and as long as it is there */
+    socket_extra *extra;        /* or NULL */
     max_align_t data[];
 };
 
 sio_socket *socket_new(ns_shard *ns, client *c);
+/* Makes the extra part, where there is none; NULL without memory. */
+socket_extra *socket_extra_get(sio_socket *s);
+/* Its private id, or NULL. */
+static inline char *socket_pid(const sio_socket *s)
+{
+    return s->extra && s->extra->pid[0] ? s->extra->pid : NULL;
+}
 sio_socket *socket_hold(sio_socket *s);
 void        socket_drop(sio_socket *s);
 /* All guards said yes: into the tables, what a recovered client missed, CONNECT answer, connect

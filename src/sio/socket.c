@@ -26,6 +26,13 @@ sio_socket *socket_new(ns_shard *ns, client *c)
     return s;
 }
 
+socket_extra *socket_extra_get(sio_socket *s)
+{
+    if (!s->extra)
+        s->extra = calloc(1, sizeof(*s->extra));
+    return s->extra;
+}
+
 sio_socket *socket_hold(sio_socket *s)
 {
     s->refs++;
@@ -38,9 +45,11 @@ void socket_drop(sio_socket *s)
         return;
     if (!s->data_moved && s->ns->ns->table->opt.on_free)
         s->ns->ns->table->opt.on_free(s->data);
-    free(s->pid);
-    free(s->auth);
-    free(s->shown);
+    if (s->extra) {
+        free(s->extra->auth);
+        free(s->extra->shown);
+        free(s->extra);
+    }
     free(s);
 }
 
@@ -90,7 +99,8 @@ static void tables_remove(sio_socket *s)
 static int send_connected(sio_socket *s)
 {
     sio_val sid = sio_val_str((sio_str){s->id, SIO_ID_LEN});
-    sio_val payload = s->pid ? sio_obj("sid", sid, "pid", s->pid) : sio_obj("sid", sid);
+    const char *pid = socket_pid(s);
+    sio_val payload = pid ? sio_obj("sid", sid, "pid", pid) : sio_obj("sid", sid);
     packet_out out = {.type = SIO_PACKET_CONNECT, .nsp = s->ns->ns->name, .args = &payload, .n = 1};
 
     return send_packet(s->client, &out);
