@@ -184,33 +184,20 @@ static int remove_taken(db_conn *c, sio_str queue, sio_str id, sio_str token)
 
 static bool keeps_none(job_keep k) { return k.count == 0 && k.age_s == 0; }
 
-int dbq_store_complete(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str result,
-                       int64_t now_ms)
-{
-    if (keeps_none(r->on_complete))
-        return remove_taken(c, queue, r->id, token);
-    return changed(c, db_exec(c,
-                              "UPDATE partyline_jobs SET state = ?4, lock_token = NULL, result = ?5,"
-                              " finished_at = ?6,"
-                              " attempts_made = attempts_made + 1 WHERE queue = ?1 AND id = ?2"
-                              " AND lock_token = ?3",
-                              db_args(db_text(queue), db_text(r->id), db_text(token), db_int(DBQ_COMPLETED),
-                                      db_text(result),
-                                      db_int(now_ms))));
-}
+#define FINISH(column) \
+    "UPDATE partyline_jobs SET state = ?4, lock_token = NULL, " column " = ?5, finished_at = ?6," \
+    " attempts_made = attempts_made + 1 WHERE queue = ?1 AND id = ?2 AND lock_token = ?3"
 
-int dbq_store_fail(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason, int64_t now_ms)
+int dbq_store_finish(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, enum dbq_state state,
+                     sio_str text, int64_t now_ms)
 {
-    if (keeps_none(r->on_fail))
+    bool failed = state == DBQ_FAILED;
+
+    if (keeps_none(failed ? r->on_fail : r->on_complete))
         return remove_taken(c, queue, r->id, token);
-    return changed(c, db_exec(c,
-                              "UPDATE partyline_jobs SET state = ?4, lock_token = NULL, reason = ?5,"
-                              " finished_at = ?6,"
-                              " attempts_made = attempts_made + 1 WHERE queue = ?1 AND id = ?2"
-                              " AND lock_token = ?3",
-                              db_args(db_text(queue), db_text(r->id), db_text(token), db_int(DBQ_FAILED),
-                                      db_text(reason),
-                                      db_int(now_ms))));
+    return changed(c, db_exec(c, failed ? FINISH("reason") : FINISH("result"),
+                              db_args(db_text(queue), db_text(r->id), db_text(token), db_int(state),
+                                      db_text(text), db_int(now_ms))));
 }
 
 int dbq_store_again(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason,

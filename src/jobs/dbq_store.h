@@ -46,10 +46,9 @@ typedef struct dbq_outlook {
 int dbq_store_outlook(db_conn *c, sio_str queue, int64_t now_ms, dbq_outlook *out);
 
 /* What becomes of a job in the hands of `token`: 1, or 0 when somebody else has it. */
-int dbq_store_complete(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str result,
-                       int64_t now_ms);
-int dbq_store_fail(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason,
-                   int64_t now_ms);
+/* DBQ_COMPLETED with its result, or DBQ_FAILED with the reason, for good. */
+int dbq_store_finish(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, enum dbq_state state,
+                     sio_str text, int64_t now_ms);
 /* due_ms: not before. */
 int dbq_store_again(db_conn *c, sio_str queue, const dbq_row *r, sio_str token, sio_str reason,
                     int64_t due_ms, int64_t now_ms);

@@ -252,9 +252,9 @@ static int run(act *a, db_conn *c)
     case STALLED:
         return dbq_store_stalled(c, queue, a->w->o.max_stalled, a->now_ms);
     case COMPLETE:
-        return dbq_store_complete(c, queue, &a->h->row, token, sio_str_z(a->text), a->now_ms);
+        return dbq_store_finish(c, queue, &a->h->row, token, DBQ_COMPLETED, sio_str_z(a->text), a->now_ms);
     case FAIL:
-        return dbq_store_fail(c, queue, &a->h->row, token, sio_str_z(a->text), a->now_ms);
+        return dbq_store_finish(c, queue, &a->h->row, token, DBQ_FAILED, sio_str_z(a->text), a->now_ms);
     case AGAIN:
         return dbq_store_again(c, queue, &a->h->row, token, sio_str_z(a->text), a->due_ms, a->now_ms);
     case RELEASE:
