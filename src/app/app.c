@@ -81,7 +81,10 @@ void app_user_drop(app_user *u)
 
 void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX])
 {
-    snprintf(out, APP_USER_ROOM_MAX, "user:%.*s", (int)id.n, id.p);
+    static const char prefix[] = "user:";
+    size_t n = id.n < APP_USER_ROOM_MAX - sizeof(prefix) ? id.n : APP_USER_ROOM_MAX - sizeof(prefix);
+
+    *text_put(text_put(out, (sio_str){prefix, sizeof(prefix) - 1}), (sio_str){id.p, n}) = 0;
 }
 
 /* ---- the guard ------------------------------------------------------------------------------------- */

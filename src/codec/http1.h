@@ -63,6 +63,10 @@ bool    http1_has_token(sio_str value, const char *token);
  * UTF-8 becomes U+FFFD), the last duplicate wins: appended to out, which may grow to 3 times the value
  * meanwhile. Returns 1, 0 when absent, or a buf error with out unchanged. */
 int     http1_query_get(sio_str query, const char *key, buf *out);
+/* Values of n keys in one pass, still encoded: p NULL for those that are absent; and the decoding of one, as
+ * above: 0 or a buf error. */
+void    http1_query_find(sio_str query, const char *const *keys, unsigned n, sio_str *raw);
+int     http1_query_decode(sio_str raw, buf *out);
 /* Walks all pairs, decoded as above into key_out and value_out (emptied first). Start with *at = 0; false at
  * the end. A pair that does not fit the buffers is left out: a max of 4 * query.n always fits. */
 bool    http1_query_next(sio_str query, size_t *at, buf *key_out, buf *value_out);

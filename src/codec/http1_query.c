@@ -89,18 +89,30 @@ static bool next_raw(sio_str query, size_t *at, sio_str *key, sio_str *value)
     return false;
 }
 
+void http1_query_find(sio_str query, const char *const *keys, unsigned n, sio_str *raw)
+{
+    sio_str name, value;
+    size_t at = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        raw[i] = (sio_str){NULL, 0};
+    while (next_raw(query, &at, &name, &value))
+        for (unsigned i = 0; i < n; i++)
+            if (key_equals(name, keys[i]))
+                raw[i] = value;
+}
+
+int http1_query_decode(sio_str raw, buf *out) { return add_decoded(out, raw); }
+
 int http1_query_get(sio_str query, const char *key, buf *out)
 {
-    sio_str name, value, last = {NULL, 0};
-    size_t at = 0;
+    sio_str raw;
     int err;
 
-    while (next_raw(query, &at, &name, &value))
-        if (key_equals(name, key))
-            last = value;
-    if (!last.p)
+    http1_query_find(query, &key, 1, &raw);
+    if (!raw.p)
         return 0;
-    err = add_decoded(out, last);
+    err = add_decoded(out, raw);
     return err ? err : 1;
 }
 

@@ -381,6 +381,24 @@ static void query_keys_are_decoded(void **state)
     }
 }
 
+static void several_keys_in_one_pass(void **state)
+{
+    static const char *const keys[] = {"a", "gone", "transport", "e"};
+    sio_str raw[4];
+    buf b;
+
+    (void)state;
+    http1_query_find(sio_lit("a=1&tr%61nsport=web+s%6fcket&&e&a=2"), keys, 4, raw);
+    assert_true(sio_str_eq(raw[0], sio_lit("2")));
+    assert_null(raw[1].p);
+    assert_true(sio_str_eq(raw[2], sio_lit("web+s%6fcket")));
+    assert_true(raw[3].p && raw[3].n == 0);
+    buf_init(&b, 12);
+    assert_int_equal(http1_query_decode(raw[2], &b), 0);
+    assert_true(sio_str_eq(buf_str(&b), sio_lit("web socket")));
+    buf_fini(&b);
+}
+
 static void a_query_value_over_the_maximum_is_an_error(void **state)
 {
     buf b;
@@ -590,6 +608,7 @@ int main(void)
         cmocka_unit_test(reasons_are_those_of_node),
         cmocka_unit_test(query_keys_are_decoded),
         cmocka_unit_test(a_query_value_over_the_maximum_is_an_error),
+        cmocka_unit_test(several_keys_in_one_pass),
         cmocka_unit_test(query_pairs_are_walked),
         cmocka_unit_test(chunked_bodies_are_joined),
         cmocka_unit_test(malformed_chunks_are_refused),

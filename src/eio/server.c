@@ -5,31 +5,47 @@
 
 /* ---- what is asked for ---- */
 
-/* 1 and the text, 0 for absent, negative with an empty text when it is too long to mean anything. */
-static int query_text(sio_str query, const char *key, char *out, size_t n)
+static bool is_plain(sio_str raw)
 {
+    for (size_t i = 0; i < raw.n; i++)
+        if (raw.p[i] == '%' || raw.p[i] == '+' || (unsigned char)raw.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* 1 and the text, 0 for absent, negative with an empty text when it is too long to mean anything. */
+static int query_text(sio_str raw, char *out, size_t n)
+{
+    bool plain = raw.n < n && is_plain(raw);
+    int err = 0;
     buf b;
-    int found;
 
     buf_init(&b, n - 1);
-    found = http1_query_get(query, key, &b);
+    if (!plain)
+        err = http1_query_decode(raw, &b);
+    else if (raw.n)
+        memcpy(out, raw.p, raw.n);
     if (b.n)
         memcpy(out, b.p, b.n);
-    out[b.n] = 0;
+    out[plain ? raw.n : b.n] = 0;
     buf_fini(&b);
-    return found;
+    return err < 0 ? err : raw.p != NULL;
 }
 
 static void eio_query_parse(eio_query *q, sio_str query)
 {
+    enum { TRANSPORT, SID, J, EIO, B64, KEYS };
+    static const char *const keys[] = {"transport", "sid", "j", "EIO", "b64"};
+    sio_str raw[KEYS];
     char eio[8], b64[8];
 
-    query_text(query, "transport", q->transport, sizeof q->transport);
+    http1_query_find(query, keys, KEYS, raw);
+    query_text(raw[TRANSPORT], q->transport, sizeof q->transport);
     /* Too long: unknown, not absent */
-    q->has_sid = query_text(query, "sid", q->sid, sizeof q->sid) < 0 || q->sid[0];
-    q->is_jsonp = query_text(query, "j", q->jsonp, sizeof q->jsonp) != 0;
-    q->protocol4 = query_text(query, "EIO", eio, sizeof eio) && strcmp(eio, "4") == 0;
-    q->base64 = query_text(query, "b64", b64, sizeof b64) < 0 || b64[0];
+    q->has_sid = query_text(raw[SID], q->sid, sizeof q->sid) < 0 || q->sid[0];
+    q->is_jsonp = query_text(raw[J], q->jsonp, sizeof q->jsonp) != 0;
+    q->protocol4 = query_text(raw[EIO], eio, sizeof eio) && strcmp(eio, "4") == 0;
+    q->base64 = query_text(raw[B64], b64, sizeof b64) < 0 || b64[0];
 }
 
 static unsigned transport_bit(const char *name)
@@ -92,32 +108,33 @@ void eio_unknown(eio_server *e, http_req *r)
 
 /* ---- new sessions ---- */
 
-static void open_session(eio_server *e, http_req *r)
+static void open_session(eio_server *e, http_req *r, const eio_query *q)
 {
-    eio_query q;
     eio_session *s;
 
-    eio_query_parse(&q, r->head->query);
-    if (!q.protocol4) {
+    if (!q->protocol4) {
         eio_reply_error(e, r, EIO_ERR_PROTOCOL, NULL);
-    } else if (transport_bit(q.transport) == EIO_WEBSOCKET) {
-        eio_ws_open(e, r, &q);
+    } else if (transport_bit(q->transport) == EIO_WEBSOCKET) {
+        eio_ws_open(e, r, q);
     } else if (eio_is_upgrade(e, r)) {
         /* A WebSocket that asks for polling: the reference accepts and closes it. */
         ws_conn *c = eio_ws_accept(e, r, false, NULL, NULL);
 
         if (c)
             ws_release(c, 0);
-    } else if (!(s = eio_session_new(e, &q, r))) {
+    } else if (!(s = eio_session_new(e, q, r))) {
         http_drop(r);
-    } else if (eio_poll_open(s, r, &q) < 0) {
+    } else if (eio_poll_open(s, r, q) < 0) {
         eio_session_lost(s, EIO_TRANSPORT_ERROR);
     }
 }
 
 void eio_allow(eio_server *e, http_req *r)
 {
-    open_session(e, r);
+    eio_query q;
+
+    eio_query_parse(&q, r->head->query);
+    open_session(e, r, &q);
 }
 
 void eio_refuse(eio_server *e, http_req *r, const char *message)
@@ -139,7 +156,7 @@ static void handshake(eio_server *e, http_req *r, const eio_query *q)
     else if (c->on_allow)
         c->on_allow(e->ctx, r);
     else
-        open_session(e, r);
+        open_session(e, r, q);
 }
 
 /* ---- known sessions ---- */

@@ -1,5 +1,6 @@
 /* A session's life, whatever its transport: handshake, heartbeat, packets, end. */
 #include "base/log.h"
+#include "base/num.h"
 #include "base/rand.h"
 #include "eio/eio_int.h"
 
@@ -108,16 +109,29 @@ eio_session *eio_session_find(eio_server *e, const char *sid)
     return NULL;
 }
 
+static char *put(char *to, const char *z)
+{
+    return stpcpy(to, z); /* all of it is ours: it fits */
+}
+
 int eio_session_handshake(const eio_session *s, bool polling, buf *out)
 {
     const eio_config *c = s->server->config;
     bool can_upgrade = polling && c->allow_upgrades && (c->transports & EIO_WEBSOCKET);
-    int err = buf_reserve(out, 160); /* what fits is printed once */
+    char text[192], *to = text;
 
-    return err ? err : buf_printf(
-        out, "0{\"sid\":\"%.*s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,\"maxPayload\":%zu}",
-        EIO_SID_LEN, s->sid, can_upgrade ? "\"websocket\"" : "", c->ping_interval_ms, c->ping_timeout_ms,
-        c->max_payload);
+    to = put(to, "0{\"sid\":\"");
+    memcpy(to, s->sid, EIO_SID_LEN);
+    to = put(to + EIO_SID_LEN, "\",\"upgrades\":[");
+    to = put(to, can_upgrade ? "\"websocket\"" : "");
+    to = put(to, "],\"pingInterval\":");
+    to += num_u64(c->ping_interval_ms, to);
+    to = put(to, ",\"pingTimeout\":");
+    to += num_u64(c->ping_timeout_ms, to);
+    to = put(to, ",\"maxPayload\":");
+    to += num_u64(c->max_payload, to);
+    *to++ = '}';
+    return buf_add(out, text, (size_t)(to - text));
 }
 
 void eio_session_opened(eio_session *s)

@@ -113,18 +113,22 @@ static bool check_upgrade(const eio_server *e, http_req *r)
     return false;
 }
 
-ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner)
+/* What check_upgrade has let through. */
+static ws_conn *accept_checked(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner)
 {
     ws_conn *c;
     buf headers;
 
-    if (!check_upgrade(e, r))
-        return NULL;
     buf_init(&headers, 8192);
     eio_upgrade_headers(e, r, initial, &headers);
     c = ws_accept_upgrade(r, buf_str(&headers), &e->ws_limits, ops, owner);
     buf_fini(&headers);
     return c;
+}
+
+ws_conn *eio_ws_accept(eio_server *e, http_req *r, bool initial, const ws_conn_ops *ops, void *owner)
+{
+    return check_upgrade(e, r) ? accept_checked(e, r, initial, ops, owner) : NULL;
 }
 
 void eio_ws_open(eio_server *e, http_req *r, const eio_query *q)
@@ -139,7 +143,7 @@ void eio_ws_open(eio_server *e, http_req *r, const eio_query *q)
         http_drop(r);
         return;
     }
-    c = eio_ws_accept(e, r, true, &transport_ops, s);
+    c = accept_checked(e, r, true, &transport_ops, s);
     if (!c) {
         eio_session_lost(s, EIO_TRANSPORT_CLOSE);
         return;

@@ -1,3 +1,4 @@
+#include "base/num.h"
 #include "loop/loop_int.h"
 #include "sio_err.h"
 
@@ -135,6 +136,20 @@ int tcp_connect_result(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0 ? -errno : -err;
 }
 
+/* As inet_ntop, which prints: each connection that is made asks for this. */
+static void show_four(const unsigned char a[4], char *out, size_t n)
+{
+    char text[INET_ADDRSTRLEN + 1], *to = text;
+
+    for (int i = 0; i < 4; i++) {
+        to += num_u64(a[i], to);
+        *to++ = '.';
+    }
+    to[-1] = 0;
+    if ((size_t)(to - text) <= n)
+        memcpy(out, text, (size_t)(to - text));
+}
+
 void tcp_peer(int fd, char *out, size_t n)
 {
     struct sockaddr_storage addr;
@@ -146,11 +161,11 @@ void tcp_peer(int fd, char *out, size_t n)
     if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0)
         return;
     if (addr.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&addr)->sin_addr, out, (socklen_t)n);
+        show_four((const unsigned char *)&((struct sockaddr_in *)&addr)->sin_addr, out, n);
     } else if (addr.ss_family == AF_INET6) {
         const struct in6_addr *a = &((struct sockaddr_in6 *)&addr)->sin6_addr;
         if (IN6_IS_ADDR_V4MAPPED(a))
-            inet_ntop(AF_INET, a->s6_addr + 12, out, (socklen_t)n);
+            show_four(a->s6_addr + 12, out, n);
         else
             inet_ntop(AF_INET6, a, out, (socklen_t)n);
     }
