@@ -13,7 +13,7 @@ void cuid_make(int64_t now_ms, char out[CUID_LEN + 1])
 {
     uint64_t r[2];
 
-    rand_bytes(r, sizeof(r));
+    rand_pooled(r, sizeof(r));
     out[0] = 'c';
     base36((uint64_t)now_ms, out + 1, 8);
     base36(r[0], out + 9, 8);

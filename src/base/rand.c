@@ -48,16 +48,16 @@ static void pool_fill(void)
     pool.left = POOL_SIZE;
 }
 
-static void pool_take(char *out, size_t n)
+void rand_pooled(void *p, size_t n)
 {
     if (n > POOL_SIZE) {
-        rand_bytes(out, n);
+        rand_bytes(p, n);
         return;
     }
     if (n > pool.left)
         pool_fill();
     pool.left -= n;
-    memcpy(out, pool.p + pool.left, n);
+    memcpy(p, pool.p + pool.left, n);
     memset(pool.p + pool.left, 0, n);
 }
 
@@ -65,7 +65,7 @@ void rand_id(char *out, size_t n)
 {
     static const char alphabet[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    pool_take(out, n);
+    rand_pooled(out, n);
     for (size_t i = 0; i < n; i++)
         out[i] = alphabet[out[i] & 63];
 }

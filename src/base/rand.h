@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 void rand_bytes(void *p, size_t n);      /* cannot fail: aborts if the kernel has no randomness */
-/* n characters of [A-Za-z0-9_-], 6 random bits each; no 0 byte. The kernel is asked for some 20 ids at a
- * time: one is made twice a connection. */
+/* The same; the kernel is asked for 512 of them at a time. */
+void rand_pooled(void *p, size_t n);
+/* n characters of [A-Za-z0-9_-], 6 random bits each; no 0 byte. Pooled: one is made twice a
+ * connection. */
 void rand_id(char *out, size_t n);
 
 #endif

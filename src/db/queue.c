@@ -1,6 +1,7 @@
 #include "base/list.h"
 #include "db/db_int.h"
 
+#include <sched.h>
 #include <time.h>
 
 void db_queue_init(db_queue *q, unsigned max, unsigned threads)
@@ -78,12 +79,20 @@ static db_job *queue_cut_all(db_queue *q)
     return all;
 }
 
+/* The one who put the first job is in the middle of a turn and puts more. On a core that both share
+ * it would be interrupted for one job, with a transaction of its own; it goes on first. Where nobody
+ * else wants to run here, this is a system call that returns at once. */
 db_job *db_queue_take_all(db_queue *q)
 {
-    db_job *all;
+    db_job *all = NULL;
 
     pthread_mutex_lock(&q->lock);
-    all = queue_wait(q) ? queue_cut_all(q) : NULL;
+    if (queue_wait(q)) {
+        pthread_mutex_unlock(&q->lock);
+        sched_yield();
+        pthread_mutex_lock(&q->lock);
+        all = queue_cut_all(q); /* there still: the jobs of this queue are taken by nobody else */
+    }
     pthread_mutex_unlock(&q->lock);
     return all;
 }

@@ -5,6 +5,7 @@
 
 #define CONFLICTS 8 /* times that a job is run because another program was in the way */
 #define LOSSES    3 /* connections that one batch may lose */
+#define TOLD_TOGETHER 64 /* jobs whose ends wake a loop once */
 
 /* What became of a batch; otherwise an SIO_E* that befell all of it. */
 enum { BATCH_OK = 0, BATCH_DROPPED = -1000, BATCH_CONFLICT = -1001, BATCH_AWAY = -1002,
@@ -168,10 +169,14 @@ static int batch_try_timed(db_worker *w, db_job *first)
     return err;
 }
 
+/* The loops hear of the jobs of a batch together, and of a large one in parts: while one tells what the first
+ * part said, we make the next. */
 static void batch_finish(db_queue *q, db_job *first, int err)
 {
+    unsigned told = 0;
     db_job *next;
 
+    loop_wakes_hold();
     for (db_job *j = first; j; j = next) {
         next = j->next;
         if (err == BATCH_CONFLICT)
@@ -181,7 +186,12 @@ static void batch_finish(db_queue *q, db_job *first, int err)
         else if (err < 0)
             j->err = err;
         db_queue_finish(q, j, true);
+        if (++told % TOLD_TOGETHER == 0) {
+            loop_wakes_release();
+            loop_wakes_hold();
+        }
     }
+    loop_wakes_release();
 }
 
 /* A batch that was lost to one of its jobs is run again job by job, so that only the culprit fails. */

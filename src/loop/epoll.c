@@ -18,6 +18,9 @@
 /* Timers may be late by this much, so that many of them share a wake-up. A power of two. */
 #define SLACK_MS 4u
 
+/* Loops that a thread can owe a wake-up. */
+#define HELD_MAX 64
+
 typedef struct epoll_loop {
     loop                base;
     int                 epfd, evfd;
@@ -43,14 +46,41 @@ static void on_clock(loop *l)
     l->wall = (int64_t)clock_ms(CLOCK_REALTIME);
 }
 
-static void on_wake(loop *l)
+static void wake(int evfd)
 {
     uint64_t one = 1;
     int saved = errno; /* may run in a signal handler */
-    ssize_t r = write(self_of(l)->evfd, &one, sizeof(one));
+    ssize_t r = write(evfd, &one, sizeof(one));
 
     (void)r; /* fails only when the counter is full, and then the loop is awake anyway */
     errno = saved;
+}
+
+/* Wake-ups that this thread owes. A loop asks for a second one only if it slept again, so few are there
+ * twice; what does not fit is done at once. */
+static _Thread_local struct {
+    bool     on;
+    unsigned n;
+    int      evfd[HELD_MAX];
+} held;
+
+void loop_wakes_hold(void) { held.on = true; }
+
+void loop_wakes_release(void)
+{
+    held.on = false;
+    while (held.n > 0)
+        wake(held.evfd[--held.n]);
+}
+
+static void on_wake(loop *l)
+{
+    int evfd = self_of(l)->evfd;
+
+    if (held.on && held.n < HELD_MAX)
+        held.evfd[held.n++] = evfd;
+    else
+        wake(evfd);
 }
 
 /* Milliseconds to wait; -1 = until something happens. */

@@ -70,6 +70,11 @@ typedef struct loop_task {
 /* Any thread: fn runs on l's thread, tasks of one poster in the order posted. One wake-up per batch. What
  * a task posts to its own loop runs in the next turn. */
 void loop_post(loop *l, loop_task *t);
+/* A thread that is no loop's and posts much at once: what it posts between the two wakes nobody before the
+ * second. Where both share a core the first wake-up would take it away from the poster, and every task would
+ * become a turn of its own. The loops must live until then. Not nested. */
+void loop_wakes_hold(void);
+void loop_wakes_release(void);
 /* Before loop_free, when nobody posts any more: drops what was posted and will not run, oldest first. */
 void loop_drop_tasks(loop *l);
 /* Called at the end of every turn; may be added only before the loop runs. */

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -263,6 +264,61 @@ static void no_wakeup_is_lost(void **state)
     loop_free(b.l[1]);
 }
 
+#define HELD 200
+
+/* A thread that posts much at once to a loop that sleeps. */
+static struct held {
+    loop     *l;
+    loop_task t[HELD];
+    loop_hook turn;
+    unsigned  ran, before, turns; /* tasks, those before this turn, turns that had any */
+} held;
+
+static void on_held(loop_task *t)
+{
+    (void)t;
+    if (++held.ran == HELD)
+        loop_stop(held.l);
+}
+
+static void on_held_turn(loop_hook *h)
+{
+    (void)h;
+    held.turns += held.ran > held.before;
+    held.before = held.ran;
+}
+
+static void *post_held(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&held.l->box.asleep))
+        sched_yield();
+    loop_wakes_hold();
+    for (unsigned i = 0; i < HELD; i++) {
+        held.t[i].fn = on_held;
+        loop_post(held.l, &held.t[i]);
+        sched_yield(); /* a loop that had been woken would run now */
+    }
+    loop_wakes_release();
+    return NULL;
+}
+
+static void held_wakes_make_one_turn(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    held = (struct held){.turn = {.fn = on_held_turn}};
+    assert_int_equal(loop_new(&held.l), 0);
+    loop_add_hook(held.l, &held.turn);
+    assert_int_equal(pthread_create(&thread, NULL, post_held, NULL), 0);
+    loop_run(held.l);
+    pthread_join(thread, NULL);
+    assert_int_equal(held.ran, HELD);
+    assert_int_equal(held.turns, 1);
+    loop_free(held.l);
+}
+
 static struct {
     loop     *l;
     loop_task t;
@@ -514,6 +570,7 @@ int main(void)
         cmocka_unit_test(timers_run_and_cancel_each_other),
         cmocka_unit_test(four_threads_post),
         cmocka_unit_test(no_wakeup_is_lost),
+        cmocka_unit_test(held_wakes_make_one_turn),
         cmocka_unit_test(hooks_end_every_turn),
         cmocka_unit_test(a_signal_handler_may_stop),
         cmocka_unit_test(no_event_after_unwatch),
