@@ -14,9 +14,9 @@
     "local t = redis.call('TIME')\n" \
     "t = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
-/* Told last, by anybody, so many ms ago. What two tell one shortly behind the other may overtake each other, so
- * that the last one is crossed by the one before: then it counts as told wrong, -1, until somebody has told it
- * once more. */
+/* Told last, by anybody, so many ms ago. What two tell one shortly behind the other may overtake each other,
+ * so that the last one is crossed by the one before: then it counts as told wrong, -1, until somebody has told
+ * it once more. */
 #define SCRIPT_SINCE \
     "local told = redis.call('HMGET', told_key, 'n', 'counted', 'announced', 'by')\n" \
     "local since = t - math.max(tonumber(told[2] or 0), tonumber(told[3] or 0))\n" \
