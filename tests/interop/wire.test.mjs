@@ -309,10 +309,38 @@ describe("polling", () => {
     });
 });
 
+const PATH = "/engine.io/";
+
+describe("heartbeats of the engine", () => {
+    let server;
+    before(async () => { server = await Program.start(example("engineio-suite"), [], { PATIENT: "1" }); });
+    after(() => server?.stop());
+
+    test("heartbeat over polling: ping, and without an answer the close", async () => {
+        const session = await Polling.open(server.port, PATH);
+        const start = Date.now();
+        assert.equal(String((await session.get()).body), "2");
+        assert.ok(Date.now() - start > 250, "ping too early");
+        await session.post("3");
+        assert.equal(String((await session.get()).body), "2");
+        assert.equal(String((await session.get()).body), "1");
+        assertError(await session.get(), 1);
+    });
+
+    test("heartbeat over websocket: ping, and without an answer the close", async () => {
+        const raw = await webSocket(server.port, PATH);
+        assert.equal(String((await raw.frame()).payload), "2");
+        raw.send(frame("3"));
+        assert.equal(String((await raw.frame()).payload), "2");
+        const { opcode, payload } = await raw.frame();
+        assert.deepEqual([opcode, payload.length], [8, 0]);
+        raw.destroy();
+    });
+});
+
 describe("echo on the engine", () => {
     let server;
-    const PATH = "/engine.io/";
-    before(async () => { server = await Program.start(example("engineio-suite")); });
+    before(async () => { server = await Program.start(example("engineio-echo")); });
     after(() => server?.stop());
     const open = () => Polling.open(server.port, PATH);
 
@@ -353,27 +381,6 @@ describe("echo on the engine", () => {
         await session.post(`4${text}`);
         const plain = await session.get();
         assert.deepEqual([plain.headers["content-encoding"], String(plain.body)], [undefined, `4${text}`]);
-    });
-
-    test("heartbeat over polling: ping, and without an answer the close", async () => {
-        const session = await open();
-        const start = Date.now();
-        assert.equal(String((await session.get()).body), "2");
-        assert.ok(Date.now() - start > 250, "ping too early");
-        await session.post("3");
-        assert.equal(String((await session.get()).body), "2");
-        assert.equal(String((await session.get()).body), "1");
-        assertError(await session.get(), 1);
-    });
-
-    test("heartbeat over websocket: ping, and without an answer the close", async () => {
-        const raw = await webSocket(server.port, PATH);
-        assert.equal(String((await raw.frame()).payload), "2");
-        raw.send(frame("3"));
-        assert.equal(String((await raw.frame()).payload), "2");
-        const { opcode, payload } = await raw.frame();
-        assert.deepEqual([opcode, payload.length], [8, 0]);
-        raw.destroy();
     });
 
     test("the upgrade: probe, a noop for the open poll, then everything over the websocket", async () => {
@@ -521,7 +528,7 @@ describe("echo on the engine", () => {
 
 describe("malformed Socket.IO packets", () => {
     let server;
-    before(async () => { server = await Program.start(example("socketio-suite")); });
+    before(async () => { server = await Program.start(example("socketio-suite"), [], { PATIENT: "1" }); });
     after(() => server?.stop());
     afterEach(closeAll);
 
