@@ -9,6 +9,7 @@ import { Driver, VERSIONS, countsOf } from "./lib/bull.mjs";
 import { Redis, hasRedis } from "./lib/redis.mjs";
 import { until, within } from "./lib/wait.mjs";
 
+const WAIT_MS = 30000; /* for a job to end, on a busy machine */
 const WORKER = fileURLToPath(new URL("./lib/bull_worker.mjs", import.meta.url));
 
 let redis;
@@ -87,7 +88,7 @@ describe("BullMQ", { skip: SKIP }, () => {
             await assertCounts(d, queue, name, { waiting: 3, prioritized: 2, delayed: 1 });
             const jobs = await Promise.all(["1", "2", "3", "4", "5", "an_id"].map((id) => queue.getJob(id)));
             workerOf(bull, name, async (job) => { ran.push(job.name); return { had: job.data }; });
-            const results = await Promise.all(jobs.map((job) => job.waitUntilFinished(events, 5000)));
+            const results = await Promise.all(jobs.map((job) => job.waitUntilFinished(events, WAIT_MS)));
             assert.deepEqual(ran, ["c", "a", "b", "p2", "p5", "d"]);
             assert.deepEqual(results.map((r) => r.had), [{ n: 1 }, "text", 5, 2, null, []]);
             await assertCounts(d, queue, name, { completed: 6 });
@@ -107,14 +108,14 @@ describe("BullMQ", { skip: SKIP }, () => {
             await until(async () => (await queue.getWorkers()).some((w) => w.rawname.endsWith(":w:ours")), "us among the workers");
             d.order("end", { id: one.id, how: "progress", value: { percent: 50 } });
             d.order("end", { id: one.id, how: "complete", value: { ok: ["ü"] } });
-            assert.deepEqual(await one.waitUntilFinished(events, 5000), { ok: ["ü"] });
+            assert.deepEqual(await one.waitUntilFinished(events, WAIT_MS), { ok: ["ü"] });
             await d.next("job", (job) => job.id === slow.id);
             d.order("end", { id: slow.id, how: "complete", value: null });
-            assert.equal(await slow.waitUntilFinished(events, 5000), null);
+            assert.equal(await slow.waitUntilFinished(events, WAIT_MS), null);
             const last = await queue.add("last", 1, { removeOnFail: { count: 5 } });
             await d.next("job", (job) => job.id === last.id);
             d.order("end", { id: last.id, how: "final", value: "no \"way\"" });
-            await assert.rejects(last.waitUntilFinished(events, 5000), /no "way"/);
+            await assert.rejects(last.waitUntilFinished(events, WAIT_MS), /no "way"/);
             assert.deepEqual(progress, [{ percent: 50 }]);
             await assertCounts(d, queue, name, { completed: 1, failed: 1 }); /* `slow` kept one: itself or none older */
             const [failed] = await queue.getFailed();
@@ -128,7 +129,7 @@ describe("BullMQ", { skip: SKIP }, () => {
             const d = await driver(), queue = queueOf(bull, name), events = await eventsOf(bull, name);
             const { id } = await d.add(name, "node", {}, { attempts: 3, backoff: "exponential", backoffMs: 100 });
             const worker = workerOf(bull, name, async () => { starts.push(Date.now()); throw new Error("not yet"); });
-            await assert.rejects((await queue.getJob(id)).waitUntilFinished(events, 5000), /not yet/);
+            await assert.rejects((await queue.getJob(id)).waitUntilFinished(events, WAIT_MS), /not yet/);
             await worker.close();
             assert.equal(starts.length, 3);
             assert.ok(starts[1] - starts[0] >= 95 && starts[2] - starts[1] >= 195, String(starts));
@@ -142,7 +143,7 @@ describe("BullMQ", { skip: SKIP }, () => {
                 ours.push(Date.now());
                 d.order("end", { id: job.id, how: i < 2 ? "fail" : "complete", value: i < 2 ? `no ${i}` : 7 });
             }
-            assert.equal(await job.waitUntilFinished(events, 5000), 7);
+            assert.equal(await job.waitUntilFinished(events, WAIT_MS), 7);
             assert.ok(ours[1] - ours[0] >= 95 && ours[2] - ours[1] >= 195, String(ours));
             const done = await queue.getJob(job.id);
             assert.deepEqual([done.attemptsMade, done.attemptsStarted, done.stacktrace], [3, 3, ["no 0", "no 1"]]);
@@ -191,7 +192,7 @@ describe("BullMQ", { skip: SKIP }, () => {
             const job = await queue.add("x", 1);
             await redis.ask("HSET", `bull:${name}:${job.id}`, "defa", "job stalled more than allowable limit");
             d.order("work", { queue: name });
-            await assert.rejects(job.waitUntilFinished(events, 5000), /stalled more than allowable/);
+            await assert.rejects(job.waitUntilFinished(events, WAIT_MS), /stalled more than allowable/);
             assert.equal(d.all("job").length, 0);
             assert.equal(await redis.ask("HEXISTS", `bull:${name}:${job.id}`, "defa"), 0);
         });
@@ -252,7 +253,7 @@ describe("BullMQ", { skip: SKIP }, () => {
                 children: [{ name: "a", queueName: `${name}c`, data: 1 }, { name: "b", queueName: `${name}c`, data: 2 }] });
             d.order("work", { queue: `${name}c`, concurrency: 2, echo: true });
             workerOf(bull, name, async (job) => Object.values(await job.getChildrenValues()).sort());
-            assert.deepEqual(await flow.job.waitUntilFinished(events, 5000), [1, 2]);
+            assert.deepEqual(await flow.job.waitUntilFinished(events, WAIT_MS), [1, 2]);
             d.order("close");
             await d.next("closed");
             d.order("work", { queue: `${name}c` });
@@ -265,9 +266,9 @@ describe("BullMQ", { skip: SKIP }, () => {
                 const { id } = await d.next("job", (job) => job.name === "c");
                 d.order("end", { id, how: "final", value: "no" });
             }
-            await assert.rejects(parents[0].job.waitUntilFinished(events, 5000), /child .* failed/);
+            await assert.rejects(parents[0].job.waitUntilFinished(events, WAIT_MS), /child .* failed/);
             for (const parent of parents.slice(1))
-                assert.deepEqual(await parent.job.waitUntilFinished(events, 5000), []);
+                assert.deepEqual(await parent.job.waitUntilFinished(events, WAIT_MS), []);
         });
 
         test(`${version}: a scheduler's job is left to Node, loudly; the rest goes on behind it`, async () => {

@@ -10,7 +10,7 @@ import { partyline, sql } from "./lib/server.mjs";
 import { until, within } from "./lib/wait.mjs";
 
 const PEOPLE = ["host", "co", "ann", "bob", "eve"];
-const TYPING_TTL_MS = 400;
+const TYPING_TTL_MS = 1500;
 const quote = (text) => `'${text.replaceAll("'", "''")}'`;
 
 describe("chat beyond the seed", () => {

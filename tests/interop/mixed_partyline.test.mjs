@@ -171,7 +171,7 @@ describe("Node beside partyline", { skip: !hasRedis() && "redis-server is not in
         await dead.crash();
         const start = Date.now();
         await until(async () => !(await onlineUsers()).has(c.userId), "the dead server's user to be gone");
-        assert.ok(Date.now() - start < LEASE_MS + 1500, `after ${Date.now() - start} ms`);
+        assert.ok(Date.now() - start < LEASE_MS + 5000, `after ${Date.now() - start} ms`);
         assert.deepEqual(await socketsOf(c.userId), []);
         assert.deepEqual([await socketsOf(a.userId), await socketsOf(b.userId)], [[a.id], [b.id]]);
         assert.equal(await statusOf(c.userId), "offline");

@@ -171,7 +171,7 @@ describe("moving clients off", () => {
     test("SIGTERM: not ready, nobody new, one after the other, and those inside go on meanwhile", async () => {
         const server = await partyline({ env: { LOOPS: "2", DRAIN_RATE: "4", SHUTDOWN_GRACE: "30s" } });
         const roomId = unique("room");
-        const clients = await Promise.all(Array.from({ length: 6 }, () => user(server, unique("c"))));
+        const clients = await Promise.all(Array.from({ length: 12 }, () => user(server, unique("c"))));
         await Promise.all(clients.map((c) => join(c, roomId)));
         const ends = [];
         for (const c of clients)
@@ -189,10 +189,10 @@ describe("moving clients off", () => {
         assert.ok(last, "all went at once");
         await say(last, roomId, "still here");
         await within(stopped, "the server to stop", 20000);
-        assert.equal(ends.length, 6);
+        assert.equal(ends.length, 12);
         assert.deepEqual([...new Set(ends.map((e) => e.reason))], ["transport close"]);
         const took = ends.at(-1).at - ends[0].at;
-        assert.ok(took >= 700, `6 clients at 4 a second were gone within ${took} ms`);
+        assert.ok(took >= 2000, `12 clients at 4 a second were gone within ${took} ms`);
         assert.equal(sql(server.db, "SELECT content FROM chat_messages")[0].content, "still here");
     });
 
@@ -213,11 +213,11 @@ describe("moving clients off", () => {
 
     test("at the deadline all that are left go at once", async () => {
         const server = await partyline({ env: { DRAIN_RATE: "1", SHUTDOWN_GRACE: "500ms" } });
-        const clients = await Promise.all(Array.from({ length: 8 }, () => user(server, unique("c"))));
+        const clients = await Promise.all(Array.from({ length: 30 }, () => user(server, unique("c"))));
         const ends = clients.map((c) => once(c, "disconnect"));
         const begin = Date.now();
         await server.stop();
         await Promise.all(ends);
-        assert.ok(Date.now() - begin < 5000, "8 clients at one a second were waited for");
+        assert.ok(Date.now() - begin < 20000, "30 clients at one a second were waited for");
     });
 });
