@@ -100,6 +100,8 @@ static void wheel_agrees_with_a_list(void **state)
 
 /* ---- timers on a loop ---- */
 
+#define FAR 600000 /* ms: no machine stands still so long */
+
 static struct {
     loop      *l;
     loop_timer a, b, c, end;
@@ -116,11 +118,13 @@ static void on_a(loop_timer *t)
         assert_int_equal(loop_timer_is_due(timers.l, &timers.b), timers.b.due <= loop_now(timers.l));
         assert_false(loop_timer_is_due(timers.l, &timers.c));
         assert_false(loop_timer_is_due(timers.l, t));
+        assert_int_equal(timers.c_runs, 0); /* it was due sooner, then was put off */
     }
     loop_timer_cancel(timers.l, &timers.b);
     loop_timer_cancel(timers.l, t);
-    if (timers.a_runs < 3)
-        loop_timer_set(timers.l, t, 0);
+    loop_timer_set(timers.l, t, timers.a_runs < 3 ? 0 : FAR);
+    if (timers.a_runs == 3)
+        loop_timer_set(timers.l, &timers.c, 5);
 }
 
 static void on_b(loop_timer *t)
@@ -137,6 +141,7 @@ static void on_c(loop_timer *t)
     assert_true(loop_timer_is_set(t));
     loop_timer_cancel(timers.l, t);
     assert_false(loop_timer_is_set(t));
+    loop_timer_set(timers.l, &timers.end, 5);
 }
 
 static void on_end(loop_timer *t)
@@ -157,11 +162,11 @@ static void timers_run_and_cancel_each_other(void **state)
     timers.started = loop_now(timers.l);
     loop_timer_set(timers.l, &timers.b, 20);
     loop_timer_set(timers.l, &timers.c, 5);
-    loop_timer_set(timers.l, &timers.c, 60);
-    loop_timer_set(timers.l, &timers.end, 70);
+    loop_timer_set(timers.l, &timers.c, FAR);
     loop_run(timers.l);
     assert_null(loop_current());
     assert_int_equal(timers.a_runs, 3);
+    assert_false(loop_timer_is_set(&timers.a));
     assert_true(timers.a_ms >= 20);
     assert_int_equal(timers.b_runs, 0);
     assert_int_equal(timers.c_runs, 1);
