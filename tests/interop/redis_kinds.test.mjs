@@ -13,7 +13,9 @@ import { RedisCluster, RedisSentinel } from "./lib/redis_kinds.mjs";
 import { freePort, partyline } from "./lib/server.mjs";
 import { DEADLINE_MS, until, within } from "./lib/wait.mjs";
 
-const env = (redis, adapter = "classic") => ({ REDIS_URL: redis.url, REDIS_ADAPTER: adapter, QUEUE_PREFIX: "{bull}", CLUSTER_LEASE: "3s",
+const LEASE_MS = 2000;
+
+const env = (redis, adapter = "classic") => ({ REDIS_URL: redis.url, REDIS_ADAPTER: adapter, QUEUE_PREFIX: "{bull}", CLUSTER_LEASE: String(LEASE_MS),
     PRESENCE_GRACE: "100", BUS_RETRY: "60s", ...(adapter === "streams" ? { RECOVERY_DURATION: "60s" } : {}) });
 
 async function pair(redis, adapter) {
@@ -133,6 +135,41 @@ describe("Redis of other kinds", { skip: hasRedis() ? false : "redis-server is n
             assert.deepEqual(bob.inbox.all("chat:new_message"), [], "each once");
             await until(() => online(redis, annId), "ann to be online with the new master");
             await everything(redis, nodes);
+        });
+    });
+
+    describe("a Redis whose memory is full", () => {
+        let redis, nodes;
+        before(async () => {
+            redis = await Redis.start();
+            nodes = await pair(redis);
+        });
+        after(async () => {
+            await stop(nodes);
+            await redis?.stop();
+        });
+
+        test("clients are served, the log says it once, nobody is swept, and all of it is right when there is room again", async () => {
+            const [roomId, earlyId, annId, bobId] = ["room", "early", "ann", "bob"].map(unique);
+            await user(nodes[0], earlyId);
+            await until(() => online(redis, earlyId), "the first to be online");
+            await redis.ask("CONFIG", "SET", "maxmemory", "1");
+            const [ann, bob] = [await user(nodes[0], annId), await user(nodes[1], bobId)];
+            await join(ann, roomId);
+            await join(bob, roomId);
+            await say(ann, roomId, "no room");
+            await heard(bob, "no room");
+            const warned = (server) => server.log.match(/WARN +Redis refuses to keep who is here: online_users/g)?.length ?? 0;
+            await until(() => nodes.every((node) => warned(node) > 0), "the warnings");
+            await until(async () => {
+                const ends = await redis.ask("ZRANGE", "{partyline}:nodes", 0, -1, "WITHSCORES");
+                return [ends[1], ends[3]].every((end) => Number(end) < Date.now() - LEASE_MS / 2);
+            }, "the leases to have run out long enough for a dead server to be swept");
+            assert.deepEqual(await redis.ask("SMEMBERS", "online_users"), [earlyId]);
+            assert.ok(nodes.every((node) => warned(node) <= 2), "one of each loop");
+            await redis.ask("CONFIG", "SET", "maxmemory", "0");
+            const wanted = JSON.stringify([earlyId, annId, bobId].sort());
+            await until(async () => JSON.stringify((await redis.ask("SMEMBERS", "online_users")).sort()) === wanted, "online_users to be right");
         });
     });
 

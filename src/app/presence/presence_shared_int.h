@@ -66,6 +66,7 @@ typedef struct presence_shared {
     presence_scan   own;     /* of our register */
     bool            sweeping, sweep_again;
     unsigned        session; /* counts presence_shared_up */
+    uint64_t        warned;  /* loop_now of the last warning, plus 1; 0: there was none */
     loop_timer      audit, resume;
     char            key[PRESENCE_REGISTER_MAX], code[8];
 } presence_shared;

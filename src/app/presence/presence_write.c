@@ -8,6 +8,7 @@
 #define MOVED_MS  "3600000"
 #define WINDOW    256  /* members of a loop that are written at a time */
 #define PAUSE_MS  1000 /* after Redis took no commands */
+#define WARN_MS   60000
 #define AUDIT_MAX 500  /* users of one question */
 #define AUDITS    15   /* so many audits go round all members, when they are many */
 
@@ -64,10 +65,25 @@ static void fail(presence_shared *s, member *m, int err)
     }
 }
 
+/* Redis is there and says no. Of each loop one warning a minute. */
+static void warn_of_refusal(presence_shared *s)
+{
+    uint64_t now = loop_now(s->o.loop) + 1;
+
+    if (s->warned && now < s->warned + WARN_MS)
+        return;
+    s->warned = now;
+    log_warn("Redis refuses to keep who is here: %s does not tell the truth. Is its memory full, has a key "
+             "another type, or are rights missing?",
+             PRESENCE_ONLINE_USERS);
+}
+
 static void finish(member *m, int err)
 {
     presence_shared *s = m->s;
 
+    if (err == SIO_EINVAL)
+        warn_of_refusal(s);
     if (err < 0) {
         log_debug("presence of %.*s is not in Redis: %s", (int)m->id_len, m->id, sio_strerror(err));
         fail(s, m, err);
