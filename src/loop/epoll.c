@@ -42,7 +42,11 @@ static uint64_t clock_ms(clockid_t id)
 
 static void on_clock(loop *l)
 {
-    l->now = clock_ms(CLOCK_MONOTONIC);
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    l->now = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    l->below_ms = (uint32_t)t.tv_nsec % 1000000;
     l->wall = (int64_t)clock_ms(CLOCK_REALTIME);
 }
 

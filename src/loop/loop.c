@@ -39,6 +39,7 @@ void loop_stop(loop *l)
 
 loop *loop_current(void) { return current; }
 uint64_t loop_now(const loop *l) { return l->now; }
+int64_t loop_now_ns(const loop *l) { return (int64_t)l->now * 1000000 + l->below_ms; }
 int64_t loop_wall(const loop *l) { return l->wall; }
 
 /* ---- a turn ---- */

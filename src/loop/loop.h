@@ -42,6 +42,7 @@ const stat_histogram *loop_turn_ms(const loop *l);
 
 /* ---- time ---- */
 uint64_t loop_now(const loop *l);      /* monotonic milliseconds, taken once a turn */
+int64_t  loop_now_ns(const loop *l);   /* the same in nanoseconds: as CLOCK_MONOTONIC of the machine */
 int64_t  loop_wall(const loop *l);     /* milliseconds since 1970-01-01 UTC, taken once a turn */
 
 typedef struct loop_timer {

@@ -77,6 +77,7 @@ typedef struct loop_ops {
 struct loop {
     const loop_ops *ops;
     uint64_t        now;
+    uint32_t        below_ms;     /* nanoseconds that belong to `now` */
     int64_t         wall;
     loop_hook      *hooks;
     bool            in_turn, kicked;

@@ -145,6 +145,7 @@ void sim_advance(sim *s, uint64_t ms)
 static void on_clock(loop *l)
 {
     l->now = self_of(l)->sim->now;
+    l->below_ms = 0;
     l->wall = START_WALL + (int64_t)(l->now - START_MS);
 }
 

@@ -54,11 +54,14 @@ void limit_table_free(limit_table *t)
     free(t);
 }
 
-/* The bucket of that key, else the one to be replaced. */
-static cell *find(cell *row, uint64_t key)
+/* The bucket of that key, else the one to be replaced. Each key has a place in the row where it mostly is:
+ * who has been there before is found at once. */
+static cell *find(cell *row, uint64_t key, int64_t now_ns)
 {
-    cell *fullest = row;
+    cell *home = row + (key >> 32) % ROW, *fullest = home;
 
+    if (atomic_load_explicit(&home->key, memory_order_relaxed) == key)
+        return home;
     for (cell *c = row; c < row + ROW; c++) {
         if (atomic_load_explicit(&c->key, memory_order_relaxed) == key)
             return c;
@@ -66,7 +69,7 @@ static cell *find(cell *row, uint64_t key)
             atomic_load_explicit(&fullest->full_ns, memory_order_relaxed))
             fullest = c;
     }
-    return fullest;
+    return atomic_load_explicit(&home->full_ns, memory_order_relaxed) <= now_ns ? home : fullest;
 }
 
 int64_t limit_table_take(limit_table *t, uint64_t key, limit_rate rate, int64_t now_ns)
@@ -76,7 +79,7 @@ int64_t limit_table_take(limit_table *t, uint64_t key, limit_rate rate, int64_t 
 
     if (!rate.per_s)
         return 0;
-    c = find(t->cells + (key & t->mask) * ROW, key);
+    c = find(t->cells + (key & t->mask) * ROW, key, now_ns);
     if (atomic_load_explicit(&c->key, memory_order_relaxed) != key) {
         atomic_store_explicit(&c->key, key, memory_order_relaxed);
         atomic_store_explicit(&c->full_ns, now_ns, memory_order_relaxed);
