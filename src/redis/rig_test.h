@@ -10,12 +10,14 @@
 #include "redis/server_test.h"
 
 #define RIG_PATIENCE_MS 20000
+#define RIG_TICK_MS     10
 
 typedef struct rig {
     loop      *l;
     net       *n;
     loop_hook  hook;
-    loop_timer patience;
+    loop_timer tick;
+    uint64_t   patience; /* until this loop_now */
     bool     (*until)(void *arg);
     void      *arg;
     bool       happened;
@@ -38,7 +40,17 @@ static inline void rig_on_turn(loop_hook *h)
     }
 }
 
-static inline void rig_on_patience(loop_timer *t) { loop_stop(container_of(t, rig, patience)->l); }
+/* An idle loop has no turn at whose end what is waited for is seen: there is one every moment. */
+static inline void rig_on_tick(loop_timer *t)
+{
+    rig *g = container_of(t, rig, tick);
+    uint64_t now = loop_now(g->l);
+
+    if (now >= g->patience)
+        loop_stop(g->l);
+    else
+        loop_timer_set(g->l, t, g->patience - now < RIG_TICK_MS ? g->patience - now : RIG_TICK_MS);
+}
 
 static inline void rig_open(rig *g)
 {
@@ -48,13 +60,13 @@ static inline void rig_open(rig *g)
     assert_int_equal(loop_new(&g->l), 0);
     g->hook.fn = rig_on_turn;
     loop_add_hook(g->l, &g->hook);
-    loop_timer_init(&g->patience, rig_on_patience);
+    loop_timer_init(&g->tick, rig_on_tick);
     assert_int_equal(net_new(&g->n, g->l, &limits), 0);
 }
 
 static inline void rig_close(rig *g)
 {
-    loop_timer_cancel(g->l, &g->patience);
+    loop_timer_cancel(g->l, &g->tick);
     net_free(g->n);
     loop_free(g->l);
 }
@@ -65,17 +77,16 @@ static inline bool rig_try(rig *g, uint32_t ms, bool (*until)(void *arg), void *
     g->until = until;
     g->arg = arg;
     g->happened = false;
-    loop_timer_set(g->l, &g->patience, ms);
+    loop_timer_set(g->l, &g->tick, ms < RIG_TICK_MS ? ms : RIG_TICK_MS);
+    g->patience = loop_now(g->l) + ms; /* the timer's now */
     loop_run(g->l);
-    loop_timer_cancel(g->l, &g->patience);
+    loop_timer_cancel(g->l, &g->tick);
     g->until = NULL;
     return g->happened;
 }
 
 static inline void rig_wait_(rig *g, bool (*until)(void *arg), void *arg, const char *where, const char *what)
 {
-    if (until(arg)) /* an idle loop would have no turn at whose end to see it */
-        return;
     if (!rig_try(g, RIG_PATIENCE_MS, until, arg))
         fail_msg("%s: waited in vain for %s", where, what);
 }
