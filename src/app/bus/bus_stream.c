@@ -139,8 +139,8 @@ static bool begins(sio_str s, const char *word)
     return s.n > n && memcmp(s.p, word, n) == 0;
 }
 
-/* The group is gone with the stream when Redis was flushed, also while we waited in it (UNBLOCKED), unless the
- * stream was moved to another node of a cluster. */
+/* The group is gone with the stream when Redis was flushed, also while we waited in it (UNBLOCKED), unless
+ * the stream was moved to another node of a cluster. */
 static bool is_error(bus_stream *s, const resp_val *v)
 {
     if (!v || v->kind != RESP_ERROR)
