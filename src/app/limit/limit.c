@@ -1,10 +1,10 @@
 #include "app/limit/limit.h"
+#include "app/app.h"
 #include "app/limit/address.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/rand.h"
 #include "base/siphash.h"
-#include "loop/loop.h"
 
 #include <pthread.h>
 #include <stdio.h>
