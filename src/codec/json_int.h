@@ -48,17 +48,22 @@ static inline unsigned json_special16(__m128i w)
 /* As json_plain_run, as far as steps of 16 bytes go; *hit when it ends at what is looked for. */
 static inline const char *json_plain_run16(const char *p, const char *end, uint64_t *seen, bool *hit)
 {
+    __m128i all = _mm_setzero_si128();
+    unsigned special = 0, wide = 0;
+
     for (; end - p >= 16; p += 16) {
         __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
-        unsigned special = json_special16(w), wide = (unsigned)_mm_movemask_epi8(w);
 
-        *hit = special != 0;
-        if (*hit)
-            wide &= (special & -special) - 1;
-        *seen |= wide ? JSON_HIGH : 0;
-        if (*hit)
-            return p + __builtin_ctz(special);
+        special = json_special16(w);
+        if (special) {
+            wide = (unsigned)_mm_movemask_epi8(w) & ((special & -special) - 1);
+            p += __builtin_ctz(special);
+            break;
+        }
+        all = _mm_or_si128(all, w);
     }
+    *hit = special != 0;
+    *seen |= wide | (unsigned)_mm_movemask_epi8(all) ? JSON_HIGH : 0;
     return p;
 }
 #endif

@@ -1,6 +1,10 @@
 /* Binding: from a value that a client sent to a struct, by a table. */
 #include "sio/sio_int.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 static bool in_range(int64_t v, const sio_field *f)
 {
     return (f->min == 0 && f->max == 0) || (v >= f->min && v <= f->max);
@@ -15,6 +19,24 @@ static int64_t code_points(sio_str s)
     return n;
 }
 
+#ifdef __SSE2__
+/* How many bytes in front need no closer look: steps of 16, in each of which nothing is below 0x20, 0x7f or
+ * 0xed. */
+static size_t plain_start(sio_str s)
+{
+    size_t i = 0;
+
+    for (; s.n - i >= 16; i += 16) {
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)(s.p + i));
+        __m128i del = _mm_cmpeq_epi8(w, _mm_set1_epi8(0x7f)), ed = _mm_cmpeq_epi8(w, _mm_set1_epi8('\xed'));
+        __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(w, _mm_set1_epi8(0x1f)), w);
+
+        if (_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(del, ed), low)))
+            break;
+    }
+    return i;
+}
+#else
 #define ONES 0x0101010101010101ull
 
 /* Whether one of 8 bytes is below 0x20, 0x7f or 0xed; now and then yes without reason. */
@@ -25,7 +47,7 @@ static bool is_odd(uint64_t w)
     return (((w - ONES * 0x20) & ~w) | ((del - ONES) & ~del) | ((ed - ONES) & ~ed)) & ONES * 0x80;
 }
 
-/* How many bytes in front need no closer look. */
+/* The same in steps of 8. */
 static size_t plain_start(sio_str s)
 {
     uint64_t w;
@@ -38,6 +60,7 @@ static size_t plain_start(sio_str s)
     }
     return i;
 }
+#endif
 
 /* No control characters, and no first bytes of a lone surrogate, which is no Unicode. */
 static bool is_id(sio_str s)
