@@ -86,6 +86,8 @@ struct node {
     list         asked;
     map          known;              /* by code */
     bool         renewing;           /* the answer is awaited in `renewal` */
+    bool         outdated;           /* it may name as dead whose sweep is over: a script that Redis does not know
+                                        yet is overtaken by what is sent behind it */
     ask         *renewal;
     bool         standing;           /* we hold a lease, on_lost was said */
     bool         again;              /* Redis has come back: what we have is to be written */
@@ -213,6 +215,7 @@ void node_swept(node *n, sio_str code, bool done)
         return;
     redis_eval(n->o.redis, &n->swept, NULL, NULL, 3, argv, 6); /* else the claim ends with its lease */
     claim_drop(n, code);
+    n->outdated = n->renewing;
 }
 
 /* ---- the lease -------------------------------------------------------------------------------------- */
@@ -276,11 +279,12 @@ static void on_renewed(void *arg, int err, const resp_val *v)
     node *n = ask_end(a);
     bool good = err == 0 && v->kind == RESP_ARRAY && v->n == 4 && v->item[0].kind == RESP_INT &&
                 v->item[1].kind == RESP_INT;
+    bool outdated = n && n->outdated;
 
     free(a);
     if (!n)
         return;
-    n->renewing = false;
+    n->renewing = n->outdated = false;
     if (!good) {
         loop_timer_set(n->o.loop, &n->timer, n->o.lease_ms / 10);
         return;
@@ -295,7 +299,8 @@ static void on_renewed(void *arg, int err, const resp_val *v)
     n->renewed_at = loop_now(n->o.loop);
     loop_timer_set(n->o.loop, &n->timer, n->o.lease_ms / 3);
     stand(n, n->again || v->item[0].i == 1);
-    tell_dead(n, &v->item[3]);
+    if (!outdated)
+        tell_dead(n, &v->item[3]);
 }
 
 static void renew(node *n)
