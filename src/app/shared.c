@@ -21,6 +21,7 @@ typedef struct shared {
     node            *node;   /* on loop 0 */
     shared_sweeps    sweeps; /* likewise */
     atomic_uint      servers;
+    atomic_uint      in_use; /* loops */
     unsigned         n;
     shared_loop      loop[];
 } shared;
@@ -31,6 +32,8 @@ static void use(shared_loop *l)
 {
     if (!l->standing || !redis_is_up(l->r))
         return;
+    if (!l->in_use)
+        atomic_fetch_add(&l->s->in_use, 1);
     l->in_use = true;
     presence_redis(l->s->a, l->index, l->r);
     party_redis(l->s->a, l->index, l->r);
@@ -41,6 +44,7 @@ static void unuse(shared_loop *l)
     if (!l->in_use)
         return;
     l->in_use = false;
+    atomic_fetch_sub(&l->s->in_use, 1);
     presence_redis(l->s->a, l->index, NULL);
     party_redis(l->s->a, l->index, NULL);
 }
@@ -156,6 +160,7 @@ int shared_attach(app *a)
     s->a = a;
     a->shared = s;
     atomic_init(&s->servers, 1);
+    atomic_init(&s->in_use, 0);
     for (; s->n < n && err == 0; s->n++)
         err = connect_loop(s, s->n);
     if (err == 0)
@@ -183,3 +188,8 @@ void shared_detach(app *a)
 
 node *app_node(app *a) { return a->shared ? a->shared->node : NULL; }
 unsigned shared_servers(const app *a) { return a->shared ? atomic_load(&a->shared->servers) : 1; }
+
+bool shared_is_in_use(const app *a)
+{
+    return !a->shared || atomic_load(&a->shared->in_use) == a->shared->n;
+}

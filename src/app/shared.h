@@ -18,5 +18,7 @@ void shared_detach(app *a);
 /* For telling everybody no more than is good for all servers together: how many they are, as far as is known;
  * any thread. */
 unsigned shared_servers(const app *a);
+/* Whether presence and viewers are those of all servers on every loop; any thread. */
+bool     shared_is_in_use(const app *a);
 
 #endif

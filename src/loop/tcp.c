@@ -20,7 +20,8 @@ static int port_of(const struct sockaddr_storage *a)
 }
 
 /* TCP_NODELAY is inherited by accepted sockets on Linux: one call here instead of one per connection. Alone:
- * nobody else may listen there, not even with SO_REUSEPORT. */
+ * nobody else may listen there, not even with SO_REUSEPORT; such a one only asks, and does not listen itself: a
+ * client that it accepted would be lost when it is closed. */
 static int listen_on(const struct addrinfo *ai, bool dual, bool alone, int *port, int backlog)
 {
     int on = 1, off = 0;
@@ -36,7 +37,7 @@ static int listen_on(const struct addrinfo *ai, bool dual, bool alone, int *port
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (dual)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, backlog) < 0 ||
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || (!alone && listen(fd, backlog) < 0) ||
         getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
         close(fd);
         return SIO_EADDR;

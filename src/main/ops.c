@@ -1,5 +1,6 @@
 #include "main/ops.h"
 
+#include "app/shared.h"
 #include "base/log.h"
 #include "db/db_stats.h"
 #include "main/metrics.h"
@@ -43,7 +44,7 @@ static void on_ready(void *arg, sio_request *r)
         sio_reply(r, 503, json_headers, sio_lit("{\"status\":\"draining\"}\n"));
     else if (!stats.is_up)
         sio_reply(r, 503, json_headers, sio_lit("{\"status\":\"database away\"}\n"));
-    else if (!atomic_load(&o->cluster->is_up))
+    else if (!atomic_load(&o->cluster->is_up) || !shared_is_in_use(o->app))
         sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"degraded\"}\n"));
     else
         sio_reply(r, 200, json_headers, sio_lit("{\"status\":\"ready\"}\n"));

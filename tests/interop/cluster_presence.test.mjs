@@ -19,7 +19,12 @@ const GONE_MS = LEASE_MS + LEASE_MS / 3 + 5000;
 
 const settings = (redis, { grace = 200, lease = LEASE_MS }) => ({ LOOPS: "2", PRESENCE_GRACE: String(grace), PRESENCE_INTERVAL: "20", REDIS_URL: redis.url,
     CLUSTER_LEASE: String(lease), PARTY_ANNOUNCE_LIMIT: "5", PARTY_COUNT_INTERVAL: "300" });
-const nodes = (redis, n, more = {}) => Promise.all(Array.from({ length: n }, () => partyline({ env: settings(redis, more) })));
+const readiness = async (server) => (await (await fetch(`${server.url}/readyz`)).json()).status;
+const nodes = (redis, n, more = {}) => Promise.all(Array.from({ length: n }, async () => {
+    const server = await partyline({ env: settings(redis, more) });
+    await until(async () => await readiness(server) === "ready", "every loop to count with the others");
+    return server;
+}));
 
 const updates = (socket, userId) => socket.inbox.all("presence:update").filter((u) => u.userId === userId).map((u) => u.status);
 const update = (socket, userId, status) =>

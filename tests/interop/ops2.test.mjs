@@ -115,8 +115,8 @@ describe("health, readiness and metrics", () => {
         await ask(alice, "chat:typing", { roomId: "nowhere", isTyping: true });
         await ask(alice, "chat:typing", {});
         await ask(alice, "chat:typing", {});
-        await refused(client(server.url));
-        await refused(client(server.url, { auth: { token: "x.y.z" } }));
+        await refused(client(server.url, { transports: ["websocket"] }));
+        await refused(client(server.url, { transports: ["websocket"], auth: { token: "x.y.z" } }));
         assert.equal((await get(server, "/socket.io/?EIO=4&transport=pigeon")).status, 400);
         assert.equal((await get(server, "/socket.io/?EIO=4&transport=polling&sid=unknown")).status, 400);
         const now = await scrape(server);

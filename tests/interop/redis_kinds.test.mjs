@@ -91,18 +91,21 @@ describe("Redis of other kinds", { skip: hasRedis() ? false : "redis-server is n
             const connect = () => new IoCluster([{ host: "127.0.0.1", port: redis.nodes[0].port }], { redisOptions: { maxRetriesPerRequest: null } });
             const connections = [connect(), connect()];
             const queue = new Queue("partyline", { connection: connections[0], prefix: "{bull}" });
-            const events = new QueueEvents("partyline", { connection: connections[1], prefix: "{bull}" });
-            await events.waitUntilReady();
-            const bob = await user(nodes[0], unique("bob"));
-            for (const n of [1, 2]) {
-                const job = await queue.add("emit", { userId: bob.userId, event: "told", args: [n] });
-                await within(job.waitUntilFinished(events, DEADLINE_MS), "the job");
-                assert.equal(await bob.inbox.next("told"), n);
-                await redis.move("{bull}:partyline:meta");
+            /* From the first event on: by itself it hears those after its first question to Redis, whenever that is. */
+            const events = new QueueEvents("partyline", { connection: connections[1], prefix: "{bull}", lastEventId: "0" });
+            try {
+                await events.waitUntilReady();
+                const bob = await user(nodes[0], unique("bob"));
+                for (const n of [1, 2]) {
+                    const job = await queue.add("emit", { userId: bob.userId, event: "told", args: [n] });
+                    await within(job.waitUntilFinished(events, DEADLINE_MS), "the job");
+                    assert.equal(await bob.inbox.next("told"), n);
+                    await redis.move("{bull}:partyline:meta");
+                }
+            } finally {
+                await within(Promise.allSettled([events.close(), queue.close()]), "BullMQ to close").catch(() => {});
+                connections.forEach((c) => c.disconnect());
             }
-            await events.close();
-            await queue.close();
-            connections.forEach((c) => c.disconnect());
         });
     });
 
@@ -194,11 +197,12 @@ describe("Redis of other kinds", { skip: hasRedis() ? false : "redis-server is n
 
         test("a server that is not who it says, and one that does not know us, are not spoken to; clients are served alone", async () => {
             await redis.ask("FLUSHALL");
-            for (const [query, why] of [[{ ca: new Authority("other").file, ...files }, /WARN +TLS with .*self-signed certificate/],
-                [{ ca: authority.file }, /WARN +TLS with .*certificate required/]]) {
-                const server = await partyline({ env: env({ url: url(query) }) });
+            for (const [query, why] of [[{ ca: new Authority("other").file, ...files }, /TLS with .*self-signed certificate/],
+                [{ ca: authority.file }, /TLS with .*certificate required/]]) {
+                const server = await partyline({ env: { ...env({ url: url(query) }), LOG_LEVEL: "debug" } });
                 const room = unique("room"), [ann, bob] = [await user(server, unique("ann")), await user(server, unique("bob"))];
-                await until(() => why.test(server.log), "the reason");
+                await until(() => /WARN +TLS with/.test(server.log), "a warning");
+                await until(() => why.test(server.log), "the reason"); /* a reset may overtake what the first attempts were told */
                 assert.equal(await metric(server, "redis_up"), 0);
                 assert.equal((await (await fetch(`${server.url}/readyz`)).json()).status, "degraded");
                 await join(ann, room);

@@ -3,6 +3,14 @@
 export const DEADLINE_MS = Number(process.env.INTEROP_DEADLINE_MS || 10000);
 
 const TICK_MS = 50;
+const SUITE_MS = 240000;
+
+/* What a failed test left open must not keep its suite's process, and with it the whole run. */
+if (process.env.NODE_TEST_CONTEXT)
+    setTimeout(() => {
+        console.error(`no end after ${SUITE_MS} ms: ${process.getActiveResourcesInfo()}`);
+        process.exit(1);
+    }, SUITE_MS).unref();
 
 /* Calls `late` after ms in which this process could hear of events: while it waited for a program (execFileSync), or for a
  * processor, what it waits for may have come without anybody to look. Gives what stops it. */
