@@ -92,7 +92,7 @@ describe("the catalogue of events", () => {
         assert.deepEqual(strange, []);
     });
 
-    /* service:* are those that api.test.mjs emits in the place of other services. */
+    /* service:* are those that tests emit in the place of other services. */
     test("the server sent nothing that is not in it", () => {
         const names = operations("send").map(name);
         assert.deepEqual(Object.keys(seen.got).filter((event) => !names.includes(event) && !event.startsWith("service:")), []);

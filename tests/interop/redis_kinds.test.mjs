@@ -50,8 +50,8 @@ async function everything(redis, [a, b]) {
     await redis.ask("PUBLISH", "partyline:events", JSON.stringify({ type: "PARTY_MEDIA_ADDED", payload: { partyId: roomId, media: { id: "m" } } }));
     for (const socket of [ann, bob])
         assert.equal((await socket.inbox.next("party:new_media")).media.id, "m");
-    await redis.ask("XADD", "partyline:events:log", "*", "type", "EMIT", "payload", JSON.stringify({ room: `user:${bobId}`, event: "told", args: [7] }));
-    assert.equal(await bob.inbox.next("told"), 7);
+    await redis.ask("XADD", "partyline:events:log", "*", "type", "EMIT", "payload", JSON.stringify({ room: `user:${bobId}`, event: "service:told", args: [7] }));
+    assert.equal(await bob.inbox.next("service:told"), 7);
 
     ann.disconnect();
     assert.equal((await bob.inbox.next("presence:update", (p) => p.userId === annId && p.status === "offline")).userId, annId);
@@ -97,9 +97,9 @@ describe("Redis of other kinds", { skip: hasRedis() ? false : "redis-server is n
                 await events.waitUntilReady();
                 const bob = await user(nodes[0], unique("bob"));
                 for (const n of [1, 2]) {
-                    const job = await queue.add("emit", { userId: bob.userId, event: "told", args: [n] });
+                    const job = await queue.add("emit", { userId: bob.userId, event: "service:told", args: [n] });
                     await within(job.waitUntilFinished(events, DEADLINE_MS), "the job");
-                    assert.equal(await bob.inbox.next("told"), n);
+                    assert.equal(await bob.inbox.next("service:told"), n);
                     await redis.move("{bull}:partyline:meta");
                 }
             } finally {
