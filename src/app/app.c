@@ -79,13 +79,14 @@ void app_user_drop(app_user *u)
         free(u);
 }
 
-void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX])
+void app_room(const char *prefix, sio_str id, char *out, size_t max)
 {
-    static const char prefix[] = "user:";
-    size_t n = id.n < APP_USER_ROOM_MAX - sizeof(prefix) ? id.n : APP_USER_ROOM_MAX - sizeof(prefix);
+    size_t nprefix = strlen(prefix), room = max - nprefix - 1;
 
-    *text_put(text_put(out, (sio_str){prefix, sizeof(prefix) - 1}), (sio_str){id.p, n}) = 0;
+    *text_put(text_put(out, (sio_str){prefix, nprefix}), (sio_str){id.p, id.n < room ? id.n : room}) = '\0';
 }
+
+void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX]) { app_room("user:", id, out, APP_USER_ROOM_MAX); }
 
 /* ---- the guard ------------------------------------------------------------------------------------- */
 

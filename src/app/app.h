@@ -123,6 +123,9 @@ sio_str   app_jti(const app_user *u);         /* that of the token at connect */
 app_user *app_user_hold(app_user *u);
 void      app_user_drop(app_user *u);         /* any thread; NULL is allowed */
 
+/* The prefix and an id, cut to max bytes with the 0 byte behind them. Without printf: it is asked for with each
+ * connection and each name somebody watches. */
+void app_room(const char *prefix, sio_str id, char *out, size_t max);
 /* "user:<id>" with a 0 byte: the room of all sockets of a user. */
 #define APP_USER_ROOM_MAX (5 + 128 + 1)
 void app_user_room(sio_str id, char out[APP_USER_ROOM_MAX]);

@@ -16,20 +16,24 @@ static bool is_plain(sio_str raw)
 /* 1 and the text, 0 for absent, negative with an empty text when it is too long to mean anything. */
 static int query_text(sio_str raw, char *out, size_t n)
 {
-    bool plain = raw.n < n && is_plain(raw);
-    int err = 0;
+    int err;
     buf b;
 
-    buf_init(&b, n - 1);
-    if (!plain)
-        err = http1_query_decode(raw, &b);
-    else if (raw.n)
+    out[0] = 0;
+    if (!raw.p)
+        return 0;
+    if (raw.n < n && is_plain(raw)) { /* as nearly all are: nothing to decode */
         memcpy(out, raw.p, raw.n);
+        out[raw.n] = 0;
+        return 1;
+    }
+    buf_init(&b, n - 1);
+    err = http1_query_decode(raw, &b);
     if (b.n)
         memcpy(out, b.p, b.n);
-    out[plain ? raw.n : b.n] = 0;
+    out[b.n] = 0;
     buf_fini(&b);
-    return err < 0 ? err : raw.p != NULL;
+    return err < 0 ? err : 1;
 }
 
 static void eio_query_parse(eio_query *q, sio_str query)

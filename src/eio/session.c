@@ -109,26 +109,21 @@ eio_session *eio_session_find(eio_server *e, const char *sid)
     return NULL;
 }
 
-static char *put(char *to, const char *z)
-{
-    return stpcpy(to, z); /* all of it is ours: it fits */
-}
-
 int eio_session_handshake(const eio_session *s, bool polling, buf *out)
 {
     const eio_config *c = s->server->config;
     bool can_upgrade = polling && c->allow_upgrades && (c->transports & EIO_WEBSOCKET);
-    char text[192], *to = text;
+    char text[192], *to = text; /* all of it is ours: it fits */
 
-    to = put(to, "0{\"sid\":\"");
+    to = stpcpy(to, "0{\"sid\":\"");
     memcpy(to, s->sid, EIO_SID_LEN);
-    to = put(to + EIO_SID_LEN, "\",\"upgrades\":[");
-    to = put(to, can_upgrade ? "\"websocket\"" : "");
-    to = put(to, "],\"pingInterval\":");
+    to = stpcpy(to + EIO_SID_LEN, "\",\"upgrades\":[");
+    to = stpcpy(to, can_upgrade ? "\"websocket\"" : "");
+    to = stpcpy(to, "],\"pingInterval\":");
     to += num_u64(c->ping_interval_ms, to);
-    to = put(to, ",\"pingTimeout\":");
+    to = stpcpy(to, ",\"pingTimeout\":");
     to += num_u64(c->ping_timeout_ms, to);
-    to = put(to, ",\"maxPayload\":");
+    to = stpcpy(to, ",\"maxPayload\":");
     to += num_u64(c->max_payload, to);
     *to++ = '}';
     return buf_add(out, text, (size_t)(to - text));

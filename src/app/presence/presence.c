@@ -7,11 +7,7 @@
 
 void presence_room(sio_str user_id, char out[PRESENCE_ROOM_MAX])
 {
-    size_t n = user_id.n < PRESENCE_ROOM_MAX - 10 ? user_id.n : PRESENCE_ROOM_MAX - 10;
-
-    memcpy(out, "presence:", 9);
-    memcpy(out + 9, user_id.p, n);
-    out[9 + n] = '\0';
+    app_room("presence:", user_id, out, PRESENCE_ROOM_MAX);
 }
 
 presence_loop *presence_owner(app *a, sio_str user_id)
